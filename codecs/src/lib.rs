@@ -1,0 +1,1 @@
+//! Audio codecs over slices, resampling and tones; no allocation after construction.

@@ -1,0 +1,1 @@
+//! Adaptive playout: packets in by arrival, samples out on demand.

@@ -1,0 +1,1 @@
+//! Sound cards: hosts that drive the engine's clock.

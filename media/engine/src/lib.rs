@@ -1,0 +1,1 @@
+//! The real-time media engine: control builds, rt runs.

@@ -1,0 +1,1 @@
+//! UDP sockets of the media side: ports, addresses, DSCP, kernel time stamps.

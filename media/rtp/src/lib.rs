@@ -1,0 +1,1 @@
+//! Sans-IO RTP and RTCP sessions (RFC 3550).

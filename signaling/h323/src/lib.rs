@@ -1,0 +1,1 @@
+//! Sans-IO H.323 call control: told the time, handed bytes.

@@ -1,0 +1,1 @@
+//! H.323 on the wire: TPKT, Q.931, aligned PER, H.225.0, H.235 and H.245.

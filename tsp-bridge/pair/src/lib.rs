@@ -1,0 +1,1 @@
+//! The private language of the offhook TSP/MSP pair.

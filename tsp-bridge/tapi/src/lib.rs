@@ -1,0 +1,1 @@
+//! The application's side of TAPI: addresses, calls, streams, terminals and events.
