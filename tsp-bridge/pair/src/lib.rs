@@ -1,1 +1,269 @@
-//! The private language of the offhook TSP/MSP pair.
+//! What our TSP and our MSP say to each other through the opaque channel.
+//!
+//! ```text
+//! TSP                                   MSP
+//!  │ Prepare(peer)                       │  incoming: after NEWCALL was accepted; outgoing: before Setup
+//!  │────────────────────────────────────▶│  binds ports, knows its codecs
+//!  │              Prepared(sessions)     │
+//!  │◀────────────────────────────────────│  only now do fastStart, OLC and OLCAck carry addresses: these
+//!  │ Start(channels)                     │  per channel, as H.245 or fast connect agrees on it
+//!  │────────────────────────────────────▶│
+//!  │ Stop(channels)                      │  a channel closed; Stop(all) when the call ends
+//!  │────────────────────────────────────▶│
+//! ```
+//!
+//! In and out: [`ToMsp`], [`ToTsp`] and their octets: a version octet, then postcard.
+//! Not here: the carriers. `spi`, `broker`, `tapi` and `rpc` do not depend on this crate and so cannot read it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// The version octet that starts every buffer. A side that meets another refuses the buffer.
+pub const VERSION: u8 = 1;
+
+/// The most elements in any list of a message; a longer list is refused.
+pub const MAX_ELEMENTS: usize = 64;
+
+/// What the TSP tells the MSP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToMsp {
+    /// Bind ports and tell me what you have. Asked once a call.
+    Prepare {
+        /// The peer's call-signalling address: the MSP picks the local interface that reaches it.
+        peer: IpAddr,
+    },
+    /// Open these channels, or change them if they are open.
+    Start(Vec<Channel>),
+    /// Close these.
+    Stop(Vec<ChannelId>),
+    /// The call is over: close everything, free the ports.
+    StopAll,
+}
+
+/// What the MSP tells the TSP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToTsp {
+    /// The answer to [`ToMsp::Prepare`].
+    Prepared {
+        /// One RTP session per medium.
+        sessions: Vec<Session>,
+    },
+    /// No media can be had: release the call, and tell the user why.
+    Failed {
+        /// For people.
+        why: String,
+    },
+}
+
+/// A medium's local half.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// H.245 sessionID: 1 audio, 2 video.
+    pub session: u8,
+    /// Where the MSP receives RTP.
+    pub rtp: SocketAddr,
+    /// Where the MSP receives RTCP.
+    pub rtcp: SocketAddr,
+    /// What it can encode and decode, most wanted first.
+    pub codecs: Vec<CodecOffer>,
+}
+
+/// A codec that the MSP has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodecOffer {
+    /// Which.
+    pub codec: Codec,
+    /// The RTP payload type it will be sent and expected under.
+    pub payload_type: u8,
+    /// Milliseconds of sound in a packet that it sends.
+    pub packet_ms: u16,
+    /// The most milliseconds of sound in a packet that it accepts.
+    pub max_packet_ms: u16,
+}
+
+/// Codecs that the pair knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Codec {
+    /// G.711 µ-law, 64 kbit/s.
+    Pcmu,
+    /// G.711 A-law, 64 kbit/s.
+    Pcma,
+}
+
+/// Which way a channel flows, seen from the MSP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Flow {
+    /// MSP to peer.
+    Transmit,
+    /// Peer to MSP.
+    Receive,
+}
+
+/// A channel's name within its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ChannelId {
+    /// H.245 sessionID.
+    pub session: u8,
+    /// Its direction.
+    pub flow: Flow,
+}
+
+/// One direction of one medium, as agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// Which.
+    pub id: ChannelId,
+    /// What is in the packets.
+    pub codec: Codec,
+    /// Under which RTP payload type.
+    pub payload_type: u8,
+    /// Milliseconds of sound in a packet: how much to send, or the most to expect.
+    pub packet_ms: u16,
+    /// Where RTP goes (transmit); the peer's address if known (receive).
+    pub remote_rtp: Option<SocketAddr>,
+    /// Where RTCP goes.
+    pub remote_rtcp: Option<SocketAddr>,
+}
+
+/// Why a buffer cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// No octet at all.
+    #[error("empty buffer")]
+    Empty,
+    /// Written by another version of the pair.
+    #[error("pair version {0}, this side speaks {VERSION}")]
+    Version(u8),
+    /// Octets that are no message, or more octets than the message.
+    #[error("not a message of the pair")]
+    Malformed,
+    /// A list longer than [`MAX_ELEMENTS`].
+    #[error("a list of more than {MAX_ELEMENTS} elements")]
+    TooMany,
+}
+
+impl ToMsp {
+    /// Its octets.
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+
+    /// Reads octets that a peer of this pair wrote.
+    pub fn decode(octets: &[u8]) -> Result<Self, DecodeError> {
+        let message: Self = decode(octets)?;
+        let elements = match &message {
+            Self::Start(channels) => channels.len(),
+            Self::Stop(channels) => channels.len(),
+            Self::Prepare { .. } | Self::StopAll => 0,
+        };
+        within(elements)?;
+        Ok(message)
+    }
+}
+
+impl ToTsp {
+    /// Its octets.
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+
+    /// Reads octets that a peer of this pair wrote.
+    pub fn decode(octets: &[u8]) -> Result<Self, DecodeError> {
+        let message: Self = decode(octets)?;
+        if let Self::Prepared { sessions } = &message {
+            within(sessions.len())?;
+            sessions.iter().try_for_each(|s| within(s.codecs.len()))?;
+        }
+        Ok(message)
+    }
+}
+
+fn within(elements: usize) -> Result<(), DecodeError> {
+    if elements > MAX_ELEMENTS { Err(DecodeError::TooMany) } else { Ok(()) }
+}
+
+fn encode<T: Serialize>(message: &T) -> Bytes {
+    // postcard fails only on types without a known length; ours have one, so the fallback never stands.
+    postcard::to_extend(message, vec![VERSION]).unwrap_or_default().into()
+}
+
+fn decode<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, DecodeError> {
+    let (version, rest) = octets.split_first().ok_or(DecodeError::Empty)?;
+    if *version != VERSION {
+        return Err(DecodeError::Version(*version));
+    }
+    match postcard::take_from_bytes(rest) {
+        Ok((message, [])) => Ok(message),
+        Ok(_) | Err(_) => Err(DecodeError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> ToMsp {
+        ToMsp::Start(vec![Channel {
+            id: ChannelId { session: 1, flow: Flow::Transmit },
+            codec: Codec::Pcma,
+            payload_type: 8,
+            packet_ms: 20,
+            remote_rtp: Some(([127, 0, 0, 1], 5004).into()),
+            remote_rtcp: None,
+        }])
+    }
+
+    #[test]
+    fn what_one_side_writes_the_other_reads() {
+        for message in [
+            ToMsp::Prepare { peer: IpAddr::from([127, 0, 0, 1]) },
+            start(),
+            ToMsp::Stop(vec![ChannelId { session: 1, flow: Flow::Receive }]),
+            ToMsp::StopAll,
+        ] {
+            assert_eq!(ToMsp::decode(&message.encode()), Ok(message));
+        }
+        let prepared = ToTsp::Prepared {
+            sessions: vec![Session {
+                session: 1,
+                rtp: ([127, 0, 0, 1], 5004).into(),
+                rtcp: "[::1]:5005".parse().unwrap(),
+                codecs: vec![CodecOffer {
+                    codec: Codec::Pcmu,
+                    payload_type: 0,
+                    packet_ms: 20,
+                    max_packet_ms: 60,
+                }],
+            }],
+        };
+        assert_eq!(ToTsp::decode(&prepared.encode()), Ok(prepared));
+    }
+
+    #[test]
+    fn another_version_is_refused_by_name() {
+        let mut octets = start().encode().to_vec();
+        octets[0] = 9;
+        assert_eq!(ToMsp::decode(&octets), Err(DecodeError::Version(9)));
+        assert_eq!(ToMsp::decode(&[]), Err(DecodeError::Empty));
+    }
+
+    #[test]
+    fn every_truncation_and_any_surplus_is_refused() {
+        let octets = start().encode();
+        for n in 1..octets.len() {
+            assert_eq!(ToMsp::decode(&octets[..n]), Err(DecodeError::Malformed), "{n} octets");
+        }
+        let mut more = octets.to_vec();
+        more.push(0);
+        assert_eq!(ToMsp::decode(&more), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_list_beyond_the_limit_is_refused() {
+        let ids = vec![ChannelId { session: 1, flow: Flow::Receive }; MAX_ELEMENTS + 1];
+        assert_eq!(ToMsp::decode(&ToMsp::Stop(ids).encode()), Err(DecodeError::TooMany));
+    }
+}

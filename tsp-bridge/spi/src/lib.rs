@@ -1,1 +1,36 @@
-//! Provider interfaces of the bridge: TSPI, MSPI, the application link and opaque buffers.
+//! What stands between an application, its telephony service provider and its media service provider.
+//!
+//! ```text
+//! application ─ tapi ──(link)── broker ──(tspi)── TSP          call control
+//!                 └────(mspi)── MSP                             media, in the application's process
+//!                 MSP ◀═══════ opaque buffers ═══════▶ TSP      carried by tapi and broker, read by neither
+//! ```
+//!
+//! In: nothing. Out: traits and plain data that every room on this picture shares.
+//! Not here: behaviour (that is `broker` and `tapi`) and the meaning of opaque buffers (that is `pair`).
+//! Names follow TAPI 2.x/3; `#[doc(alias)]` makes them searchable by their Windows spelling.
+
+pub mod caps;
+pub mod clock;
+pub mod error;
+pub mod handle;
+pub mod info;
+pub mod link;
+pub mod mspi;
+pub mod opaque;
+pub mod state;
+pub mod tspi;
+
+pub use caps::{AddressTypes, ApiVersion, LineDevCaps, MediaTypes, Privilege};
+pub use clock::Timestamp;
+pub use error::{LineError, MspError};
+pub use handle::{
+    DeviceId, HCall, HLine, HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, MspCallId, RequestId,
+    StreamId, TerminalId,
+};
+pub use info::{CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, Party};
+pub use link::{AppEvent, AppReply, AppRequest, AppSink, Link, LinkClosed};
+pub use mspi::{MspAddress, MspCallEvent, MspEvent, MspEventCause, MspSignal, Mspi};
+pub use opaque::Opaque;
+pub use state::{ConnectedMode, DigitMode, DisconnectMode, LineCallState};
+pub use tspi::{TspEvents, Tspi};

@@ -1,0 +1,256 @@
+//! MSPI: how the application's side of TAPI drives a media service provider.
+//!
+//! In: calls of `tapi`. Out: [`MspEvent`]s, fetched by [`MspAddress::next_event`] after [`MspSignal::events_ready`].
+//! The MSP lives in the application's process; one [`MspAddress`] stands behind each line the application opened.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{MediaTypes, MspCallId, MspError, Opaque, StreamId, TerminalId, Timestamp};
+
+/// A media service provider.
+pub trait Mspi: Send + Sync {
+    /// Stands one MSP instance behind a line. `signal` is raised whenever it has events to fetch.
+    /// Alias `ITMSPAddress::Initialize`.
+    fn create_address(&self, signal: Arc<dyn MspSignal>) -> Result<Arc<dyn MspAddress>, MspError>;
+}
+
+/// "I have events": raised by the MSP from any thread, cheap and repeatable.
+pub trait MspSignal: Send + Sync {
+    /// Fetch until [`MspAddress::next_event`] answers `None`.
+    fn events_ready(&self);
+}
+
+/// An MSP instance behind one line. Alias `ITMSPAddress`.
+pub trait MspAddress: Send + Sync {
+    /// Makes the MSP's half of a call, with default streams for `media` (audio: one to capture, one to render).
+    /// Alias `ITMSPAddress::CreateMSPCall`.
+    fn create_msp_call(&self, media: MediaTypes) -> Result<MspCallId, MspError>;
+
+    /// Ends it; later buffers and requests for it are errors. Alias `ITMSPAddress::ShutdownMSPCall`.
+    fn shutdown_msp_call(&self, call: MspCallId) -> Result<(), MspError>;
+
+    /// A buffer from the TSP: call-level with a call, address-level without. Tolerated at any time of a call's life,
+    /// also after its end was signalled. Alias `ITMSPAddress::ReceiveTSPData`.
+    fn receive_tsp_data(&self, call: Option<MspCallId>, data: &Opaque) -> Result<(), MspError>;
+
+    /// The next event, or `None`. Alias `ITMSPAddress::GetEvent`, `TAPI_E_NOEVENT`.
+    fn next_event(&self) -> Option<MspEvent>;
+
+    /// Terminals that exist by themselves: the sound cards. Alias `ITTerminalSupport::EnumerateStaticTerminals`.
+    fn static_terminals(&self) -> Vec<TerminalInfo>;
+
+    /// Makes a terminal of the application's own. Alias `ITTerminalSupport::CreateTerminal`.
+    fn create_terminal(&self, class: TerminalClass, direction: Direction) -> Result<TerminalInfo, MspError>;
+
+    /// Drops a terminal made by [`create_terminal`](Self::create_terminal). A recording is complete on disk when
+    /// this has returned `Ok`.
+    fn release_terminal(&self, terminal: TerminalId) -> Result<(), MspError>;
+
+    /// What a terminal has done so far.
+    fn terminal_status(&self, terminal: TerminalId) -> Result<TerminalStatus, MspError>;
+
+    /// The streams of a call.
+    fn streams(&self, call: MspCallId) -> Result<Vec<StreamInfo>, MspError>;
+
+    /// Joins a terminal to a stream; legal in any state. Streaming starts by itself once the transport is ready, at
+    /// least one terminal is selected and the last explicit verb was not stop. Alias `ITStream::SelectTerminal`.
+    fn select_terminal(&self, stream: StreamId, terminal: TerminalId) -> Result<(), MspError>;
+
+    /// Undoes it. Alias `ITStream::UnselectTerminal`.
+    fn unselect_terminal(&self, stream: StreamId, terminal: TerminalId) -> Result<(), MspError>;
+
+    /// Undoes an earlier stop. Alias `ITStream::StartStream`.
+    fn start_stream(&self, stream: StreamId) -> Result<(), MspError>;
+
+    /// Stops until [`start_stream`](Self::start_stream). Alias `ITStream::StopStream`.
+    fn stop_stream(&self, stream: StreamId) -> Result<(), MspError>;
+
+    /// What the stream has done so far; readable until the call is shut down.
+    fn stream_statistics(&self, stream: StreamId) -> Result<StreamStatistics, MspError>;
+}
+
+/// Which way sound flows through a stream or terminal. Alias `TERMINAL_DIRECTION`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From a terminal to the network.
+    Capture,
+    /// From the network to a terminal.
+    Render,
+}
+
+/// What kind of terminal to make. Alias `TERMINAL CLSID`s.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TerminalClass {
+    /// Plays a WAV file (capture direction); silence after its end unless `repeat`.
+    FilePlayback {
+        /// The file.
+        path: PathBuf,
+        /// Begin again at its end.
+        repeat: bool,
+    },
+    /// Records a WAV file (render direction).
+    FileRecord {
+        /// The file; replaced if it exists.
+        path: PathBuf,
+    },
+    /// A steady tone (capture direction).
+    Tone {
+        /// Hz.
+        frequency: f32,
+        /// dBFS of its peak, at most 0.
+        level: f32,
+    },
+    /// A clock without sound: silence in, or nowhere out.
+    Null,
+    /// Hears the call and says it back: select it on both streams of one call.
+    Echo,
+    /// The sound card that the system calls default, in the terminal's direction.
+    DefaultDevice,
+}
+
+/// A terminal as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TerminalInfo {
+    /// Its handle.
+    #[serde(skip)]
+    pub id: TerminalId,
+    /// A name for people.
+    pub name: String,
+    /// Which way it faces; an echo faces both and says capture.
+    pub direction: Direction,
+}
+
+/// What a terminal has done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct TerminalStatus {
+    /// When its sample 0 was played into, or recorded from, the call.
+    pub first_sample_at: Option<Timestamp>,
+    /// Samples so far, at `sample_rate`.
+    pub samples: u64,
+    /// Hz.
+    pub sample_rate: u32,
+    /// A playback reached the end of its file.
+    pub finished: bool,
+    /// The failure that ended it (disk full, device unplugged).
+    pub failed: Option<String>,
+}
+
+/// A stream as it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct StreamInfo {
+    /// Its handle.
+    #[serde(skip)]
+    pub id: StreamId,
+    /// Which way it flows.
+    pub direction: Direction,
+}
+
+/// What a stream has done so far. Render streams fill the receiving half, capture streams the sending half.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct StreamStatistics {
+    /// The codec's name, once agreed.
+    pub codec: Option<String>,
+    /// Whether it streams now.
+    pub active: bool,
+    /// RTP packets sent or received (duplicates, strangers and malformed ones not counted).
+    pub packets: u64,
+    /// RTP payload octets sent or received.
+    pub octets: u64,
+    /// Packets lost by RFC 3550 A.3 (render).
+    pub lost: i64,
+    /// Packets that came too late to be played (render).
+    pub late: u64,
+    /// Packets that came twice (render).
+    pub duplicate: u64,
+    /// Datagrams refused: strangers, malformed, wrong payload type (render); would-block (capture).
+    pub dropped: u64,
+    /// Interarrival jitter in milliseconds, RFC 3550 A.8 (render).
+    pub jitter_ms: f64,
+    /// Current playout delay in milliseconds (render).
+    pub playout_delay_ms: f64,
+    /// Samples played that were decoded from a packet, not concealed (render); samples sent (capture).
+    pub samples: u64,
+    /// Samples made up because a packet was missing (render).
+    pub concealed_samples: u64,
+    /// Level of the last tenth of a second in dBFS; −∞ is reported as −120.
+    pub level_dbfs: f64,
+    /// When the first packet was sent or accepted.
+    pub first_packet_at: Option<Timestamp>,
+    /// When the first decoded sample was handed to a terminal (render), or the first sample sent (capture).
+    pub first_sound_at: Option<Timestamp>,
+    /// Round-trip time from RTCP in milliseconds, once known.
+    pub round_trip_ms: Option<f64>,
+    /// RTCP packets sent and received.
+    pub rtcp_sent: u64,
+    /// RTCP packets received.
+    pub rtcp_received: u64,
+    /// Packet loss that the far end reported of our packets, 0 to 1 (capture).
+    pub remote_loss: Option<f64>,
+    /// Where packets go to or come from.
+    pub remote: Option<String>,
+    /// The local RTP address.
+    pub local: Option<String>,
+}
+
+/// What an MSP reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MspEvent {
+    /// A buffer for the TSP: call-level with a call, address-level without. Alias `ME_TSP_DATA`.
+    TspData {
+        /// The call, if it is about one.
+        call: Option<MspCallId>,
+        /// The buffer.
+        data: Opaque,
+    },
+    /// Something happened to a stream or terminal of a call. Alias `ME_CALL_EVENT`.
+    Call {
+        /// The call.
+        call: MspCallId,
+        /// What happened.
+        event: MspCallEvent,
+        /// Why.
+        cause: MspEventCause,
+        /// To which stream.
+        stream: Option<StreamId>,
+        /// To which terminal.
+        terminal: Option<TerminalId>,
+    },
+    /// A sound card came or went. Alias `ME_ADDRESS_EVENT`.
+    Address {
+        /// The terminal.
+        terminal: TerminalInfo,
+        /// Came, rather than went.
+        available: bool,
+    },
+}
+
+/// Alias `MSP_CALL_EVENT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[allow(missing_docs, reason = "the names are TAPI's own CALL_* and say all there is")]
+pub enum MspCallEvent {
+    NewStream,
+    StreamFail,
+    TerminalFail,
+    StreamNotUsed,
+    StreamActive,
+    StreamInactive,
+}
+
+/// Alias `MSP_CALL_EVENT_CAUSE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[allow(missing_docs, reason = "the names are TAPI's own CALL_CAUSE_* and say all there is")]
+pub enum MspEventCause {
+    Unknown,
+    BadDevice,
+    ConnectFail,
+    LocalRequest,
+    RemoteRequest,
+    MediaTimeout,
+    MediaRecovered,
+    QualityOfService,
+}
