@@ -1,1 +1,4 @@
 //! H.323 on the wire: TPKT, Q.931, aligned PER, H.225.0, H.235 and H.245.
+
+pub mod q931;
+pub mod tpkt;
