@@ -1,1 +1,20 @@
-//! Audio codecs over slices, resampling and tones; no allocation after construction.
+//! Audio codecs over slices, resampling, tones and levels; no allocation after construction.
+//!
+//! In: 16-bit mono samples, or the payload of one RTP packet. Out: the other of the two.
+//! One file a codec ([`g711`]); [`codec`] describes each (names, rates, packet arithmetic) and holds the
+//! [`Encoder`] and [`Decoder`] traits. [`resample`] joins rates, [`tone`] makes call-progress tones,
+//! [`level`] measures what passes.
+//! Not here: when a packet is played (`jitter`), RTP headers (`media/rtp`), what a call has agreed (`signaling`).
+//!
+//! RT: after construction nothing here allocates, locks, makes a syscall, logs or panics.
+
+pub mod codec;
+pub mod g711;
+pub mod level;
+pub mod resample;
+pub mod tone;
+
+pub use codec::{CodecError, CodecKind, Decoder, Encoder};
+pub use level::{Level, LevelMeter};
+pub use resample::{Resampled, Resampler, UnsupportedRate};
+pub use tone::{Cadence, Segment, Tone, ToneGenerator};

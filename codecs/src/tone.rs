@@ -1,0 +1,334 @@
+//! Call-progress tones: one or two sines, switched on and off by a cadence.
+//! In: a [`Cadence`]. Out: blocks of samples, of any length, continuous in phase across them.
+//! Not here: DTMF digits (they build on this), detection, who hears it (`media/engine`).
+//! RT: no allocation, lock, syscall, log or panic.
+
+use std::f64::consts::TAU;
+
+/// Rise and fall of a switched tone, in milliseconds: no clicks.
+const RAMP_MS: u32 = 2;
+
+/// One or two sines at one level each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tone {
+    /// Frequencies in Hz; 0 is absent.
+    pub hz: [f32; 2],
+    /// Peak amplitude of each sine, dB below full scale: −13 is usual for call progress.
+    pub level_db: f32,
+}
+
+impl Tone {
+    /// No sound.
+    pub const SILENCE: Tone = Tone { hz: [0.0, 0.0], level_db: 0.0 };
+
+    /// One sine.
+    pub const fn sine(hz: f32, level_db: f32) -> Tone {
+        Tone { hz: [hz, 0.0], level_db }
+    }
+
+    /// Two sines.
+    pub const fn dual(low_hz: f32, high_hz: f32, level_db: f32) -> Tone {
+        Tone { hz: [low_hz, high_hz], level_db }
+    }
+}
+
+/// A tone and the silence that follows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Segment {
+    /// What sounds.
+    pub tone: Tone,
+    /// How long, milliseconds; 0 with no silence after it: for ever.
+    pub on_ms: u32,
+    /// Silence after it, milliseconds.
+    pub off_ms: u32,
+}
+
+/// Segments in turn, once or over and over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cadence {
+    /// The segments, in order.
+    pub segments: &'static [Segment],
+    /// Whether the first follows the last.
+    pub repeat: bool,
+}
+
+const fn for_ever(tone: Tone) -> Segment {
+    Segment { tone, on_ms: 0, off_ms: 0 }
+}
+
+const fn on_off(tone: Tone, on_ms: u32, off_ms: u32) -> Segment {
+    Segment { tone, on_ms, off_ms }
+}
+
+impl Cadence {
+    /// European dial tone (ITU-T E.180): 425 Hz.
+    pub const DIAL: Cadence = repeated(&[for_ever(Tone::sine(425.0, -13.0))]);
+    /// European ringing tone: 425 Hz, 1 s on, 4 s off.
+    #[doc(alias = "ringback")]
+    pub const RINGING: Cadence = repeated(&[on_off(Tone::sine(425.0, -13.0), 1_000, 4_000)]);
+    /// European busy tone: 425 Hz, half a second on and off.
+    pub const BUSY: Cadence = repeated(&[on_off(Tone::sine(425.0, -13.0), 500, 500)]);
+    /// European congestion tone: 425 Hz, a quarter of a second on and off.
+    pub const CONGESTION: Cadence = repeated(&[on_off(Tone::sine(425.0, -13.0), 250, 250)]);
+    /// North American dial tone: 350 + 440 Hz.
+    pub const DIAL_US: Cadence = repeated(&[for_ever(Tone::dual(350.0, 440.0, -13.0))]);
+    /// North American ringing tone: 440 + 480 Hz, 2 s on, 4 s off.
+    pub const RINGING_US: Cadence = repeated(&[on_off(Tone::dual(440.0, 480.0, -19.0), 2_000, 4_000)]);
+    /// North American busy tone: 480 + 620 Hz, half a second on and off.
+    pub const BUSY_US: Cadence = repeated(&[on_off(Tone::dual(480.0, 620.0, -24.0), 500, 500)]);
+    /// North American reorder (congestion) tone: 480 + 620 Hz, a quarter of a second on and off.
+    pub const CONGESTION_US: Cadence = repeated(&[on_off(Tone::dual(480.0, 620.0, -24.0), 250, 250)]);
+    /// Digital silence.
+    pub const SILENCE: Cadence = repeated(&[for_ever(Tone::SILENCE)]);
+}
+
+const fn repeated(segments: &'static [Segment]) -> Cadence {
+    Cadence { segments, repeat: true }
+}
+
+/// Sings cadences at one sample rate.
+#[derive(Debug, Clone)]
+pub struct ToneGenerator {
+    rate: u32,
+    plan: Plan,
+    oscillators: [Oscillator; 2],
+    /// Amplitude of each sine, in sample units.
+    amplitude: f64,
+    /// Place in the segment, in samples.
+    elapsed: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Plan {
+    Cadence(Cadence, usize),
+    /// One tone until told otherwise.
+    Steady,
+    Finished,
+}
+
+impl ToneGenerator {
+    /// A generator at `sample_rate` Hz, silent until [`Self::start`].
+    pub fn new(sample_rate: u32) -> ToneGenerator {
+        ToneGenerator {
+            rate: sample_rate.max(1),
+            plan: Plan::Finished,
+            oscillators: [Oscillator::default(); 2],
+            amplitude: 0.0,
+            elapsed: 0,
+        }
+    }
+
+    /// Starts a cadence at its first segment. The phase of the sines goes on from where it was.
+    pub fn start(&mut self, cadence: Cadence) {
+        self.enter(cadence, 0);
+    }
+
+    /// Starts one tone, steady until told otherwise; a change of frequency keeps the phase.
+    pub fn steady(&mut self, tone: Tone) {
+        // Already past its rise if a steady tone sounds: a sweep has no gaps.
+        if !matches!(self.plan, Plan::Steady) {
+            self.elapsed = 0;
+        }
+        self.plan = Plan::Steady;
+        self.tune(tone);
+    }
+
+    /// Falls silent at once.
+    pub fn stop(&mut self) {
+        self.plan = Plan::Finished;
+    }
+
+    /// Whether a cadence that does not repeat is over, or nothing was started.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.plan, Plan::Finished)
+    }
+
+    /// Writes the next samples over `out`.
+    pub fn fill(&mut self, out: &mut [i16]) {
+        for sample in out {
+            *sample = self.next();
+        }
+    }
+
+    /// Adds the next samples to `out`, saturating.
+    pub fn mix(&mut self, out: &mut [i16]) {
+        for sample in out {
+            *sample = sample.saturating_add(self.next());
+        }
+    }
+
+    fn enter(&mut self, cadence: Cadence, index: usize) {
+        let index = if index >= cadence.segments.len() && cadence.repeat { 0 } else { index };
+        match cadence.segments.get(index) {
+            Some(segment) => {
+                self.plan = Plan::Cadence(cadence, index);
+                self.tune(segment.tone);
+            }
+            None => self.plan = Plan::Finished,
+        }
+        self.elapsed = 0;
+    }
+
+    fn tune(&mut self, tone: Tone) {
+        for (oscillator, hz) in self.oscillators.iter_mut().zip(tone.hz) {
+            oscillator.tune(hz, self.rate);
+        }
+        self.amplitude = 32_767.0 * 10f64.powf(f64::from(tone.level_db) / 20.0);
+    }
+
+    fn next(&mut self) -> i16 {
+        let samples = |ms: u32| u64::from(ms) * u64::from(self.rate) / 1_000;
+        let (on, off) = match self.plan {
+            Plan::Finished => return 0,
+            Plan::Steady => (u64::MAX, 0),
+            Plan::Cadence(cadence, index) => match cadence.segments.get(index) {
+                Some(Segment { on_ms: 0, off_ms: 0, .. }) => (u64::MAX, 0),
+                Some(segment) => (samples(segment.on_ms), samples(segment.off_ms)),
+                None => (0, 1),
+            },
+        };
+        let ramp = samples(RAMP_MS).max(1);
+        let edge = (self.elapsed + 1).min(on.saturating_sub(self.elapsed)).min(ramp);
+        let [first, second] = &mut self.oscillators;
+        let sum = first.next() + second.next();
+        let sample = (sum * self.amplitude * edge as f64 / ramp as f64).round() as i16;
+        self.elapsed = self.elapsed.saturating_add(1);
+        if let Plan::Cadence(cadence, index) = self.plan
+            && self.elapsed >= on.saturating_add(off)
+        {
+            self.enter(cadence, index + 1);
+        }
+        sample
+    }
+}
+
+/// A point that turns on the unit circle: one complex multiplication a sample.
+#[derive(Debug, Clone, Copy)]
+struct Oscillator {
+    cos: f64,
+    sin: f64,
+    step_cos: f64,
+    step_sin: f64,
+    on: bool,
+}
+
+impl Default for Oscillator {
+    fn default() -> Oscillator {
+        Oscillator { cos: 1.0, sin: 0.0, step_cos: 1.0, step_sin: 0.0, on: false }
+    }
+}
+
+impl Oscillator {
+    fn tune(&mut self, hz: f32, rate: u32) {
+        let step = TAU * f64::from(hz) / f64::from(rate);
+        (self.step_sin, self.step_cos) = step.sin_cos();
+        self.on = hz > 0.0 && hz.is_finite();
+    }
+
+    fn next(&mut self) -> f64 {
+        if !self.on {
+            return 0.0;
+        }
+        let now = self.sin;
+        let (cos, sin) = (
+            self.cos * self.step_cos - self.sin * self.step_sin,
+            self.sin * self.step_cos + self.cos * self.step_sin,
+        );
+        // One step of Newton's method holds the radius at 1.
+        let hold = 1.5 - 0.5 * (cos * cos + sin * sin);
+        (self.cos, self.sin) = (cos * hold, sin * hold);
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amplitude_at(samples: &[i16], rate: u32, hz: f64) -> f64 {
+        let (mut re, mut im) = (0.0, 0.0);
+        for (n, sample) in samples.iter().enumerate() {
+            let (sin, cos) = (TAU * hz * n as f64 / f64::from(rate)).sin_cos();
+            re += f64::from(*sample) * cos;
+            im += f64::from(*sample) * sin;
+        }
+        2.0 * re.hypot(im) / samples.len() as f64
+    }
+
+    #[test]
+    fn a_dual_tone_has_its_two_frequencies_at_their_level() {
+        let mut generator = ToneGenerator::new(8_000);
+        generator.start(Cadence::DIAL_US);
+        let mut samples = vec![0; 8_000];
+        generator.fill(&mut samples);
+        generator.fill(&mut samples);
+        let want = 32_767.0 * 10f64.powf(-13.0 / 20.0);
+        for hz in [350.0, 440.0] {
+            assert!((amplitude_at(&samples, 8_000, hz) / want - 1.0).abs() < 0.001, "{hz}");
+        }
+        assert!(amplitude_at(&samples, 8_000, 400.0) < 2.0);
+    }
+
+    #[test]
+    fn phase_goes_on_over_blocks_and_changes_of_frequency() {
+        let mut generator = ToneGenerator::new(8_000);
+        generator.steady(Tone::sine(400.0, -6.0));
+        let mut samples = vec![0; 2_000];
+        let (first, second) = samples.split_at_mut(777);
+        generator.fill(first);
+        generator.steady(Tone::sine(410.0, -6.0));
+        generator.fill(second);
+        // The steepest step of 410 Hz at half of full scale.
+        let steepest = (16_423.0 * TAU * 410.0 / 8_000.0).ceil() as i32 + 1;
+        assert!(samples.windows(2).all(|w| (i32::from(w[1]) - i32::from(w[0])).abs() <= steepest));
+    }
+
+    #[test]
+    fn a_busy_tone_is_on_and_off_for_half_a_second_each() {
+        let mut generator = ToneGenerator::new(16_000);
+        generator.start(Cadence::BUSY);
+        let mut samples = vec![0; 32_000];
+        for block in samples.chunks_mut(173) {
+            generator.fill(block);
+        }
+        for (from, loud) in [(0, true), (8_000, false), (16_000, true), (24_000, false)] {
+            let part = &samples[from + 100..from + 7_900];
+            assert_eq!(part.iter().any(|x| x.unsigned_abs() > 5_000), loud, "{from}");
+            assert!(loud || part.iter().all(|x| *x == 0));
+        }
+        assert!(!generator.is_finished());
+    }
+
+    #[test]
+    fn a_cadence_that_does_not_repeat_ends() {
+        static ONCE: [Segment; 2] = [
+            Segment { tone: Tone::sine(950.0, -10.0), on_ms: 10, off_ms: 0 },
+            Segment { tone: Tone::sine(1_400.0, -10.0), on_ms: 10, off_ms: 5 },
+        ];
+        let mut generator = ToneGenerator::new(8_000);
+        generator.start(Cadence { segments: &ONCE, repeat: false });
+        let mut samples = [0; 200];
+        generator.fill(&mut samples);
+        assert!(generator.is_finished());
+        assert!(samples[160..].iter().all(|x| *x == 0));
+    }
+
+    #[test]
+    fn mixing_adds_and_saturates() {
+        let mut generator = ToneGenerator::new(8_000);
+        generator.steady(Tone::sine(1_000.0, 0.0));
+        let mut samples = [30_000; 160];
+        generator.mix(&mut samples);
+        assert!(samples.contains(&i16::MAX) && samples.iter().any(|x| *x < 0));
+    }
+
+    #[test]
+    fn an_hour_of_tone_keeps_its_amplitude() {
+        let mut oscillator = Oscillator::default();
+        oscillator.tune(425.0, 8_000);
+        for _ in 0..8_000 * 3_600 {
+            oscillator.next();
+        }
+        assert!((oscillator.cos.hypot(oscillator.sin) - 1.0).abs() < 1e-9);
+    }
+}
