@@ -1,0 +1,459 @@
+//! Judges the packets that arrive for one call and keeps the statistics of their source (RFC 3550 §6.4, §8, §A.1).
+//! In: datagrams with arrival times. Out: `Receipt` for each, `ReceiverStats`.
+//! No source → Probation → Latched → (silence or an announced change) → Probation of another → Latched.
+//! Not here: which address may send at all (the caller drops and counts strangers); playout.
+//! RT: no allocation, lock, syscall, log or panic.
+//!
+//! # The first packet is not lost
+//!
+//! A source is valid after [`MIN_SEQUENTIAL`](crate::MIN_SEQUENTIAL) packets in sequence. The packet before comes back
+//! as [`Receipt::Probation`] with its view: the caller holds the last one of each kind in a slot, and on an
+//! [`Accepted`] whose continuity is not [`Continuity::Continuous`] resets playout and queues the held packet first, if
+//! it has the same SSRC and the extended sequence number just below. A caller that already trusts the address may queue
+//! it at once. Both packets count as received.
+
+use crate::header::{HeaderError, RtpView};
+use crate::reception::InterarrivalJitter;
+use crate::sequence::{SEQUENCE_EPOCH, SequenceTracker, SequenceVerdict};
+
+/// Sources that may be on probation at once; a flood of identifiers evicts the one not heard for longest.
+const CANDIDATES: usize = 4;
+
+/// The set of payload types that a receiver takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PayloadTypes(u128);
+
+impl PayloadTypes {
+    /// No payload type.
+    pub const NONE: Self = Self(0);
+    /// Every payload type but 72 to 76, which are RTCP packets that went astray (RFC 3550 §A.1, RFC 5761 §4).
+    pub const ANY: Self = Self(!(0b1_1111 << 72));
+
+    /// This set and `payload_type`; values beyond 127 change nothing.
+    #[must_use]
+    pub const fn with(self, payload_type: u8) -> Self {
+        if payload_type < 128 { Self(self.0 | 1 << payload_type) } else { self }
+    }
+
+    /// Whether the set has `payload_type`.
+    pub const fn contains(self, payload_type: u8) -> bool {
+        payload_type < 128 && self.0 & 1 << payload_type != 0
+    }
+}
+
+/// How a receiver is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiverConfig {
+    /// The payload types agreed, telephone-event and comfort noise included.
+    pub payload_types: PayloadTypes,
+    /// The RTP clock, in hertz.
+    pub clock_rate: u32,
+    /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
+    pub own_ssrc: Option<u32>,
+    /// Silence of the latched source after which another may take its place, in nanoseconds.
+    pub source_timeout_ns: u64,
+}
+
+impl Default for ReceiverConfig {
+    /// Any payload type, 8 kHz, no own SSRC, 200 ms.
+    fn default() -> Self {
+        Self {
+            payload_types: PayloadTypes::ANY,
+            clock_rate: 8000,
+            own_ssrc: None,
+            source_timeout_ns: 200_000_000,
+        }
+    }
+}
+
+/// What becomes of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt<'a> {
+    /// To be played.
+    Accept(Accepted<'a>),
+    /// Perhaps to be played: hold it until an [`Self::Accept`] with the next number (see the module's map).
+    Probation(Accepted<'a>),
+    /// To be dropped; it is counted.
+    Reject(Reject),
+}
+
+/// A packet of the source listened to, or of one on probation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted<'a> {
+    /// The packet.
+    pub view: RtpView<'a>,
+    /// The sequence number extended by its cycles, from [`SEQUENCE_EPOCH`] up; comparable within one source until the
+    /// next [`Continuity`] other than `Continuous`.
+    pub extended_sequence: u64,
+    /// The timestamp extended by its cycles, likewise from 2^32 up.
+    pub extended_timestamp: u64,
+    /// How the packet joins those before it.
+    pub continuity: Continuity,
+    /// Whether a packet with a higher sequence number came before.
+    pub is_late: bool,
+}
+
+/// How an accepted packet joins those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// The same source and numbering.
+    Continuous,
+    /// The first accepted packet of a new source: playout starts afresh.
+    NewSource,
+    /// The same SSRC with a new numbering (RFC 3550 §A.1): playout starts afresh.
+    Restarted,
+}
+
+/// Why a datagram is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reject {
+    /// One octet or none; expected of some peers.
+    Runt,
+    /// Not an RTP packet.
+    Malformed(HeaderError),
+    /// A payload type that was not agreed.
+    PayloadType(u8),
+    /// Another SSRC, while the latched source is heard.
+    ForeignSource(u32),
+    /// Our own SSRC (RFC 3550 §8.2).
+    OwnSource,
+    /// A packet seen before.
+    Duplicate,
+}
+
+/// The receiving side of one call. Lives in the playback callback.
+#[derive(Debug)]
+pub struct RtpReceiver {
+    config: ReceiverConfig,
+    current: Option<Source>,
+    candidates: [Option<Source>; CANDIDATES],
+    change_announced: bool,
+    stats: ReceiverStats,
+}
+
+impl RtpReceiver {
+    /// A receiver that has latched no source.
+    pub fn new(config: ReceiverConfig) -> Self {
+        Self {
+            config,
+            current: None,
+            candidates: [None; CANDIDATES],
+            change_announced: false,
+            stats: ReceiverStats { clock_rate: config.clock_rate, ..ReceiverStats::default() },
+        }
+    }
+
+    /// Judges a datagram from the call's peer.
+    ///
+    /// A packet of the latched source with a payload type that was not agreed still counts as received, so that a
+    /// peer's comfort noise is not reported back as loss.
+    pub fn receive<'a>(&mut self, arrival_ns: u64, datagram: &'a [u8]) -> Receipt<'a> {
+        let view = match RtpView::parse(datagram) {
+            Ok(view) => view,
+            Err(HeaderError::Runt(_)) => {
+                self.stats.runts += 1;
+                return Receipt::Reject(Reject::Runt);
+            }
+            Err(error) => {
+                self.stats.malformed += 1;
+                return Receipt::Reject(Reject::Malformed(error));
+            }
+        };
+        let ssrc = view.ssrc();
+        if self.config.own_ssrc == Some(ssrc) {
+            self.stats.own_source += 1;
+            return Receipt::Reject(Reject::OwnSource);
+        }
+        let is_agreed = self.config.payload_types.contains(view.payload_type());
+        if !is_agreed {
+            self.stats.wrong_payload_type += 1;
+        }
+        match &mut self.current {
+            Some(current) if current.ssrc == ssrc => {
+                let judged = current.judge(arrival_ns, view, is_agreed);
+                self.count(judged, is_agreed)
+            }
+            current => {
+                let is_vacant = match current {
+                    None => true,
+                    Some(heard) => {
+                        self.change_announced
+                            || arrival_ns.saturating_sub(heard.last_ns) >= self.config.source_timeout_ns
+                    }
+                };
+                if !is_vacant {
+                    self.stats.foreign_source += 1;
+                    Receipt::Reject(Reject::ForeignSource(ssrc))
+                } else if !is_agreed {
+                    Receipt::Reject(Reject::PayloadType(view.payload_type()))
+                } else {
+                    self.audition(arrival_ns, view)
+                }
+            }
+        }
+    }
+
+    /// Other payload types or another clock, as renegotiated; the source stays.
+    pub fn set_format(&mut self, payload_types: PayloadTypes, clock_rate: u32) {
+        self.config.payload_types = payload_types;
+        self.config.clock_rate = clock_rate;
+        self.stats.clock_rate = clock_rate;
+        for source in self.current.iter_mut().chain(self.candidates.iter_mut().flatten()) {
+            source.jitter.set_clock_rate(clock_rate);
+        }
+    }
+
+    /// Our own SSRC, after it changed.
+    pub const fn set_own_ssrc(&mut self, own_ssrc: u32) {
+        self.config.own_ssrc = Some(own_ssrc);
+    }
+
+    /// Signalling announced that the peer's source may change (a new channel, a transfer, a BYE): the next other SSRC
+    /// goes on probation without waiting for the source to fall silent.
+    pub const fn expect_source_change(&mut self) {
+        self.change_announced = true;
+    }
+
+    /// The statistics as of now.
+    pub fn stats(&self) -> ReceiverStats {
+        let mut stats = self.stats;
+        if let Some(source) = &self.current {
+            stats.ssrc = Some(source.ssrc);
+            stats.base_sequence = source.sequence.base();
+            stats.highest_sequence = source.sequence.highest();
+            stats.received = source.sequence.received();
+            stats.jitter = source.jitter.value();
+            stats.first_packet_ns = source.first_ns;
+            stats.last_packet_ns = source.last_ns;
+        }
+        stats
+    }
+
+    /// Puts a source other than the latched one on probation, or latches it.
+    fn audition<'a>(&mut self, arrival_ns: u64, view: RtpView<'a>) -> Receipt<'a> {
+        let ssrc = view.ssrc();
+        let known = self.candidates.iter().position(|c| c.as_ref().is_some_and(|c| c.ssrc == ssrc));
+        // The empty slot, or else the candidate not heard for longest.
+        let index = known.unwrap_or_else(|| {
+            let oldest =
+                self.candidates.iter().enumerate().min_by_key(|(_, c)| c.as_ref().map(|c| c.last_ns));
+            oldest.map_or(0, |(index, _)| index)
+        });
+        let Some(slot) = self.candidates.get_mut(index) else {
+            return Receipt::Reject(Reject::ForeignSource(ssrc));
+        };
+        if known.is_none() {
+            *slot = None;
+        }
+        let candidate =
+            slot.get_or_insert_with(|| Source::new(ssrc, arrival_ns, view.timestamp(), &self.config));
+        let judged = candidate.judge(arrival_ns, view, true);
+        if candidate.sequence.is_valid() {
+            self.current = slot.take();
+            self.candidates = [None; CANDIDATES];
+            self.change_announced = false;
+            self.stats.sources += 1;
+        }
+        self.count(judged, true)
+    }
+
+    fn count<'a>(&mut self, judged: Judged<'a>, is_agreed: bool) -> Receipt<'a> {
+        match judged {
+            Judged::Held(held) => {
+                self.stats.probation += 1;
+                if is_agreed { Receipt::Probation(held) } else { reject_type(held.view) }
+            }
+            Judged::Duplicate => {
+                self.stats.duplicates += 1;
+                Receipt::Reject(Reject::Duplicate)
+            }
+            Judged::Played { accepted, gap } => {
+                if accepted.continuity != Continuity::Continuous {
+                    self.stats.epoch = self.stats.epoch.wrapping_add(1);
+                }
+                if accepted.continuity == Continuity::Restarted {
+                    self.stats.restarts += 1;
+                }
+                self.stats.out_of_order += u64::from(accepted.is_late);
+                self.stats.gaps += u64::from(gap > 0);
+                if !is_agreed {
+                    return reject_type(accepted.view);
+                }
+                self.stats.accepted += 1;
+                self.stats.octets += accepted.view.payload().len() as u64;
+                Receipt::Accept(accepted)
+            }
+        }
+    }
+}
+
+fn reject_type<'a>(view: RtpView<'_>) -> Receipt<'a> {
+    Receipt::Reject(Reject::PayloadType(view.payload_type()))
+}
+
+/// One synchronization source.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    ssrc: u32,
+    sequence: SequenceTracker,
+    jitter: InterarrivalJitter,
+    /// The newest extended timestamp.
+    timestamp: u64,
+    /// The extended timestamp of a packet that may begin a restart.
+    suspicious_timestamp: u64,
+    first_ns: u64,
+    last_ns: u64,
+}
+
+/// A packet as its source sees it.
+enum Judged<'a> {
+    Held(Accepted<'a>),
+    Played { accepted: Accepted<'a>, gap: u16 },
+    Duplicate,
+}
+
+impl Source {
+    fn new(ssrc: u32, arrival_ns: u64, timestamp: u32, config: &ReceiverConfig) -> Self {
+        let timestamp = SEQUENCE_EPOCH + u64::from(timestamp);
+        Self {
+            ssrc,
+            sequence: SequenceTracker::new(),
+            jitter: InterarrivalJitter::new(config.clock_rate),
+            timestamp,
+            suspicious_timestamp: timestamp,
+            first_ns: arrival_ns,
+            last_ns: arrival_ns,
+        }
+    }
+
+    fn judge<'a>(&mut self, arrival_ns: u64, view: RtpView<'a>, is_timed: bool) -> Judged<'a> {
+        self.last_ns = self.last_ns.max(arrival_ns);
+        let mut accepted = Accepted {
+            view,
+            extended_sequence: 0,
+            extended_timestamp: extend(self.timestamp, view.timestamp()),
+            continuity: Continuity::Continuous,
+            is_late: false,
+        };
+        let mut missing = 0;
+        match self.sequence.update(view.sequence_number()) {
+            SequenceVerdict::Duplicate => return Judged::Duplicate,
+            SequenceVerdict::Suspicious { extended } => {
+                self.suspicious_timestamp = SEQUENCE_EPOCH + u64::from(view.timestamp());
+                accepted.extended_sequence = extended;
+                accepted.extended_timestamp = self.suspicious_timestamp;
+                accepted.continuity = Continuity::Restarted;
+                return Judged::Held(accepted);
+            }
+            SequenceVerdict::Probation { extended } => {
+                if is_timed {
+                    self.jitter.update(arrival_ns, view.timestamp());
+                }
+                self.timestamp = SEQUENCE_EPOCH + u64::from(view.timestamp());
+                accepted.extended_sequence = extended;
+                accepted.extended_timestamp = self.timestamp;
+                accepted.continuity = Continuity::NewSource;
+                return Judged::Held(accepted);
+            }
+            SequenceVerdict::Started { extended } => {
+                accepted.extended_sequence = extended;
+                accepted.continuity = Continuity::NewSource;
+            }
+            SequenceVerdict::Restarted { extended } => {
+                self.timestamp = self.suspicious_timestamp;
+                self.jitter.rebase();
+                accepted.extended_sequence = extended;
+                accepted.extended_timestamp = extend(self.timestamp, view.timestamp());
+                accepted.continuity = Continuity::Restarted;
+            }
+            SequenceVerdict::InOrder { extended, gap } => {
+                accepted.extended_sequence = extended;
+                missing = gap;
+            }
+            SequenceVerdict::Late { extended } => {
+                accepted.extended_sequence = extended;
+                accepted.is_late = true;
+            }
+        }
+        if is_timed {
+            self.jitter.update(arrival_ns, view.timestamp());
+        }
+        self.timestamp = self.timestamp.max(accepted.extended_timestamp);
+        Judged::Played { accepted, gap: missing }
+    }
+}
+
+/// The extended timestamp nearest to `newest` whose low 32 bits are `timestamp`.
+fn extend(newest: u64, timestamp: u32) -> u64 {
+    let step = timestamp.wrapping_sub(newest as u32) as i32;
+    newest.wrapping_add_signed(i64::from(step))
+}
+
+/// A snapshot of [`RtpReceiver`]; plain data that crosses to the control side.
+///
+/// The first group is of the latched source and begins anew with `epoch`; the second is of the receiver's whole life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReceiverStats {
+    /// The latched source.
+    pub ssrc: Option<u32>,
+    /// Counts the beginnings: it changes with the source and with each restart of its numbering.
+    pub epoch: u32,
+    /// The first extended sequence number that counts.
+    pub base_sequence: u64,
+    /// The highest extended sequence number; its low 32 bits go into report blocks.
+    pub highest_sequence: u64,
+    /// Packets received, late ones and duplicates included (RFC 3550 §6.4.1).
+    pub received: u64,
+    /// Interarrival jitter, in units of the RTP clock (RFC 3550 §A.8).
+    pub jitter: u32,
+    /// The RTP clock, in hertz.
+    pub clock_rate: u32,
+    /// Arrival of the source's first packet, probation included, in nanoseconds.
+    pub first_packet_ns: u64,
+    /// Arrival of the source's last packet, in nanoseconds.
+    pub last_packet_ns: u64,
+
+    /// Packets accepted.
+    pub accepted: u64,
+    /// Payload octets accepted.
+    pub octets: u64,
+    /// Packets returned as [`Receipt::Probation`].
+    pub probation: u64,
+    /// Packets that came after one with a higher sequence number.
+    pub out_of_order: u64,
+    /// Times that a sequence number was skipped.
+    pub gaps: u64,
+    /// Packets seen before, among the last 128 numbers.
+    pub duplicates: u64,
+    /// Datagrams that are not RTP.
+    pub malformed: u64,
+    /// Datagrams of one octet or none.
+    pub runts: u64,
+    /// Packets with a payload type that was not agreed.
+    pub wrong_payload_type: u64,
+    /// Packets of another SSRC while the latched source was heard.
+    pub foreign_source: u64,
+    /// Packets with our own SSRC: a collision or a loop.
+    pub own_source: u64,
+    /// Sources latched.
+    pub sources: u64,
+    /// Restarts of a source's numbering.
+    pub restarts: u64,
+}
+
+impl ReceiverStats {
+    /// Packets expected of the source (RFC 3550 §A.3).
+    pub const fn expected(&self) -> u64 {
+        if self.ssrc.is_some() { self.highest_sequence.saturating_sub(self.base_sequence) + 1 } else { 0 }
+    }
+
+    /// Packets of the source lost so far (RFC 3550 §A.3); duplicates make it smaller, even negative.
+    pub const fn lost(&self) -> i64 {
+        self.expected() as i64 - self.received as i64
+    }
+
+    /// Interarrival jitter in nanoseconds.
+    pub fn jitter_ns(&self) -> u64 {
+        u64::from(self.jitter) * 1_000_000_000 / u64::from(self.clock_rate.max(1))
+    }
+}
