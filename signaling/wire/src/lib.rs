@@ -1,4 +1,5 @@
 //! H.323 on the wire: TPKT, Q.931, aligned PER, H.225.0, H.235 and H.245.
 
+pub mod capture;
 pub mod q931;
 pub mod tpkt;
