@@ -21,8 +21,11 @@ mod ntp;
 mod receiver;
 mod reception;
 mod rng;
+mod rtcp;
 mod sender;
 mod sequence;
+mod session;
+mod timing;
 
 pub use header::{Extension, ExtensionElements, HeaderError, RtpHeader, RtpView};
 pub use ntp::NtpTime;
@@ -31,7 +34,9 @@ pub use receiver::{
 };
 pub use reception::{InterarrivalJitter, ReceptionInterval, ReportBlock};
 pub use rng::Rng;
+pub use rtcp::{RtcpError, RtcpPacket, SdesCname, SenderInfo, build_compound, parse_compound};
 pub use sender::{PacketizeError, RtpSender, SenderConfig, SenderStats};
 pub use sequence::{
     MAX_DROPOUT, MAX_MISORDER, MIN_SEQUENTIAL, SEQUENCE_EPOCH, SequenceTracker, SequenceVerdict,
 };
+pub use session::{RtcpEvent, RtcpSession, RtcpStats, SessionConfig};

@@ -121,7 +121,7 @@ impl ReceptionInterval {
         let expected_interval = expected.saturating_sub(self.expected_prior);
         let received_interval = stats.received.saturating_sub(self.received_prior);
         let lost_interval = expected_interval.saturating_sub(received_interval);
-        let fraction = if expected_interval == 0 { 0 } else { (lost_interval << 8) / expected_interval };
+        let fraction = (lost_interval << 8).checked_div(expected_interval).unwrap_or(0);
         self.expected_prior = expected;
         self.received_prior = stats.received;
         Some(ReportBlock {
