@@ -1,1 +1,36 @@
 //! Sans-IO H.323 call control: told the time, handed bytes.
+//!
+//! ```text
+//!  driver ── handle_connected / handle_bytes / handle_closed / handle_timeout ──▶ ┌──────┐
+//!  application ── accept, answer, set_media, send_digits, release ─────────────▶  │ Call │
+//!  driver ◀── poll_transmit (bytes), poll_action (sockets), poll_timeout (clock) ─│      │
+//!  application ◀── poll_event ─────────────────────────────────────────────────── └──────┘
+//! ```
+//!
+//! [`Call`] is one call on one call signalling connection: H.225.0 (Q.931) signalling, fast connect,
+//! H.245 tunnelled or on its own connection, H.245's procedures. It owns no socket and no clock; time
+//! is a `Duration` since an epoch of the driver's choice, randomness is a seed.
+//!
+//! Call order: after **every** `handle_*` and every command, drain `poll_transmit`, `poll_action` and
+//! `poll_event` until they return `None`, then ask `poll_timeout` when to call `handle_timeout`. When
+//! `is_finished` is true and the queues are drained, drop the call.
+//!
+//! Not here: sockets (the driver: `offhook-tsp`), RTP (the media side), RAS.
+
+mod address;
+mod call;
+mod cause;
+mod config;
+mod event;
+mod media;
+mod random;
+mod timer;
+
+pub use address::Alias;
+pub use call::{Call, CallState, Channel, Closed, IncomingParams, OutgoingParams};
+pub use cause::{Release, ReleaseReason};
+pub use config::{Config, Limits, Vendor};
+pub use event::{Action, ConnectInfo, DigitVia, Event, Origin, PeerInfo, ReleaseInfo, SetupInfo, Transmit};
+pub use media::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession};
+pub use offhook_wire::q931::Cause;
+pub use timer::{Timer, Timers};

@@ -1,0 +1,217 @@
+//! What a call tells the application and asks of its driver.
+//! Not here: when (the `call` modules).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use offhook_wire::q931::Cause;
+
+use crate::{Alias, Channel, ChannelPlan, Flow, ReleaseReason, Timer};
+
+/// Octets for a connection, whole TPKTs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// On which connection.
+    pub channel: Channel,
+    /// What; never empty.
+    pub bytes: Bytes,
+}
+
+/// What the driver does with sockets. There is at most one H.245 connection a call: the first that is
+/// established, listening or connecting, is the one; the driver drops any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Listen for one H.245 connection and say where: `h245_listening` or `h245_listen_failed`; when
+    /// the peer has connected: `handle_connected(H245)`.
+    ListenH245,
+    /// Stop listening (nothing to do if a connection was accepted already).
+    StopListeningH245,
+    /// Connect to the peer's h245Address: `handle_connected(H245)` or `handle_closed(H245, …)`.
+    ConnectH245(SocketAddr),
+    /// Flush, then close the H.245 connection, the listener and any attempt to connect.
+    CloseH245,
+    /// Flush, then close the call signalling connection.
+    CloseSignaling,
+}
+
+/// What an application gets to know. `Released` is the last one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Called side: somebody calls. Answer with `set_media`, `accept`, `answer` or `release`.
+    Setup(Box<SetupInfo>),
+    /// Calling side: the connection stands, Setup has left.
+    SetupSent,
+    /// Calling side: CallProceeding.
+    Proceeding,
+    /// Progress; `inband` when the indicator says that tones or announcements are in the media.
+    Progress {
+        /// Progress description 1 or 8 (Q.931 4.5.23).
+        inband: bool,
+    },
+    /// Calling side: Alerting.
+    Alerting,
+    /// Connect was sent or received.
+    Connected(Box<ConnectInfo>),
+    /// A channel is agreed: media may flow this way now.
+    ChannelOpened(ChannelPlan),
+    /// A channel is closed.
+    ChannelClosed {
+        /// H.245 sessionID.
+        session_id: u8,
+        /// Its direction.
+        flow: Flow,
+        /// Its number.
+        channel: u16,
+    },
+    /// The peer rejected every codec that we could send in this session.
+    ChannelRejected {
+        /// H.245 sessionID.
+        session_id: u8,
+    },
+    /// The peer sent an empty TerminalCapabilitySet: our transmit channels are closed until its next
+    /// one (H.323 8.4.6).
+    Paused,
+    /// The peer's capabilities came back after a pause.
+    Resumed,
+    /// A digit or character from the peer.
+    Digit {
+        /// 0–9, `*`, `#`, A–D; `!` is a hook flash. Alphanumeric input may hold any character.
+        digit: char,
+        /// How long the key was held, when the peer said.
+        duration: Option<Duration>,
+        /// By which way it came.
+        via: DigitVia,
+    },
+    /// A round trip delay was measured (H.245 RTDSE).
+    RoundTrip(Duration),
+    /// A RoundTripDelayRequest stayed unanswered.
+    RoundTripLost,
+    /// Notify: description of the notification indicator (Q.931 4.5.22).
+    Notify(u8),
+    /// The peer wants the call elsewhere (Facility callForwarded or routeCall…). Not followed here.
+    ForwardRequested {
+        /// The call signalling address it names.
+        address: Option<SocketAddr>,
+        /// The aliases it names.
+        aliases: Vec<Alias>,
+    },
+    /// The call is over. Sockets may still be draining: see `Call::is_finished`.
+    Released(Box<ReleaseInfo>),
+}
+
+/// How a digit came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DigitVia {
+    /// H.245 UserInputIndication alphanumeric.
+    Alphanumeric,
+    /// H.245 UserInputIndication signal.
+    Signal,
+    /// Q.931 Information with Keypad facility.
+    Keypad,
+}
+
+/// Who the other endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PeerInfo {
+    /// productId, without NULs.
+    pub product: Option<String>,
+    /// versionId, without NULs.
+    pub version: Option<String>,
+    /// T.35 country code, extension and manufacturer code.
+    pub manufacturer: Option<(u8, u8, u16)>,
+    /// The last arc of H.225.0's protocolIdentifier: 2 … 7.
+    pub protocol_version: Option<u32>,
+    /// It declares itself a gateway.
+    pub gateway: bool,
+}
+
+/// What Setup said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SetupInfo {
+    /// The Display element.
+    pub display: Option<String>,
+    /// sourceAddress.
+    pub caller_aliases: Vec<Alias>,
+    /// The Calling party number element.
+    pub caller_number: Option<String>,
+    /// The calling number may be shown (presentation indicator).
+    pub caller_presentable: bool,
+    /// destinationAddress.
+    pub called_aliases: Vec<Alias>,
+    /// The Called party number element.
+    pub called_number: Option<String>,
+    /// The Redirecting number element.
+    pub redirecting_number: Option<String>,
+    /// callIdentifier; zero from H.323 version 1 peers.
+    pub call_identifier: [u8; 16],
+    /// conferenceID.
+    pub conference_id: [u8; 16],
+    /// The call reference value.
+    pub call_reference: u16,
+    /// sourceCallSignalAddress.
+    pub source_signal_address: Option<SocketAddr>,
+    /// Who calls.
+    pub peer: PeerInfo,
+    /// Fast connect is offered.
+    pub fast_start: bool,
+    /// Tunnelled H.245 is offered.
+    pub tunnelling: bool,
+}
+
+/// What Connect said, or what we said in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConnectInfo {
+    /// The Display element.
+    pub display: Option<String>,
+    /// connectedAddress.
+    pub connected_aliases: Vec<Alias>,
+    /// The Connected number element.
+    pub connected_number: Option<String>,
+    /// Who answered.
+    pub peer: PeerInfo,
+    /// Fast connect was accepted.
+    pub fast_start: bool,
+    /// H.245 is tunnelled, as far as is known at Connect.
+    pub tunnelling: bool,
+}
+
+/// Who ended the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// Our application.
+    Local,
+    /// The peer, by ReleaseComplete or endSession.
+    Remote,
+    /// The connection: closed, refused, unreachable.
+    Network,
+    /// A timer that expired.
+    Timer(Timer),
+    /// The machine itself: protocol errors, no common capability, media failure.
+    Machine,
+}
+
+/// How a call ended. `cause` and `reason` are kept apart as they came: which of them counts is for
+/// the application to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseInfo {
+    /// Who.
+    pub origin: Origin,
+    /// The Cause element, as received or as sent.
+    pub cause: Option<Cause>,
+    /// The ReleaseCompleteReason, as received or as sent.
+    pub reason: Option<ReleaseReason>,
+    /// Whether Connect had been seen.
+    pub connected: bool,
+    /// For people.
+    pub text: String,
+}
+
+impl ReleaseInfo {
+    /// The cause; where only a reason came, the one that H.225.0 table 5 derives from it.
+    #[must_use]
+    pub fn effective_cause(&self) -> Cause {
+        self.cause.or_else(|| self.reason.map(ReleaseReason::cause)).unwrap_or(Cause::NORMAL_UNSPECIFIED)
+    }
+}

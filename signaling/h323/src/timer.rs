@@ -1,0 +1,168 @@
+//! The timers of a call: one table, earliest deadline first.
+//! In: start, stop. Out: the earliest deadline; the timers that have expired.
+//! Not here: what an expiry does (each machine).
+
+use std::time::Duration;
+
+/// A timer, by the name its standard gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Timer {
+    /// TCP connection of the signalling channel (ours; the standards name none).
+    SignalingConnect,
+    /// Called side: connection accepted, no Setup yet (GnuGk's SetupTimeout).
+    SetupWait,
+    /// Q.931: caller, Alerting seen, waiting for Connect. Called side: waiting for the application.
+    T301,
+    /// Q.931: Setup sent, nothing heard.
+    T303,
+    /// Q.931: CallProceeding seen, waiting for Alerting, Progress or Connect.
+    T310,
+    /// Application answered, media side has not (ours).
+    MediaWait,
+    /// Slow start: H.245 has to come up after Connect (ours).
+    H245Start,
+    /// H.245 CESE: TerminalCapabilitySet unanswered.
+    T101,
+    /// H.245 LCSE: OpenLogicalChannel or CloseLogicalChannel of this channel unanswered.
+    T103(u16),
+    /// H.245 RTDSE: RoundTripDelayRequest unanswered.
+    T105,
+    /// H.245 MSDSE: determination unanswered.
+    T106,
+    /// The next RoundTripDelayRequest is due (ours).
+    RoundTripInterval,
+    /// endSession sent or received, the other half is missing (H.323 8.5).
+    EndSession,
+    /// ReleaseComplete sent, the peer has not closed (ours).
+    Linger,
+}
+
+/// How long each [`Timer`] runs. What other systems use stands beside ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timers {
+    /// TCP connect. H323Plus: 10 s.
+    pub signaling_connect: Duration,
+    /// First Setup on an accepted connection. GnuGk: 8 s.
+    pub setup_wait: Duration,
+    /// T301. Q.931 table 9-2: at least 3 minutes.
+    pub t301: Duration,
+    /// One T303. Q.931: 4 s, after which Setup is repeated once. Over TCP a repetition says nothing new,
+    /// so we wait a second T303 without it and then give up: 8 s in all.
+    pub t303: Duration,
+    /// T310. Q.931 user side: 30–120 s; network side: 10 s. Stopped by Progress.
+    pub t310: Duration,
+    /// Media side after answer.
+    pub media_wait: Duration,
+    /// H.245 after Connect in slow start. H323Plus: 120 s.
+    pub h245_start: Duration,
+    /// T101. H323Plus, ooh323: 30 s.
+    pub t101: Duration,
+    /// T103. H323Plus, ooh323: 30 s.
+    pub t103: Duration,
+    /// T105. H323Plus: 10 s.
+    pub t105: Duration,
+    /// T106. H323Plus, ooh323: 30 s.
+    pub t106: Duration,
+    /// Between round trip measurements; `None` measures never.
+    pub round_trip_interval: Option<Duration>,
+    /// Second half of endSession. H323Plus: 3 s; ooh323: 15 s.
+    pub end_session: Duration,
+    /// Peer's close after ReleaseComplete.
+    pub linger: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            signaling_connect: Duration::from_secs(10),
+            setup_wait: Duration::from_secs(8),
+            t301: Duration::from_secs(180),
+            t303: Duration::from_secs(4),
+            t310: Duration::from_secs(10),
+            media_wait: Duration::from_secs(5),
+            h245_start: Duration::from_secs(30),
+            t101: Duration::from_secs(30),
+            t103: Duration::from_secs(30),
+            t105: Duration::from_secs(10),
+            t106: Duration::from_secs(30),
+            round_trip_interval: Some(Duration::from_secs(10)),
+            end_session: Duration::from_secs(3),
+            linger: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The running timers. Their number is bounded by the number of logical channels, which is bounded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TimerTable {
+    running: Vec<(Timer, Duration)>,
+}
+
+impl TimerTable {
+    /// Starts or restarts `timer`.
+    pub(crate) fn start(&mut self, timer: Timer, now: Duration, lasts: Duration) {
+        let deadline = now.saturating_add(lasts);
+        match self.running.iter_mut().find(|(running, _)| *running == timer) {
+            Some((_, old)) => *old = deadline,
+            None => self.running.push((timer, deadline)),
+        }
+    }
+
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.running.retain(|(running, _)| *running != timer);
+    }
+
+    /// Stops all for which `keep` is false.
+    pub(crate) fn retain(&mut self, keep: impl Fn(Timer) -> bool) {
+        self.running.retain(|(running, _)| keep(*running));
+    }
+
+    pub(crate) fn is_running(&self, timer: Timer) -> bool {
+        self.running.iter().any(|(running, _)| *running == timer)
+    }
+
+    pub(crate) fn earliest(&self) -> Option<Duration> {
+        self.running.iter().map(|(_, deadline)| *deadline).min()
+    }
+
+    /// Takes one timer that has expired at `now`; the earliest first, ties by the order of the enum.
+    pub(crate) fn pop_expired(&mut self, now: Duration) -> Option<Timer> {
+        let (timer, deadline) =
+            self.running.iter().copied().min_by_key(|(timer, deadline)| (*deadline, *timer))?;
+        if deadline > now {
+            return None;
+        }
+        self.stop(timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_earliest_deadline_expires_first() {
+        let mut table = TimerTable::default();
+        table.start(Timer::T301, SECOND, SECOND * 3);
+        table.start(Timer::T103(7), SECOND, SECOND);
+        assert_eq!(table.earliest(), Some(SECOND * 2));
+        assert_eq!(table.pop_expired(SECOND), None);
+        assert_eq!(table.pop_expired(SECOND * 9), Some(Timer::T103(7)));
+        assert_eq!(table.pop_expired(SECOND * 9), Some(Timer::T301));
+        assert_eq!(table.pop_expired(SECOND * 9), None);
+    }
+
+    #[test]
+    fn a_restart_moves_the_deadline() {
+        let mut table = TimerTable::default();
+        table.start(Timer::T303, SECOND, SECOND);
+        table.start(Timer::T303, SECOND * 2, SECOND);
+        assert_eq!(table.earliest(), Some(SECOND * 3));
+        table.stop(Timer::T303);
+        assert_eq!(table.earliest(), None);
+    }
+}
