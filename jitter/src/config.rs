@@ -33,7 +33,7 @@ impl PlayoutConfig {
             clock_rate: kind.clock_rate(),
             min_delay_ms: 0,
             max_delay_ms: 500,
-            initial_delay_ms: 20,
+            initial_delay_ms: 0,
             max_packets: 128,
             max_payload: 1_024,
             max_packet_ms: 120,

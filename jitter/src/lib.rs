@@ -16,8 +16,14 @@
 //! RT: after construction nothing here allocates, locks, makes a syscall, logs or panics.
 
 mod config;
+mod decision;
+mod estimator;
+mod ops;
 mod packet;
+mod pitch;
 mod playout;
+mod sequence;
+mod sound;
 mod stats;
 mod store;
 

@@ -1,0 +1,101 @@
+//! The policy: what is done next, given what waits and when it is due.
+//! In: a [`Situation`]. Out: an [`Operation`].
+//! Not here: how it is done (`ops/`), what the network needs (`estimator.rs`).
+//! RT: no allocation, lock, syscall, log or panic.
+
+/// The sound may wait this much longer than it must before it is shortened, nanoseconds. A pull can only meet
+/// packets on its own grid, so a pull's length is allowed in any case.
+const SLACK_NS: i64 = 12_500_000;
+/// Beyond the slack by this much, any lag is taken and the pauses between cuts are short.
+const URGENT_NS: i64 = 40_000_000;
+/// Least likeness at which stretching is not heard, and when it is urgent.
+const ALIKE: f32 = 0.6;
+const ALIKE_URGENT: f32 = 0.25;
+
+/// What is to be done to the sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Play what is there.
+    Normal,
+    /// Shorten it, by at most this many nanoseconds.
+    Accelerate {
+        /// Most that may be taken away.
+        most_ns: i64,
+    },
+    /// Lengthen it.
+    PreemptiveExpand,
+    /// Drop what waits until this many nanoseconds less are waited.
+    Skip {
+        /// How much to drop.
+        by_ns: i64,
+    },
+}
+
+/// What the decision is made from, while sound plays. Nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Situation {
+    /// By how much the next packets' latest moment exceeds the deadline: negative, and some will be late.
+    pub(crate) excess_ns: i64,
+    /// Length of a pull.
+    pub(crate) pull_ns: i64,
+    /// What is waited beyond the base now, and at most.
+    pub(crate) waited_ns: i64,
+    pub(crate) max_ns: i64,
+}
+
+impl Situation {
+    /// Names the operation.
+    pub(crate) fn decide(&self) -> Operation {
+        let slack = SLACK_NS.max(self.pull_ns + 1_000_000);
+        if self.waited_ns > self.max_ns.saturating_add(slack).saturating_add(URGENT_NS) {
+            Operation::Skip { by_ns: self.waited_ns - self.max_ns }
+        } else if self.excess_ns > slack {
+            Operation::Accelerate { most_ns: self.excess_ns }
+        } else if self.excess_ns < 0 {
+            Operation::PreemptiveExpand
+        } else {
+            Operation::Normal
+        }
+    }
+
+    /// Whether the operation cannot wait for a good place.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.excess_ns > SLACK_NS + URGENT_NS || self.excess_ns < -URGENT_NS / 4
+    }
+
+    /// Least likeness of a lag that may be used now.
+    pub(crate) fn least_likeness(&self) -> f32 {
+        if self.is_urgent() { ALIKE_URGENT } else { ALIKE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    fn at(excess_ms: i64) -> Situation {
+        Situation {
+            excess_ns: excess_ms * MS,
+            pull_ns: 10 * MS,
+            waited_ns: excess_ms.max(0) * MS,
+            max_ns: 500 * MS,
+        }
+    }
+
+    #[test]
+    fn nothing_is_stretched_within_a_pull_of_the_deadline() {
+        for excess in 0..=11 {
+            assert_eq!(at(excess).decide(), Operation::Normal, "{excess} ms");
+        }
+    }
+
+    #[test]
+    fn too_long_is_shortened_too_short_is_lengthened_far_too_long_is_dropped() {
+        assert_eq!(at(20).decide(), Operation::Accelerate { most_ns: 20 * MS });
+        assert_eq!(at(-1).decide(), Operation::PreemptiveExpand);
+        assert_eq!(at(700).decide(), Operation::Skip { by_ns: 200 * MS });
+        assert!(!at(20).is_urgent() && at(100).is_urgent());
+    }
+}

@@ -1,0 +1,241 @@
+//! Learns from arrivals how long to wait: the transit time that nearly all packets keep.
+//! In: for each packet, its transit (arrival less media time, nanoseconds; only differences matter).
+//! Out: the *deadline*: the transit that a packet may take and still be in time.
+//!
+//! ```text
+//!  transit ─▶ least of the last seconds (base) ─▶ excess over it ─▶ histogram, forgetting ─▶ quantile ─▶ deadline
+//! ```
+//!
+//! The first packets weigh most (their histogram is small), so it is fast to start. The histogram moves with the base,
+//! so that a change of route or a drifting clock is not taken for jitter.
+//! Not here: what is done to reach it (`decision.rs`).
+//! RT: no allocation, lock, syscall, log or panic (except in [`Estimator::new`]).
+
+/// Width of a bin of the histogram, nanoseconds.
+const BIN_NS: i64 = 1_000_000;
+/// Parts of all packets that shall be in time.
+const QUANTILE: f64 = 0.97;
+/// Packets after which an arrival weighs 1/e.
+const MEMORY: f64 = 400.0;
+/// The base is the least transit of this many spans.
+const SPANS: usize = 8;
+const SPAN_NS: u64 = 500_000_000;
+/// No more than the greatest excess of these many spans is waited for.
+const PEAK_SPANS: usize = 16;
+
+/// The estimator of one stream.
+#[derive(Debug)]
+pub(crate) struct Estimator {
+    bins: Vec<f64>,
+    total: f64,
+    /// Weight of the next arrival; grows instead of all others shrinking.
+    weight: f64,
+    /// Least transit of each of the last spans, the youngest first.
+    least: [i64; SPANS],
+    /// Greatest transit of each of the last spans, the youngest first.
+    greatest: [i64; PEAK_SPANS],
+    span_start_ns: u64,
+    base: i64,
+    /// Excess of the quantile, nanoseconds.
+    jitter: i64,
+    initial: i64,
+    least_wait: i64,
+    most_wait: i64,
+    started: bool,
+}
+
+impl Estimator {
+    /// Waits between `min_ms` and `max_ms` beyond the base; `initial_ms` at least until the network is known.
+    pub(crate) fn new(min_ms: u32, initial_ms: u32, max_ms: u32) -> Estimator {
+        let ns = |ms: u32| i64::from(ms) * 1_000_000;
+        let mut estimator = Estimator {
+            bins: vec![0.0; max_ms.max(20) as usize + 2],
+            total: 0.0,
+            weight: 1.0,
+            least: [i64::MAX; SPANS],
+            greatest: [i64::MIN; PEAK_SPANS],
+            span_start_ns: 0,
+            base: 0,
+            jitter: 0,
+            initial: ns(initial_ms),
+            least_wait: ns(min_ms).max(BIN_NS),
+            most_wait: ns(max_ms).max(BIN_NS),
+            started: false,
+        };
+        estimator.reset();
+        estimator
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.bins.fill(0.0);
+        self.total = 0.0;
+        self.weight = 1.0;
+        self.least = [i64::MAX; SPANS];
+        self.greatest = [i64::MIN; PEAK_SPANS];
+        self.jitter = 0;
+        self.started = false;
+    }
+
+    /// Learns from one arrival.
+    pub(crate) fn arrived(&mut self, transit: i64, arrival_ns: u64) {
+        if !self.started {
+            self.started = true;
+            self.base = transit;
+            self.span_start_ns = arrival_ns;
+        }
+        self.turn_spans(arrival_ns);
+        let ([least, ..], [greatest, ..]) = (&mut self.least, &mut self.greatest);
+        *least = transit.min(*least);
+        *greatest = transit.max(*greatest);
+        let base = self.least.iter().copied().min().unwrap_or(transit);
+        self.move_base(base);
+
+        let bin = (transit - self.base) / BIN_NS;
+        let last = self.bins.len() - 1;
+        if let Some(bin) = self.bins.get_mut(usize::try_from(bin).unwrap_or(0).min(last)) {
+            *bin += self.weight;
+        }
+        self.total += self.weight;
+        self.weight *= 1.0 + 1.0 / MEMORY;
+        if self.weight > 1e9 {
+            let scale = 1.0 / self.weight;
+            self.bins.iter_mut().for_each(|bin| *bin *= scale);
+            self.total *= scale;
+            self.weight = 1.0;
+        }
+        self.jitter = self.quantile();
+    }
+
+    /// The wait beyond the base, nanoseconds.
+    pub(crate) fn target(&self) -> i64 {
+        let peak = self.greatest.iter().copied().max().unwrap_or(0).saturating_sub(self.base);
+        let wait = self.jitter.min(peak.saturating_add(BIN_NS));
+        let wait = if self.total < 30.0 { wait.max(self.initial) } else { wait };
+        wait.clamp(self.least_wait, self.most_wait)
+    }
+
+    /// The transit up to which a packet is in time.
+    pub(crate) fn deadline(&self) -> i64 {
+        self.base.saturating_add(self.target())
+    }
+
+    /// The least transit of late.
+    pub(crate) fn base(&self) -> i64 {
+        self.base
+    }
+
+    fn turn_spans(&mut self, arrival_ns: u64) {
+        let mut turns = 0;
+        while arrival_ns.saturating_sub(self.span_start_ns) >= SPAN_NS {
+            self.least.rotate_right(1);
+            self.greatest.rotate_right(1);
+            let ([least, ..], [greatest, ..]) = (&mut self.least, &mut self.greatest);
+            (*least, *greatest) = (i64::MAX, i64::MIN);
+            self.span_start_ns += SPAN_NS;
+            turns += 1;
+            if turns > PEAK_SPANS {
+                self.span_start_ns = arrival_ns;
+            }
+        }
+    }
+
+    /// Follows the base, and moves the histogram against it, so that what was learnt stays where it was.
+    fn move_base(&mut self, base: i64) {
+        let last = self.bins.len() - 1;
+        let shift = base.saturating_sub(self.base) / BIN_NS;
+        if shift > 0 {
+            let shift = usize::try_from(shift).unwrap_or(last).min(last);
+            let fallen: f64 = self.bins.iter().take(shift).sum();
+            self.bins.copy_within(shift.., 0);
+            self.bins.iter_mut().rev().take(shift).for_each(|bin| *bin = 0.0);
+            if let Some(first) = self.bins.first_mut() {
+                *first += fallen;
+            }
+            self.base += shift as i64 * BIN_NS;
+        } else if base < self.base {
+            let shift = usize::try_from(-shift).unwrap_or(last).min(last);
+            let risen: f64 = self.bins.iter().rev().take(shift).sum();
+            self.bins.copy_within(..=last - shift, shift);
+            self.bins.iter_mut().take(shift).for_each(|bin| *bin = 0.0);
+            if let Some(bin) = self.bins.last_mut() {
+                *bin += risen;
+            }
+            self.base = base;
+        }
+    }
+
+    fn quantile(&self) -> i64 {
+        let wanted = self.total * QUANTILE;
+        let mut sum = 0.0;
+        for (bin, weight) in self.bins.iter().enumerate() {
+            sum += weight;
+            if sum >= wanted {
+                return (bin as i64 + 1) * BIN_NS;
+            }
+        }
+        self.most_wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+    const PACKET_NS: u64 = 20_000_000;
+
+    fn feed(estimator: &mut Estimator, from: u64, transits: impl IntoIterator<Item = i64>) -> u64 {
+        let mut n = from;
+        for transit in transits {
+            let arrival = (n * PACKET_NS).saturating_add_signed(transit);
+            estimator.arrived(transit, arrival);
+            n += 1;
+        }
+        n
+    }
+
+    #[test]
+    fn a_perfect_network_needs_one_millisecond() {
+        let mut estimator = Estimator::new(0, 0, 500);
+        feed(&mut estimator, 0, (0..1_000).map(|_| 50 * MS));
+        assert_eq!(estimator.target(), MS);
+        assert_eq!(estimator.deadline(), 51 * MS);
+    }
+
+    #[test]
+    fn jitter_is_known_within_a_second() {
+        let mut estimator = Estimator::new(0, 0, 500);
+        feed(&mut estimator, 0, (0..50).map(|n| 50 * MS + (n * 7 % 31) * MS));
+        assert!((28 * MS..=31 * MS).contains(&estimator.target()), "{}", estimator.target());
+    }
+
+    #[test]
+    fn a_longer_route_is_a_new_base_and_not_jitter() {
+        let mut estimator = Estimator::new(0, 0, 500);
+        let n = feed(&mut estimator, 0, (0..500).map(|_| 50 * MS));
+        let n = feed(&mut estimator, n, (0..500).map(|_| 110 * MS));
+        assert_eq!(estimator.deadline(), 111 * MS);
+        feed(&mut estimator, n, (0..600).map(|_| 50 * MS));
+        assert_eq!(estimator.deadline(), 51 * MS, "back to the shorter route");
+    }
+
+    #[test]
+    fn a_drifting_clock_moves_the_deadline_and_not_the_wait() {
+        for ppm in [-200, 200] {
+            let mut estimator = Estimator::new(0, 0, 500);
+            feed(&mut estimator, 0, (0..6_000).map(|n| 50 * MS + n * 20 * ppm));
+            assert!(estimator.target() <= 3 * MS, "{ppm}: {}", estimator.target());
+            let end = 50 * MS + 6_000 * 20 * ppm;
+            assert!((estimator.deadline() - end).abs() <= 3 * MS);
+        }
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        let mut estimator = Estimator::new(10, 0, 40);
+        feed(&mut estimator, 0, (0..100).map(|_| 0));
+        assert_eq!(estimator.target(), 10 * MS);
+        feed(&mut estimator, 100, (0..100).map(|n| n % 10 * 100 * MS));
+        assert_eq!(estimator.target(), 40 * MS);
+    }
+}

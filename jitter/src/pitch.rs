@@ -1,0 +1,186 @@
+//! Finds the lag at which a signal resembles itself most: the pitch period, where there is one.
+//! In: a stretch of samples, the place of a template in it, and the direction to look. Out: a [`Lag`].
+//! A coarse search at about 4 kHz, then a fine one around the best at full rate.
+//! Not here: what is done at that lag (`ops/`).
+//! RT: no allocation, lock, syscall, log or panic (except in [`PitchFinder::new`]).
+
+/// Shortest and longest period looked for: 400 to 66.7 Hz, in hundredths of a millisecond.
+const SHORTEST_US: usize = 2_500;
+const LONGEST_US: usize = 15_000;
+/// Template: what is compared at each lag.
+const TEMPLATE_US: usize = 10_000;
+const COARSE_HZ: u32 = 4_000;
+/// Mean square below which a template counts as quiet: −51 dBFS.
+const QUIET: f32 = 92.0 * 92.0;
+const LANES: usize = 8;
+
+/// The best lag of a search.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Lag {
+    /// In samples.
+    pub(crate) samples: usize,
+    /// Normalised cross-correlation there: 1 is the same, 0 unlike.
+    pub(crate) likeness: f32,
+    /// Whether the template is so quiet that any lag would do.
+    pub(crate) quiet: bool,
+}
+
+/// Which way from the template to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// At what came before.
+    Back,
+    /// At what comes after.
+    Ahead,
+}
+
+/// A search with its scratch memory.
+#[derive(Debug)]
+pub(crate) struct PitchFinder {
+    step: usize,
+    shortest: usize,
+    longest: usize,
+    template: usize,
+    coarse: Vec<f32>,
+    fine: Vec<f32>,
+}
+
+impl PitchFinder {
+    pub(crate) fn new(sample_rate: u32) -> PitchFinder {
+        let samples = |us: usize| us * sample_rate as usize / 1_000_000;
+        let step = (sample_rate / COARSE_HZ).max(1) as usize;
+        let (longest, template) = (samples(LONGEST_US), samples(TEMPLATE_US));
+        PitchFinder {
+            step,
+            shortest: samples(SHORTEST_US),
+            longest,
+            template,
+            coarse: vec![0.0; (longest + template) / step + 2],
+            fine: vec![0.0; longest + template],
+        }
+    }
+
+    /// Longest period looked for, in samples.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Length of the template, in samples.
+    pub(crate) fn template(&self) -> usize {
+        self.template
+    }
+
+    /// The best lag between the template at `at` and what lies before or after it. Lags longer than `limit`, or
+    /// than `signal` reaches, are not looked at; `None` if that leaves none, or the template does not fit.
+    pub(crate) fn find(&mut self, signal: &[i16], at: usize, look: Look, limit: usize) -> Option<Lag> {
+        let template = self.template;
+        let reach = match look {
+            Look::Back => at,
+            Look::Ahead => signal.len().checked_sub(at + template)?,
+        };
+        let longest = self.longest.min(limit).min(reach);
+        if longest < self.shortest {
+            return None;
+        }
+        // One region with the template at its start (ahead) or end (back).
+        let region = match look {
+            Look::Back => signal.get(at - longest..at + template)?,
+            Look::Ahead => signal.get(at..at + template + longest)?,
+        };
+        let step = self.step;
+        let coarse = self.coarse.get_mut(..region.len() / step)?;
+        for (mean, group) in coarse.iter_mut().zip(region.chunks_exact(step)) {
+            *mean = group.iter().map(|x| f32::from(*x)).sum::<f32>();
+        }
+        let fine = self.fine.get_mut(..region.len())?;
+        for (to, from) in fine.iter_mut().zip(region) {
+            *to = f32::from(*from);
+        }
+        let (low, high) = (self.shortest.div_ceil(step), longest / step);
+        let (coarse_lag, _) = best(coarse, template / step, look, low, high)?;
+        let low = (coarse_lag * step).saturating_sub(step).max(self.shortest);
+        let high = (coarse_lag * step + step).min(longest);
+        let (samples, likeness) = best(fine, template, look, low, high)?;
+        let own = match look {
+            Look::Back => fine.get(longest..)?,
+            Look::Ahead => fine.get(..template)?,
+        };
+        let quiet = dot(own, own) < QUIET * template as f32;
+        Some(Lag { samples, likeness, quiet })
+    }
+}
+
+/// The lag of `low..=high` with the greatest likeness.
+fn best(region: &[f32], template: usize, look: Look, low: usize, high: usize) -> Option<(usize, f32)> {
+    let at = match look {
+        Look::Back => region.len().checked_sub(template)?,
+        Look::Ahead => 0,
+    };
+    let own = region.get(at..at + template)?;
+    let own_energy = dot(own, own);
+    let place = |lag: usize| match look {
+        Look::Back => at.checked_sub(lag),
+        Look::Ahead => Some(lag),
+    };
+    let mut found: Option<(usize, f32)> = None;
+    for lag in low..=high {
+        let Some(other) = place(lag).and_then(|from| region.get(from..from + template)) else { break };
+        let likeness = dot(own, other) / (own_energy * dot(other, other)).sqrt().max(1.0);
+        if found.is_none_or(|(_, most)| likeness > most) {
+            found = Some((lag, likeness));
+        }
+    }
+    found
+}
+
+#[inline]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn voice(period: usize, count: usize) -> Vec<i16> {
+        let phase = |n: usize| n as f64 * std::f64::consts::TAU / period as f64;
+        (0..count)
+            .map(|n| {
+                (1..5).map(|k| 3_000.0 / f64::from(k) * (f64::from(k) * phase(n)).cos()).sum::<f64>() as i16
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_period_of_a_voice_is_found_to_the_sample() {
+        for rate in [8_000, 16_000, 48_000] {
+            let mut finder = PitchFinder::new(rate);
+            for hundredths in [31, 57, 83, 101] {
+                let period = hundredths * rate as usize / 8_000;
+                let signal = voice(period, rate as usize / 20);
+                for (look, at) in [(Look::Back, signal.len() - finder.template()), (Look::Ahead, 0)] {
+                    let lag = finder.find(&signal, at, look, usize::MAX).unwrap();
+                    assert_eq!(lag.samples % period, 0, "{rate} Hz {look:?}");
+                    assert!(lag.likeness > 0.99 && !lag.quiet);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_short_a_signal_has_no_lag_and_a_faint_one_is_quiet() {
+        let mut finder = PitchFinder::new(8_000);
+        assert_eq!(finder.find(&[0; 80], 0, Look::Ahead, usize::MAX), None);
+        assert_eq!(finder.find(&[0; 300], 0, Look::Ahead, 10), None);
+        let faint = finder.find(&[3; 300], 0, Look::Ahead, usize::MAX).unwrap();
+        assert!(faint.quiet);
+    }
+}
