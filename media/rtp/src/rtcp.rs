@@ -2,9 +2,10 @@
 //! In: any bytes; what is to be sent. Out: packets in their order, or why the datagram is refused; bytes.
 //! Not here: when to send and what it means (`timing.rs`, `session.rs`); XR and feedback, which are kept as `Other`.
 //!
-//! Three habits of `rtcp-types` 0.3 are kept out: its PRIV item panics on a prefix beyond the item (only CNAME values are
-//! read here), its SDES parser takes padding for a chunk (padding is cut off first), and one packet that does not parse
-//! ends its iteration (packets are split here, and a bad one is [`RtcpPacket::Malformed`] among good ones).
+//! `rtcp-types` 0.3 writes everything and reads reports and BYE. Kept from it: splitting (one packet that does not parse ends
+//! its iteration; here a bad one is [`RtcpPacket::Malformed`] among good ones), padding (its BYE and SDES parsers take it
+//! for content) and reading SDES (a PRIV prefix beyond its item panics; alignment octets that are not zero, as pion and
+//! webrtc-rs send them, or a second chunk whose SSRC begins with a zero octet, lose the packet).
 
 use rtcp_types::{
     Bye, ReceiverReport, RtcpPacket as _, RtcpPacketParser, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem,
@@ -44,9 +45,9 @@ pub enum RtcpError {
         /// Octets that are left.
         have: usize,
     },
-    /// Padding on another packet than the last, or with an impossible count.
-    #[error("padding of the packet at octet {0}")]
-    Padding(usize),
+    /// The first packet is padded; only the last may be, and the first is never the last.
+    #[error("the compound begins with a padded packet")]
+    Padding,
 }
 
 /// The sender's part of a sender report (RFC 3550 §6.4.1).
@@ -138,13 +139,11 @@ pub fn parse_compound(bytes: &[u8]) -> Result<Vec<RtcpPacket>, RtcpError> {
         let Some((packet, after)) = rest.split_at_checked(need) else {
             return Err(RtcpError::Truncated { offset, need, have });
         };
-        let parsed = if first & 0x20 == 0 {
-            parse_packet(packet_type, packet)
-        } else {
-            // Padding belongs to the last packet, and the first packet of a compound is never the last.
-            let is_last = after.is_empty() && offset > 0;
-            let plain = without_padding(packet).filter(|_| is_last).ok_or(RtcpError::Padding(offset))?;
-            parse_packet(packet_type, &plain)
+        let parsed = match first & 0x20 {
+            0 => parse_packet(packet_type, packet),
+            _ if offset == 0 => return Err(RtcpError::Padding),
+            _ => without_padding(packet)
+                .map_or(RtcpPacket::Malformed { packet_type }, |plain| parse_packet(packet_type, &plain)),
         };
         packets.push(parsed);
         rest = after;
@@ -215,16 +214,23 @@ fn block_builder(block: &ReportBlock) -> rtcp_types::ReportBlockBuilder {
 }
 
 /// The packet without its padding, with length and flag put right.
+///
+/// A count below four is no padding by RFC 3550 §6.4.1, but pion and its descendants announce the alignment of SDES and
+/// BYE so: there nothing is cut.
 fn without_padding(packet: &[u8]) -> Option<Vec<u8>> {
     let count = usize::from(*packet.last()?);
     let keep = packet.len().checked_sub(count).filter(|keep| *keep >= 4)?;
-    if count == 0 || count % 4 != 0 {
-        return None;
-    }
-    let mut plain = packet.get(..keep)?.to_vec();
-    let words = u16::try_from(keep / 4 - 1).ok()?.to_be_bytes();
+    let mut plain = packet.to_vec();
     plain[0] &= !0x20;
-    plain[2..4].copy_from_slice(&words);
+    match count {
+        1..=3 => {}
+        _ if count > 0 && count % 4 == 0 => {
+            let words = u16::try_from(keep / 4 - 1).ok()?.to_be_bytes();
+            plain[2..4].copy_from_slice(&words);
+            plain.truncate(keep);
+        }
+        _ => return None,
+    }
     Some(plain)
 }
 
@@ -246,10 +252,10 @@ fn parse_packet(packet_type: u8, packet: &[u8]) -> RtcpPacket {
                 reports: report.report_blocks().map(|block| read_block(&block)).collect(),
             })
         }
-        Sdes::PACKET_TYPE => Sdes::parse(packet).map(|sdes| {
-            let named = |chunk: &SdesChunk<'_>| SdesCname { ssrc: chunk.ssrc(), cname: cname_of(chunk) };
-            RtcpPacket::SourceDescription(sdes.chunks().map(named).collect())
-        }),
+        Sdes::PACKET_TYPE => {
+            let names = read_names(packet).map(RtcpPacket::SourceDescription);
+            return names.unwrap_or(RtcpPacket::Malformed { packet_type });
+        }
         Bye::PACKET_TYPE => Bye::parse(packet).map(|bye| RtcpPacket::Bye {
             ssrcs: bye.ssrcs().collect(),
             reason: bye.reason().map(<[u8]>::to_vec),
@@ -259,8 +265,30 @@ fn parse_packet(packet_type: u8, packet: &[u8]) -> RtcpPacket {
     parsed.unwrap_or(RtcpPacket::Malformed { packet_type })
 }
 
-fn cname_of(chunk: &SdesChunk<'_>) -> Option<Vec<u8>> {
-    chunk.items().find(|item| item.type_() == SdesItem::CNAME).map(|item| item.value().to_vec())
+/// The CNAMEs of an SDES packet (RFC 3550 §6.5): as many chunks as its count says, each aligned to four octets.
+fn read_names(packet: &[u8]) -> Option<Vec<SdesCname>> {
+    let (&[first, ..], body) = packet.split_first_chunk::<4>()?;
+    let mut names = Vec::new();
+    let mut at = 0;
+    for _ in 0..first & 0x1F {
+        let ssrc = u32::from_be_bytes(*body.get(at..)?.first_chunk::<4>()?);
+        let mut cname = None;
+        at += 4;
+        // A type of zero ends the chunk; so does the packet's end, though it should not.
+        while let Some(&item) = body.get(at)
+            && item != 0
+        {
+            let len = usize::from(*body.get(at + 1)?);
+            let value = body.get(at + 2..at + 2 + len)?;
+            if item == SdesItem::CNAME && cname.is_none() {
+                cname = Some(value.to_vec());
+            }
+            at += 2 + len;
+        }
+        at = (at + 1).next_multiple_of(4);
+        names.push(SdesCname { ssrc, cname });
+    }
+    Some(names)
 }
 
 fn read_block(block: &rtcp_types::ReportBlock<'_>) -> ReportBlock {
