@@ -1,0 +1,186 @@
+//! A description of values in JSON, for people and for test vectors.
+//! SEQUENCE = object, CHOICE = `{"alternative": value}`, NULL = null, OCTET STRING = hex text,
+//! BIT STRING = `{"hex": …, "bits": …}`, OBJECT IDENTIFIER = dotted text, ENUMERATED and strings =
+//! text. Names are spelled as in the standard. What the schema does not know:
+//! `{"_unknown_alternative": {"index": …, "hex": …}}`, and as a member of a SEQUENCE
+//! `"_unknown_additions": [{"index": …, "hex": …}, …]`.
+
+pub use serde_json::Value;
+use serde_json::{Map, json};
+
+use super::error::{Error, Kind, Result};
+use super::unknown::{UnknownAdditions, UnknownAlternative};
+use super::{Codec, Type};
+
+const UNKNOWN_ALTERNATIVE: &str = "_unknown_alternative";
+const UNKNOWN_ADDITIONS: &str = "_unknown_additions";
+const UNKNOWN_ITEM: &str = "_unknown_enum";
+
+/// Describes a value.
+pub fn describe<T: Type>(value: &T) -> Value {
+    value.to_json()
+}
+
+/// Builds the value that `description` describes. Unknown names are errors.
+pub fn build<T: Type>(description: &Value) -> Result<T> {
+    T::from_json(description)
+}
+
+// --- what the codecs of single values need --------------------------------------------------------
+
+pub(crate) fn hex(octets: &[u8]) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    digits.filter_map(|digit| DIGITS.get(usize::from(digit))).collect()
+}
+
+pub(crate) fn octets(value: &Value) -> Result<Vec<u8>> {
+    let digits = value.as_str().and_then(|text| {
+        text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<Vec<u8>>>()
+    });
+    let Some(digits) = digits.filter(|digits| digits.len() % 2 == 0) else {
+        return Err(wanted("hexadecimal octets"));
+    };
+    Ok(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit)).collect())
+}
+
+#[cold]
+pub(crate) fn wanted(what: &'static str) -> Error {
+    Error::new(Kind::Json(what), 0)
+}
+
+// --- SEQUENCE ---------------------------------------------------------------------------------------
+
+/// The description of a SEQUENCE under construction.
+#[derive(Default)]
+pub(crate) struct Members(Map<String, Value>);
+
+impl Members {
+    pub(crate) fn member<T, C: Codec<T>>(&mut self, name: &'static str, value: &T) {
+        self.0.insert(name.to_owned(), C::to_json(value));
+    }
+
+    pub(crate) fn optional<T, C: Codec<T>>(&mut self, name: &'static str, value: &Option<T>) {
+        if let Some(value) = value {
+            self.member::<T, C>(name, value);
+        }
+    }
+
+    pub(crate) fn unknown(&mut self, unknown: &UnknownAdditions) {
+        if !unknown.is_empty() {
+            let kept = unknown.iter().map(|a| json!({ "index": a.index(), "hex": hex(a.octets()) }));
+            self.0.insert(UNKNOWN_ADDITIONS.to_owned(), kept.collect());
+        }
+    }
+
+    pub(crate) fn finish(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
+/// The members of a described SEQUENCE, taken one by one.
+pub(crate) struct Description<'a> {
+    members: &'a Map<String, Value>,
+    taken: usize,
+}
+
+impl<'a> Description<'a> {
+    pub(crate) fn new(value: &'a Value) -> Result<Self> {
+        match value {
+            Value::Object(members) => Ok(Description { members, taken: 0 }),
+            _ => Err(wanted("an object")),
+        }
+    }
+
+    pub(crate) fn member<T, C: Codec<T>>(&mut self, name: &'static str) -> Result<T> {
+        match self.optional::<T, C>(name)? {
+            Some(value) => Ok(value),
+            None => Err(wanted("this member").in_member(name)),
+        }
+    }
+
+    pub(crate) fn optional<T, C: Codec<T>>(&mut self, name: &'static str) -> Result<Option<T>> {
+        let Some(value) = self.members.get(name) else { return Ok(None) };
+        self.taken += 1;
+        match C::from_json(value) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error.in_member(name)),
+        }
+    }
+
+    /// The additions behind the `known` ones.
+    pub(crate) fn unknown(&mut self, known: usize) -> Result<UnknownAdditions> {
+        let mut unknown = UnknownAdditions::default();
+        let Some(value) = self.members.get(UNKNOWN_ADDITIONS) else { return Ok(unknown) };
+        self.taken += 1;
+        let additions = value.as_array().ok_or_else(|| wanted("an array of unknown additions"))?;
+        let mut next = known;
+        for addition in additions {
+            let (index, octets) = indexed(addition)?;
+            // No bitmap is longer than a length determinant without fragments announces.
+            if (index as usize) < next || index >= 16_383 {
+                return Err(wanted("indices that ascend behind the known additions"));
+            }
+            next = index as usize + 1;
+            unknown.keep(index, octets.into());
+        }
+        Ok(unknown)
+    }
+
+    pub(crate) fn finish(self) -> Result<()> {
+        if self.taken == self.members.len() { Ok(()) } else { Err(wanted("no other member")) }
+    }
+}
+
+// --- CHOICE -----------------------------------------------------------------------------------------
+
+/// Describes an alternative.
+pub(crate) fn named(name: &'static str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(name.to_owned(), value)]))
+}
+
+pub(crate) fn unknown_alternative(unknown: &UnknownAlternative) -> Value {
+    let value = json!({ "index": unknown.index(), "hex": hex(unknown.octets()) });
+    named(UNKNOWN_ALTERNATIVE, value)
+}
+
+/// The name and the value of a described alternative.
+pub(crate) fn only_member(value: &Value) -> Result<(&str, &Value)> {
+    let mut members = value.as_object().into_iter().flatten();
+    match (members.next(), members.next()) {
+        (Some((name, value)), None) => Ok((name, value)),
+        _ => Err(wanted("an object of one member, the alternative")),
+    }
+}
+
+pub(crate) fn chosen<T, C: Codec<T>>(name: &'static str, value: &Value) -> Result<T> {
+    C::from_json(value).map_err(|error| error.in_member(name))
+}
+
+pub(crate) fn unknown_chosen(name: &str, value: &Value) -> Result<UnknownAlternative> {
+    if name != UNKNOWN_ALTERNATIVE {
+        return Err(wanted("the name of an alternative"));
+    }
+    let (index, octets) = indexed(value)?;
+    Ok(UnknownAlternative::new(index, octets.into()))
+}
+
+fn indexed(value: &Value) -> Result<(u32, Vec<u8>)> {
+    let index = value.get("index").and_then(Value::as_u64).and_then(|i| u32::try_from(i).ok());
+    match (index, value.get("hex")) {
+        (Some(index), Some(hex)) => Ok((index, octets(hex)?)),
+        _ => Err(wanted("an object of \"index\" and \"hex\"")),
+    }
+}
+
+// --- ENUMERATED -------------------------------------------------------------------------------------
+
+pub(crate) fn unknown_item(index: u32) -> Value {
+    named(UNKNOWN_ITEM, index.into())
+}
+
+pub(crate) fn unknown_item_index(value: &Value) -> Result<u32> {
+    let index = value.get(UNKNOWN_ITEM).and_then(Value::as_u64);
+    index.and_then(|i| u32::try_from(i).ok()).ok_or_else(|| wanted("the name of an item"))
+}

@@ -1,0 +1,108 @@
+//! Aligned PER (X.691): the runtime under the schema of H.225.0, H.235 and H.245.
+//! In: the octets of one message, or a value. Out: a value, or its octets; [`json`] for people.
+//! Total on hostile octets: no panic, bounded nesting and bounded memory.
+//! Not here: the types themselves ([`h225`](crate::h225), [`h235`](crate::h235),
+//! [`h245`](crate::h245)); framing ([`tpkt`](crate::tpkt), [`q931`](crate::q931)).
+//!
+//! What decodes leniently, because real peers send it: octets behind the message or behind the
+//! value of an open type, an open type of no octets for a NULL alternative, any extension addition
+//! left out (even one the standard calls mandatory), additions and alternatives of later versions
+//! (kept, and sent on unchanged), a PrintableString with foreign characters. Encoding is strict.
+
+mod error;
+mod integer;
+pub mod json;
+mod list;
+pub(crate) mod notation;
+mod octets;
+mod oid;
+mod reader;
+mod string;
+mod unknown;
+mod writer;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+pub use error::{Error, Kind, Result};
+pub(crate) use integer::{Int, IntExtensible, IntFrom};
+pub(crate) use list::List;
+pub use octets::BitString;
+pub(crate) use octets::{Bits, Octets};
+pub use oid::{Oid, ParseOidError};
+pub use reader::Reader;
+pub use string::BmpString;
+pub(crate) use string::{
+    Bmp, DialledDigit, General, Ia5, IsupDigit, Numeric, Printable, Signal, Tbcd, UNBOUNDED,
+};
+pub use unknown::{UnknownAddition, UnknownAdditions, UnknownAlternative};
+pub use writer::Writer;
+
+/// How deep lists, boxed values and open types may nest. The deepest non-recursive path of the
+/// schema needs 16; the recursive types (H.245 generic parameters, H.225.0 generic data) may take
+/// the rest. Chosen so that decoding fits a stack of 256 KiB.
+pub const MAX_DEPTH: usize = 40;
+
+/// How many octets of memory the decoded form may take for each octet of the message …
+pub const MEMORY_PER_OCTET: usize = 64;
+
+/// … and how many a short message may take in any case: a keep-alive of 10 octets still has a
+/// structure with room for every member that it left out.
+pub const MEMORY_FLOOR: usize = 16 * 1024;
+
+/// A type of the schema in its natural encoding.
+pub trait Type: Sized {
+    /// Reads a value.
+    fn decode(reader: &mut Reader) -> Result<Self>;
+    /// Writes the value.
+    fn encode(&self, writer: &mut Writer) -> Result<()>;
+    /// Describes the value. See [`json`] for the notation.
+    fn to_json(&self) -> Value;
+    /// Reads a description.
+    fn from_json(value: &Value) -> Result<Self>;
+}
+
+/// A way to encode values of type `T`: usually a constraint, such as a range or an alphabet.
+pub trait Codec<T> {
+    /// Reads a value.
+    fn decode(reader: &mut Reader) -> Result<T>;
+    /// Writes a value.
+    fn encode(value: &T, writer: &mut Writer) -> Result<()>;
+    /// Describes a value.
+    fn to_json(value: &T) -> Value;
+    /// Reads a description.
+    fn from_json(value: &Value) -> Result<T>;
+}
+
+/// The natural encoding of a [`Type`], under no constraint.
+#[derive(Debug)]
+pub enum Plain {}
+
+impl<T: Type> Codec<T> for Plain {
+    #[inline]
+    fn decode(reader: &mut Reader) -> Result<T> {
+        T::decode(reader)
+    }
+    #[inline]
+    fn encode(value: &T, writer: &mut Writer) -> Result<()> {
+        value.encode(writer)
+    }
+    fn to_json(value: &T) -> Value {
+        value.to_json()
+    }
+    fn from_json(value: &Value) -> Result<T> {
+        T::from_json(value)
+    }
+}
+
+/// Reads one message. Octet strings and open types in the result share the memory of `message`.
+pub fn decode<T: Type>(message: &Bytes) -> Result<T> {
+    T::decode(&mut Reader::new(message))
+}
+
+/// Writes one message.
+pub fn encode<T: Type>(value: &T) -> Result<Vec<u8>> {
+    let mut writer = Writer::new();
+    value.encode(&mut writer)?;
+    Ok(writer.finish())
+}

@@ -1,0 +1,237 @@
+//! OCTET STRING and BIT STRING.
+//! `[u8; N]` has a fixed size; [`Bytes`] shares the memory of the message and also holds open
+//! types, whose encoding is the same; [`BitString`] is a copy.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::error::{Error, Kind, Result};
+use super::json as notation;
+use super::{Codec, Reader, Type, Writer};
+
+/// OCTET STRING (SIZE (`LOW`..`HIGH`)).
+#[derive(Debug)]
+pub(crate) enum Octets<const LOW: usize, const HIGH: usize> {}
+
+/// BIT STRING (SIZE (`LOW`..`HIGH`)).
+#[derive(Debug)]
+pub(crate) enum Bits<const LOW: usize, const HIGH: usize> {}
+
+impl<const N: usize> Type for [u8; N] {
+    fn decode(reader: &mut Reader) -> Result<Self> {
+        let mut octets = [0; N];
+        if N <= 2 {
+            for octet in &mut octets {
+                *octet = reader.bits(8)? as u8;
+            }
+        } else {
+            octets.copy_from_slice(reader.octets(N)?);
+        }
+        Ok(octets)
+    }
+    fn encode(&self, writer: &mut Writer) -> Result<()> {
+        if N <= 2 {
+            for octet in self {
+                writer.bits(u64::from(*octet), 8);
+            }
+        } else {
+            writer.octets(self);
+        }
+        Ok(())
+    }
+    fn to_json(&self) -> Value {
+        notation::hex(self).into()
+    }
+    fn from_json(value: &Value) -> Result<Self> {
+        let octets = notation::octets(value)?;
+        octets.try_into().map_err(|_| Error::new(Kind::Json("as many octets as the type has"), 0))
+    }
+}
+
+impl Type for Bytes {
+    fn decode(reader: &mut Reader) -> Result<Self> {
+        reader.counted_octets()
+    }
+    fn encode(&self, writer: &mut Writer) -> Result<()> {
+        writer.counted_octets(self);
+        Ok(())
+    }
+    fn to_json(&self) -> Value {
+        notation::hex(self).into()
+    }
+    fn from_json(value: &Value) -> Result<Self> {
+        Ok(notation::octets(value)?.into())
+    }
+}
+
+impl<const LOW: usize, const HIGH: usize> Codec<Bytes> for Octets<LOW, HIGH> {
+    fn decode(reader: &mut Reader) -> Result<Bytes> {
+        let count = reader.constrained(LOW as i64, HIGH as i64)?;
+        reader.slice(count as usize)
+    }
+    fn encode(value: &Bytes, writer: &mut Writer) -> Result<()> {
+        if !(LOW..=HIGH).contains(&value.len()) {
+            return Err(writer.error(Kind::BadLength));
+        }
+        writer.constrained(LOW as i64, HIGH as i64, value.len() as i64)?;
+        writer.octets(value);
+        Ok(())
+    }
+    fn to_json(value: &Bytes) -> Value {
+        value.to_json()
+    }
+    fn from_json(value: &Value) -> Result<Bytes> {
+        Bytes::from_json(value)
+    }
+}
+
+/// A string of bits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BitString {
+    octets: Vec<u8>,
+    bits: usize,
+}
+
+impl BitString {
+    /// All bits of `octets`, the most significant of each first.
+    pub fn from_octets(octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        BitString { bits: octets.len() * 8, octets }
+    }
+
+    /// The first `bits` bits of `octets`, or as many as there are.
+    pub fn new(octets: impl Into<Vec<u8>>, bits: usize) -> Self {
+        let mut octets = octets.into();
+        let bits = bits.min(octets.len() * 8);
+        octets.truncate(bits.div_ceil(8));
+        if let Some(last) = octets.last_mut()
+            && bits % 8 != 0
+        {
+            *last &= !(0xff >> (bits % 8));
+        }
+        BitString { octets, bits }
+    }
+
+    /// How many bits there are.
+    pub fn len(&self) -> usize {
+        self.bits
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bits == 0
+    }
+
+    /// The bits, the last octet filled up with zeros.
+    pub fn as_octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Bit number `index` from the left.
+    pub fn bit(&self, index: usize) -> Option<bool> {
+        let octet = self.octets.get(index / 8).filter(|_| index < self.bits)?;
+        Some(octet & (0x80 >> (index % 8)) != 0)
+    }
+
+    /// Reads `count` more bits. Only the last piece may have a count that is no multiple of 8.
+    fn extend(&mut self, reader: &mut Reader, count: usize) -> Result<()> {
+        reader.charge_elements::<()>(count)?;
+        reader.charge(count.div_ceil(8))?;
+        self.octets.reserve_exact(count.div_ceil(8));
+        let mut left = count;
+        while left > 0 {
+            let take = left.min(8) as u32;
+            self.octets.push((reader.bits(take)? << (8 - take)) as u8);
+            left -= take as usize;
+        }
+        self.bits += count;
+        Ok(())
+    }
+
+    /// Writes `count` bits from bit `first`, a multiple of 8.
+    fn write(&self, writer: &mut Writer, first: usize, count: usize) {
+        let mut left = count;
+        for octet in self.octets.iter().skip(first / 8) {
+            let take = left.min(8) as u32;
+            writer.bits(u64::from(octet >> (8 - take.max(1))), take);
+            left -= take as usize;
+        }
+    }
+}
+
+impl Type for BitString {
+    fn decode(reader: &mut Reader) -> Result<Self> {
+        let mut value = BitString::default();
+        loop {
+            let (count, more) = reader.length()?;
+            value.extend(reader, count)?;
+            if !more {
+                return Ok(value);
+            }
+        }
+    }
+    fn encode(&self, writer: &mut Writer) -> Result<()> {
+        let mut done = 0;
+        loop {
+            let (count, more) = writer.length(self.bits - done);
+            self.write(writer, done, count);
+            done += count;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+    fn to_json(&self) -> Value {
+        json!({ "hex": notation::hex(&self.octets), "bits": self.bits })
+    }
+    fn from_json(value: &Value) -> Result<Self> {
+        let bits = value.get("bits").and_then(Value::as_u64);
+        let (Some(hex), Some(bits)) = (value.get("hex"), bits) else {
+            return Err(Error::new(Kind::Json("an object of \"hex\" and \"bits\""), 0));
+        };
+        let octets = notation::octets(hex)?;
+        if (bits as usize).div_ceil(8) != octets.len() {
+            return Err(Error::new(Kind::Json("as many octets as the bits fill"), 0));
+        }
+        Ok(BitString::new(octets, bits as usize))
+    }
+}
+
+impl<const LOW: usize, const HIGH: usize> Codec<BitString> for Bits<LOW, HIGH> {
+    fn decode(reader: &mut Reader) -> Result<BitString> {
+        if HIGH >= 65_536 {
+            let value = BitString::decode(reader)?;
+            return match (LOW..=HIGH).contains(&value.bits) {
+                true => Ok(value),
+                false => Err(reader.error(Kind::BadLength)),
+            };
+        }
+        let count = reader.constrained(LOW as i64, HIGH as i64)? as usize;
+        if count > 0 && (LOW != HIGH || HIGH > 16) {
+            reader.align();
+        }
+        let mut value = BitString::default();
+        value.extend(reader, count)?;
+        Ok(value)
+    }
+    fn encode(value: &BitString, writer: &mut Writer) -> Result<()> {
+        if !(LOW..=HIGH).contains(&value.bits) {
+            return Err(writer.error(Kind::BadLength));
+        }
+        if HIGH >= 65_536 {
+            return value.encode(writer);
+        }
+        writer.constrained(LOW as i64, HIGH as i64, value.bits as i64)?;
+        if value.bits > 0 && (LOW != HIGH || HIGH > 16) {
+            writer.align();
+        }
+        value.write(writer, 0, value.bits);
+        Ok(())
+    }
+    fn to_json(value: &BitString) -> Value {
+        value.to_json()
+    }
+    fn from_json(value: &Value) -> Result<BitString> {
+        BitString::from_json(value)
+    }
+}

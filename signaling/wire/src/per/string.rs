@@ -1,0 +1,275 @@
+//! The known-multiplier strings (X.691 27) and GeneralString.
+//! In and out: `String` for everything of 8 bits and less, [`BmpString`] for UCS-2, which may hold
+//! what no `String` can. An alphabet of up to 16 characters takes 4 bits a character, numbered in
+//! the order of their code points; a larger one takes 8.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::error::{Error, Kind, Result};
+use super::{Codec, Reader, Type, Writer};
+
+/// The upper bound of what has none.
+pub(crate) const UNBOUNDED: usize = usize::MAX;
+
+/// A set of permitted characters, sorted by code point.
+pub(crate) trait Alphabet {
+    /// Permitted by the standard, and thus sent.
+    const CHARACTERS: &'static [u8];
+    /// Accepted as well: any 7-bit character (only where the alphabet takes 8 bits).
+    const LENIENT: bool = false;
+}
+
+/// A character string of `LOW..=HIGH` characters from an alphabet.
+#[derive(Debug)]
+pub(crate) struct Characters<A, const LOW: usize, const HIGH: usize>(std::marker::PhantomData<A>);
+
+macro_rules! alphabets {
+    ($( $(#[$doc:meta])* $alphabet:ident, $codec:ident = $characters:expr $(, lenient = $lenient:expr)?; )*) => { $(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) enum $alphabet {}
+        impl Alphabet for $alphabet {
+            const CHARACTERS: &'static [u8] = $characters;
+            $( const LENIENT: bool = $lenient; )?
+        }
+        $(#[$doc])*
+        pub(crate) type $codec<const LOW: usize = 0, const HIGH: usize = UNBOUNDED> =
+            Characters<$alphabet, LOW, HIGH>;
+    )* };
+}
+
+alphabets! {
+    /// IA5String.
+    Ia5Alphabet, Ia5 = &ALL_OCTETS_FIRST_HALF;
+    /// PrintableString. Real peers put `@` into an RTCP CNAME: accepted, but not sent.
+    PrintableAlphabet, Printable =
+        b" '()+,-./0123456789:=?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", lenient = true;
+    /// NumericString.
+    NumericAlphabet, Numeric = b" 0123456789";
+    /// The digits that a telephone dials.
+    DialledAlphabet, DialledDigit = b"#*,0123456789";
+    /// Telephony binary coded decimal.
+    TbcdAlphabet, Tbcd = b"#*0123456789abc";
+    /// Digits of an ISUP number.
+    IsupAlphabet, IsupDigit = b"0123456789ABCDE";
+    /// A key press, or `!` for a hook flash.
+    SignalAlphabet, Signal = b"!#*0123456789ABCD";
+}
+
+const ALL_OCTETS_FIRST_HALF: [u8; 128] = {
+    let mut all = [0; 128];
+    let mut i = 0;
+    while i < 128 {
+        all[i] = i as u8;
+        i += 1;
+    }
+    all
+};
+
+impl<A: Alphabet, const LOW: usize, const HIGH: usize> Characters<A, LOW, HIGH> {
+    const BITS: u32 = if A::CHARACTERS.len() <= 16 { 4 } else { 8 };
+}
+
+/// Whether a string that fits into 16 bits stays unaligned (X.691 27.5.6 and 27.5.7).
+fn aligned(low: usize, high: usize, bits: u32) -> bool {
+    let most = high.saturating_mul(bits as usize);
+    if low == high { most > 16 } else { most >= 16 }
+}
+
+impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Characters<A, LOW, HIGH> {
+    fn decode(reader: &mut Reader) -> Result<String> {
+        let count = match reader.size(LOW, HIGH)? {
+            (count, false) => count,
+            (_, true) => return Err(reader.error(Kind::BadLength)),
+        };
+        if count > 0 && aligned(LOW, HIGH, Self::BITS) {
+            reader.align();
+        }
+        reader.charge_elements::<u8>(count)?;
+        let mut text = String::with_capacity(count);
+        for _ in 0..count {
+            let code = reader.bits(Self::BITS)? as u8;
+            let character = if Self::BITS == 4 {
+                A::CHARACTERS.get(usize::from(code)).copied()
+            } else {
+                let known = A::LENIENT && code < 128 || A::CHARACTERS.binary_search(&code).is_ok();
+                known.then_some(code)
+            };
+            match character {
+                Some(character) => text.push(char::from(character)),
+                None => return Err(reader.error(Kind::BadCharacter)),
+            }
+        }
+        Ok(text)
+    }
+    fn encode(value: &String, writer: &mut Writer) -> Result<()> {
+        // Characters of all these alphabets take one octet in UTF-8; others fail below.
+        let count = value.len();
+        if !(LOW..=HIGH.min(16_383)).contains(&count) {
+            return Err(writer.error(Kind::BadLength));
+        }
+        if HIGH < 65_536 {
+            writer.constrained(LOW as i64, HIGH as i64, count as i64)?;
+        } else {
+            writer.length(count);
+        }
+        if count > 0 && aligned(LOW, HIGH, Self::BITS) {
+            writer.align();
+        }
+        for character in value.bytes() {
+            let Ok(index) = A::CHARACTERS.binary_search(&character) else {
+                return Err(writer.error(Kind::BadCharacter));
+            };
+            let code = if Self::BITS == 4 { index as u64 } else { u64::from(character) };
+            writer.bits(code, Self::BITS);
+        }
+        Ok(())
+    }
+    fn to_json(value: &String) -> Value {
+        value.as_str().into()
+    }
+    fn from_json(value: &Value) -> Result<String> {
+        text(value).map(str::to_owned)
+    }
+}
+
+/// GeneralString: octets, shown and kept as the characters U+0000 to U+00FF.
+#[derive(Debug)]
+pub(crate) enum General {}
+
+impl Codec<String> for General {
+    fn decode(reader: &mut Reader) -> Result<String> {
+        let octets = reader.counted_octets()?;
+        reader.charge(2 * octets.len())?;
+        Ok(octets.iter().copied().map(char::from).collect())
+    }
+    fn encode(value: &String, writer: &mut Writer) -> Result<()> {
+        let octets: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
+        let Some(octets) = octets else { return Err(writer.error(Kind::BadCharacter)) };
+        writer.counted_octets(&octets);
+        Ok(())
+    }
+    fn to_json(value: &String) -> Value {
+        value.as_str().into()
+    }
+    fn from_json(value: &Value) -> Result<String> {
+        text(value).map(str::to_owned)
+    }
+}
+
+/// A BMPString: 16-bit code units as they were sent, which need not be valid UTF-16.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct BmpString(Vec<u16>);
+
+impl BmpString {
+    /// The code units.
+    pub fn units(&self) -> &[u16] {
+        &self.0
+    }
+}
+
+impl From<&str> for BmpString {
+    fn from(text: &str) -> Self {
+        BmpString(text.encode_utf16().collect())
+    }
+}
+
+impl From<String> for BmpString {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Vec<u16>> for BmpString {
+    fn from(units: Vec<u16>) -> Self {
+        BmpString(units)
+    }
+}
+
+impl PartialEq<str> for BmpString {
+    fn eq(&self, other: &str) -> bool {
+        self.0.iter().copied().eq(other.encode_utf16())
+    }
+}
+
+impl PartialEq<&str> for BmpString {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl fmt::Display for BmpString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let characters = char::decode_utf16(self.0.iter().copied());
+        characters.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).try_for_each(|c| write!(f, "{c}"))
+    }
+}
+
+impl fmt::Debug for BmpString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+/// BMPString of `LOW..=HIGH` characters.
+#[derive(Debug)]
+pub(crate) enum Bmp<const LOW: usize = 0, const HIGH: usize = UNBOUNDED> {}
+
+impl<const LOW: usize, const HIGH: usize> Codec<BmpString> for Bmp<LOW, HIGH> {
+    fn decode(reader: &mut Reader) -> Result<BmpString> {
+        let count = match reader.size(LOW, HIGH)? {
+            (count, false) => count,
+            (_, true) => return Err(reader.error(Kind::BadLength)),
+        };
+        reader.charge(2 * count)?;
+        let octets = reader.octets(2 * count)?;
+        let units = octets.chunks_exact(2).filter_map(|unit| unit.first_chunk::<2>());
+        Ok(BmpString(units.map(|unit| u16::from_be_bytes(*unit)).collect()))
+    }
+    fn encode(value: &BmpString, writer: &mut Writer) -> Result<()> {
+        let count = value.0.len();
+        if !(LOW..=HIGH.min(16_383)).contains(&count) {
+            return Err(writer.error(Kind::BadLength));
+        }
+        if HIGH < 65_536 {
+            writer.constrained(LOW as i64, HIGH as i64, count as i64)?;
+        } else {
+            writer.length(count);
+        }
+        if count > 0 {
+            writer.align();
+        }
+        for unit in &value.0 {
+            writer.bits(u64::from(*unit), 16);
+        }
+        Ok(())
+    }
+    fn to_json(value: &BmpString) -> Value {
+        value.to_string().into()
+    }
+    fn from_json(value: &Value) -> Result<BmpString> {
+        text(value).map(BmpString::from)
+    }
+}
+
+/// Text, wherever nothing else is said, is a BMPString without bounds.
+impl Type for BmpString {
+    fn decode(reader: &mut Reader) -> Result<Self> {
+        Bmp::<0, UNBOUNDED>::decode(reader)
+    }
+    fn encode(&self, writer: &mut Writer) -> Result<()> {
+        Bmp::<0, UNBOUNDED>::encode(self, writer)
+    }
+    fn to_json(&self) -> Value {
+        Bmp::<0, UNBOUNDED>::to_json(self)
+    }
+    fn from_json(value: &Value) -> Result<Self> {
+        Bmp::<0, UNBOUNDED>::from_json(value)
+    }
+}
+
+fn text(value: &Value) -> Result<&str> {
+    value.as_str().ok_or_else(|| Error::new(Kind::Json("a string"), 0))
+}

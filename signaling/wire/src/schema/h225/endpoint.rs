@@ -1,0 +1,254 @@
+//! TODO
+
+use bytes::Bytes;
+
+use super::common::{DataRate, NonStandardParameter, SupportedPrefix};
+use crate::per::notation::{choice, sequence};
+use crate::per::{BitString, Bits, Ia5, Octets, Oid};
+use crate::schema::h245;
+
+sequence! {
+    /// `EndpointType`.
+    #[derive(Default)]
+    EndpointType {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        vendor "vendor"?: VendorIdentifier,
+        gatekeeper "gatekeeper"?: GatekeeperInfo,
+        gateway "gateway"?: GatewayInfo,
+        mcu "mcu"?: McuInfo,
+        terminal "terminal"?: TerminalInfo,
+        mc "mc": bool,
+        undefined_node "undefinedNode": bool,
+        ...
+        set "set": BitString as Bits<32, 32>,
+        supported_tunnelled_protocols "supportedTunnelledProtocols": Vec<TunnelledProtocol>,
+    }
+}
+
+sequence! {
+    /// `GatewayInfo`.
+    #[derive(Default)]
+    GatewayInfo {
+        protocol "protocol"?: Vec<SupportedProtocols>,
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+    }
+}
+
+choice! {
+    /// `SupportedProtocols`.
+    SupportedProtocols {
+        0 NonStandardData "nonStandardData": Box<NonStandardParameter>,
+        1 H310 "h310": Box<H310Caps>,
+        2 H320 "h320": Box<H320Caps>,
+        3 H321 "h321": Box<H321Caps>,
+        4 H322 "h322": Box<H322Caps>,
+        5 H323 "h323": Box<H323Caps>,
+        6 H324 "h324": Box<H324Caps>,
+        7 Voice "voice": Box<VoiceCaps>,
+        8 T120Only "t120-only": Box<T120OnlyCaps>,
+        ...
+        0 NonStandardProtocol "nonStandardProtocol": Box<NonStandardProtocol>,
+        1 T38FaxAnnexbOnly "t38FaxAnnexbOnly": Box<T38FaxAnnexbOnlyCaps>,
+        2 Sip "sip": Box<SIPCaps>,
+    }
+}
+
+sequence! {
+    /// `H310Caps`.
+    #[derive(Default)]
+    H310Caps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `H320Caps`.
+    #[derive(Default)]
+    H320Caps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `H321Caps`.
+    #[derive(Default)]
+    H321Caps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `H322Caps`.
+    #[derive(Default)]
+    H322Caps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `H323Caps`.
+    #[derive(Default)]
+    H323Caps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `H324Caps`.
+    #[derive(Default)]
+    H324Caps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `VoiceCaps`.
+    #[derive(Default)]
+    VoiceCaps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `T120OnlyCaps`.
+    #[derive(Default)]
+    T120OnlyCaps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        data_rates_supported "dataRatesSupported": Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+    }
+}
+
+sequence! {
+    /// `NonStandardProtocol`.
+    #[derive(Default)]
+    NonStandardProtocol {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        data_rates_supported "dataRatesSupported"?: Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+        ...
+    }
+}
+
+sequence! {
+    /// `T38FaxAnnexbOnlyCaps`.
+    T38FaxAnnexbOnlyCaps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        data_rates_supported "dataRatesSupported"?: Vec<DataRate>,
+        supported_prefixes "supportedPrefixes": Vec<SupportedPrefix>,
+        t38_fax_protocol "t38FaxProtocol": h245::DataProtocolCapability,
+        t38_fax_profile "t38FaxProfile": h245::T38FaxProfile,
+        ...
+    }
+}
+
+sequence! {
+    /// `SIPCaps`.
+    #[derive(Default)]
+    SIPCaps {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        data_rates_supported "dataRatesSupported"?: Vec<DataRate>,
+        supported_prefixes "supportedPrefixes"?: Vec<SupportedPrefix>,
+        ...
+    }
+}
+
+sequence! {
+    /// `McuInfo`.
+    #[derive(Default)]
+    McuInfo {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+        protocol "protocol": Vec<SupportedProtocols>,
+    }
+}
+
+sequence! {
+    /// `TerminalInfo`.
+    #[derive(Default)]
+    TerminalInfo {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+    }
+}
+
+sequence! {
+    /// `GatekeeperInfo`.
+    #[derive(Default)]
+    GatekeeperInfo {
+        non_standard_data "nonStandardData"?: NonStandardParameter,
+        ...
+    }
+}
+
+sequence! {
+    /// `VendorIdentifier`.
+    VendorIdentifier {
+        vendor "vendor": H221NonStandard,
+        product_id "productId"?: Bytes as Octets<1, 256>,
+        version_id "versionId"?: Bytes as Octets<1, 256>,
+        ...
+        enterprise_number "enterpriseNumber": Oid,
+    }
+}
+
+sequence! {
+    /// `H221NonStandard`.
+    #[derive(Default)]
+    H221NonStandard {
+        t35_country_code "t35CountryCode": u8,
+        t35_extension "t35Extension": u8,
+        manufacturer_code "manufacturerCode": u16,
+        ...
+    }
+}
+
+sequence! {
+    /// `TunnelledProtocol`.
+    TunnelledProtocol {
+        id "id": TunnelledProtocolId,
+        sub_identifier "subIdentifier"?: String as Ia5<1, 64>,
+        ...
+    }
+}
+
+choice! {
+    /// `id` of [`TunnelledProtocol`].
+    TunnelledProtocolId {
+        0 TunnelledProtocolObjectID "tunnelledProtocolObjectID": Oid,
+        1 TunnelledProtocolAlternateID "tunnelledProtocolAlternateID": TunnelledProtocolAlternateIdentifier,
+        ...
+    }
+}
+
+sequence! {
+    /// `TunnelledProtocolAlternateIdentifier`.
+    TunnelledProtocolAlternateIdentifier {
+        protocol_type "protocolType": String as Ia5<1, 64>,
+        protocol_variant "protocolVariant"?: String as Ia5<1, 64>,
+        ...
+    }
+}

@@ -1,0 +1,157 @@
+//! TODO
+
+use bytes::Bytes;
+
+use super::envelope::{Encrypted, Params, Signed};
+use super::token::{Identifier, RandomVal, TimeStamp, TypedCertificate};
+use crate::per::notation::{choice, sequence};
+use crate::per::{BitString, Bits, BmpString, Oid};
+
+/// `KeyMaterial`.
+pub(crate) type KeyMaterial = Bits<1, 2048>;
+
+/// `KeyMaterialExt`.
+pub(crate) type KeyMaterialExt = Bits<2049, 65_536>;
+
+sequence! {
+    /// `DHset`.
+    #[derive(Default)]
+    DHset {
+        halfkey "halfkey": BitString as Bits<0, 2048>,
+        mod_size "modSize": BitString as Bits<0, 2048>,
+        generator "generator": BitString as Bits<0, 2048>,
+        ...
+    }
+}
+
+sequence! {
+    /// `DHsetExt`.
+    DHsetExt {
+        halfkey "halfkey": BitString as Bits<2049, 65_536>,
+        mod_size "modSize"?: BitString as Bits<2049, 65_536>,
+        generator "generator"?: BitString as Bits<2049, 65_536>,
+        ...
+    }
+}
+
+sequence! {
+    /// `ECpoint`.
+    #[derive(Default)]
+    ECpoint {
+        x "x"?: BitString as Bits<0, 511>,
+        y "y"?: BitString as Bits<0, 511>,
+        ...
+    }
+}
+
+choice! {
+    /// `ECKASDH`.
+    Eckasdh {
+        0 Eckasdhp "eckasdhp": Box<EckasdhEckasdhp>,
+        1 Eckasdh2 "eckasdh2": Box<EckasdhEckasdh2>,
+        ...
+    }
+}
+
+sequence! {
+    /// `eckasdhp` of [`Eckasdh`].
+    #[derive(Default)]
+    EckasdhEckasdhp {
+        public_key "public-key": ECpoint,
+        modulus "modulus": BitString as Bits<0, 511>,
+        base "base": ECpoint,
+        weierstrass_a "weierstrassA": BitString as Bits<0, 511>,
+        weierstrass_b "weierstrassB": BitString as Bits<0, 511>,
+    }
+}
+
+sequence! {
+    /// `eckasdh2` of [`Eckasdh`].
+    #[derive(Default)]
+    EckasdhEckasdh2 {
+        public_key "public-key": ECpoint,
+        field_size "fieldSize": BitString as Bits<0, 511>,
+        base "base": ECpoint,
+        weierstrass_a "weierstrassA": BitString as Bits<0, 511>,
+        weierstrass_b "weierstrassB": BitString as Bits<0, 511>,
+    }
+}
+
+sequence! {
+    /// `ECGDSASignature`.
+    #[derive(Default)]
+    ECGDSASignature {
+        r "r": BitString as Bits<0, 511>,
+        s "s": BitString as Bits<0, 511>,
+    }
+}
+
+choice! {
+    /// `H235Key`.
+    H235Key {
+        0 SecureChannel "secureChannel": BitString as KeyMaterial,
+        1 SharedSecret "sharedSecret": Box<Encrypted>,
+        2 CertProtectedKey "certProtectedKey": Box<Signed>,
+        ...
+        0 SecureSharedSecret "secureSharedSecret": Box<V3KeySyncMaterial>,
+        1 SecureChannelExt "secureChannelExt": BitString as KeyMaterialExt,
+    }
+}
+
+sequence! {
+    /// `KeySignedMaterial`.
+    KeySignedMaterial {
+        general_id "generalId": BmpString as Identifier,
+        mrandom "mrandom": i64 as RandomVal,
+        srandom "srandom"?: i64 as RandomVal,
+        time_stamp "timeStamp"?: u32 as TimeStamp,
+        encrptval "encrptval": Encrypted,
+    }
+}
+
+sequence! {
+    /// `H235CertificateSignature`.
+    H235CertificateSignature {
+        certificate "certificate": TypedCertificate,
+        response_random "responseRandom": i64 as RandomVal,
+        requester_random "requesterRandom"?: i64 as RandomVal,
+        signature "signature": Signed,
+        ...
+    }
+}
+
+sequence! {
+    /// `ReturnSig`.
+    ReturnSig {
+        general_id "generalId": BmpString as Identifier,
+        response_random "responseRandom": i64 as RandomVal,
+        request_random "requestRandom"?: i64 as RandomVal,
+        certificate "certificate"?: TypedCertificate,
+    }
+}
+
+sequence! {
+    /// `KeySyncMaterial`.
+    KeySyncMaterial {
+        general_id "generalID": BmpString as Identifier,
+        key_material "keyMaterial": BitString as KeyMaterial,
+        ...
+    }
+}
+
+sequence! {
+    /// `V3KeySyncMaterial`.
+    #[derive(Default)]
+    V3KeySyncMaterial {
+        general_id "generalID"?: BmpString as Identifier,
+        algorithm_oid "algorithmOID"?: Oid,
+        params "paramS": Params,
+        encrypted_session_key "encryptedSessionKey"?: Bytes,
+        encrypted_salting_key "encryptedSaltingKey"?: Bytes,
+        clear_salting_key "clearSaltingKey"?: Bytes,
+        params_salt "paramSsalt"?: Params,
+        key_derivation_oid "keyDerivationOID"?: Oid,
+        ...
+        generic_key_material "genericKeyMaterial": Bytes,
+    }
+}

@@ -1,0 +1,148 @@
+//! TODO
+
+use bytes::Bytes;
+
+use super::envelope::{Encrypted, Hashed, Params, Signed};
+use super::key::{DHset, DHsetExt, Eckasdh, H235Key};
+use crate::per::notation::{choice, sequence};
+use crate::per::{BitString, Bmp, BmpString, Int, Octets, Oid, Plain};
+
+/// `ChallengeString`.
+pub(crate) type ChallengeString = Octets<8, 128>;
+
+/// `TimeStamp`.
+pub(crate) type TimeStamp = Int<1, 4_294_967_295>;
+
+/// `RandomVal`.
+pub(crate) type RandomVal = Plain;
+
+/// `Password`.
+pub(crate) type Password = Bmp<1, 128>;
+
+/// `Identifier`.
+pub(crate) type Identifier = Bmp<1, 128>;
+
+sequence! {
+    /// `NonStandardParameter`.
+    NonStandardParameter {
+        non_standard_identifier "nonStandardIdentifier": Oid,
+        data "data": Bytes,
+    }
+}
+
+sequence! {
+    /// `TypedCertificate`.
+    TypedCertificate {
+        r#type "type": Oid,
+        certificate "certificate": Bytes,
+        ...
+    }
+}
+
+choice! {
+    /// `AuthenticationBES`.
+    AuthenticationBES {
+        0 Default "default",
+        1 Radius "radius",
+        ...
+    }
+}
+
+choice! {
+    /// `AuthenticationMechanism`.
+    AuthenticationMechanism {
+        0 DhExch "dhExch",
+        1 PwdSymEnc "pwdSymEnc",
+        2 PwdHash "pwdHash",
+        3 CertSign "certSign",
+        4 Ipsec "ipsec",
+        5 Tls "tls",
+        6 NonStandard "nonStandard": NonStandardParameter,
+        ...
+        0 AuthenticationBES "authenticationBES": AuthenticationBES,
+        1 KeyExch "keyExch": Oid,
+    }
+}
+
+sequence! {
+    /// `ClearToken`.
+    ClearToken {
+        token_oid "tokenOID": Oid,
+        time_stamp "timeStamp"?: u32 as TimeStamp,
+        password "password"?: BmpString as Password,
+        dhkey "dhkey"?: DHset,
+        challenge "challenge"?: Bytes as ChallengeString,
+        random "random"?: i64 as RandomVal,
+        certificate "certificate"?: TypedCertificate,
+        general_id "generalID"?: BmpString as Identifier,
+        non_standard "nonStandard"?: NonStandardParameter,
+        ...
+        eckasdhkey "eckasdhkey": Eckasdh,
+        senders_id "sendersID": BmpString as Identifier,
+        h235_key "h235Key": H235Key,
+        profile_info "profileInfo": Vec<ProfileElement>,
+        dhkeyext "dhkeyext": DHsetExt,
+    }
+}
+
+sequence! {
+    /// `ProfileElement`.
+    #[derive(Default)]
+    ProfileElement {
+        element_id "elementID": u8,
+        params "paramS"?: Params,
+        element "element"?: Element,
+        ...
+    }
+}
+
+choice! {
+    /// `Element`.
+    Element {
+        0 Octets "octets": Bytes,
+        1 Integer "integer": i64,
+        2 Bits "bits": BitString,
+        3 Name "name": BmpString,
+        4 Flag "flag": bool,
+        ...
+    }
+}
+
+/// `PwdCertToken`.
+pub type PwdCertToken = ClearToken;
+
+choice! {
+    /// `CryptoToken`.
+    CryptoToken {
+        0 CryptoEncryptedToken "cryptoEncryptedToken": Box<CryptoTokenCryptoEncryptedToken>,
+        1 CryptoSignedToken "cryptoSignedToken": Box<CryptoTokenCryptoSignedToken>,
+        2 CryptoHashedToken "cryptoHashedToken": Box<CryptoTokenCryptoHashedToken>,
+        3 CryptoPwdEncr "cryptoPwdEncr": Box<Encrypted>,
+        ...
+    }
+}
+
+sequence! {
+    /// `cryptoEncryptedToken` of [`CryptoToken`].
+    CryptoTokenCryptoEncryptedToken {
+        token_oid "tokenOID": Oid,
+        token "token": Encrypted,
+    }
+}
+
+sequence! {
+    /// `cryptoSignedToken` of [`CryptoToken`].
+    CryptoTokenCryptoSignedToken {
+        token_oid "tokenOID": Oid,
+        token "token": Signed,
+    }
+}
+
+sequence! {
+    /// `cryptoHashedToken` of [`CryptoToken`].
+    CryptoTokenCryptoHashedToken {
+        token_oid "tokenOID": Oid,
+        hashed_vals "hashedVals": ClearToken,
+        token "token": Hashed,
+    }
+}
