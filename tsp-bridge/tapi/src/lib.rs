@@ -1,1 +1,61 @@
 //! The application's side of TAPI: addresses, calls, streams, terminals and events.
+//!
+//! ```text
+//!  application ── Tapi ─ Address ─ Call ─ Stream ─ Terminal          Rust idiom, TAPI's words
+//!                   │        ╲      │        ╲       ╲
+//!                 pump        ╲   requests    ╲───────╲──▶ MSP (in this process)
+//!          replies, events      ╲   │                       │ events, buffers for the TSP
+//!                   ▲            ▼  ▼                       │
+//!                   └──────────── link ◀────── pump ◀───────┘
+//!                                broker
+//! ```
+//!
+//! In: a [`Link`](offhook_spi::Link) to a broker and, if sound is wanted, an [`Mspi`](offhook_spi::Mspi).
+//! Out: the objects of this crate and their [`Event`]s.
+//! Not here: providers, privileges and routing (`broker`); what opaque buffers mean (`pair`, which this crate does
+//! not depend on).
+//!
+//! # The way of a call
+//!
+//! Incoming: the broker's NewCall → an MSP call with its default streams → [`Event::CallNotification`] → the
+//! application selects terminals → [`Call::answer`] → [`Event::CallState`] Connected → [`Event::CallMedia`]
+//! StreamActive. Outgoing: [`Address::create_call`] makes the MSP call now, [`Call::connect`] dials. The MSP call is
+//! shut down when the call is *released* and not before, so buffers that arrive after the end still reach it.
+//!
+//! # What is decided here where TAPI is silent
+//!
+//! - One thread, the *pump*, handles everything that the broker and the MSP report, in order. Nothing it calls into
+//!   the application; the application reads [`EventStream`]s.
+//! - Nothing is delivered before a filter is set. A call that is offered while no stream wants
+//!   [`EventFilter::CALL_NOTIFICATION`] is released at once, which rejects it.
+//! - The queue of an [`EventStream`] is not bounded: an application that sets a filter and does not read pays in
+//!   memory. All other queues are bounded by what the broker and the MSP have outstanding.
+//! - A monitor has no MSP call: it sees a call's states and information and takes no part in its media.
+//! - A lock that a panicking thread poisoned is taken as it is: every update under a lock of this crate is complete
+//!   before anything that can panic runs.
+
+mod address;
+mod call;
+mod core;
+mod error;
+mod event;
+mod pump;
+mod state;
+mod stream;
+mod terminal;
+
+pub use address::Address;
+pub use call::Call;
+pub use core::{Diagnostics, Tapi};
+pub use error::TapiError;
+pub use event::{AddressEvent, Event, EventFilter, EventStream};
+pub use state::{CallState, CallStatus, DisconnectCause, DisconnectCode};
+pub use stream::Stream;
+pub use terminal::Terminal;
+
+pub use offhook_spi::{
+    AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallReason, ConnectedMode, DigitMode, DisconnectMode,
+    LineCallState, LineDevCaps, LineError, MediaTypes, MspCallEvent, MspError, MspEventCause, Party,
+    Privilege, Timestamp,
+    mspi::{Direction, StreamStatistics, TerminalClass, TerminalStatus},
+};

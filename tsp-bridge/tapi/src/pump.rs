@@ -1,0 +1,414 @@
+//! The pump: one thread that handles, in order, everything that the broker and the MSP report.
+//!
+//! In: [`Msg`]s. Out: events to the application, buffers to the MSP and to the broker, releases.
+//!
+//! ```text
+//! broker ── NewCall ──▶ MSP call, streams ──▶ CallNotification          (1.3: in this order)
+//!        ── Reply(MakeCall) ──▶ call bound to its handle, then whatever comes about it
+//!        ── MspData ──▶ MspAddress::receive_tsp_data
+//! MSP    ── bell ──▶ next_event until none ──▶ TspData: MspData to the broker, or failed and counted
+//! ```
+//!
+//! No lock is held while the broker or the MSP is called, and nothing of the application is called at all.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use offhook_spi::{
+    AppEvent, AppReply, AppRequest, HCall, HLine, LineCallState, LineError, MspCallId, MspEvent, Opaque,
+    Privilege, RequestId, Timestamp,
+};
+
+use crate::address::AddressShared;
+use crate::call::{Call, CallShared, Phase};
+use crate::core::{Core, Msg, Pending, count, lock};
+use crate::event::{AddressEvent, Raw};
+use crate::{CallState, CallStatus, DisconnectCause, Stream};
+
+/// MSP events fetched before anything else has its turn.
+const MSP_EVENTS_A_TURN: usize = 256;
+
+pub(crate) fn run(core: &Arc<Core>, inbox: &Receiver<Msg>) {
+    while let Ok(msg) = inbox.recv() {
+        match msg {
+            Msg::Settle(done) => {
+                let mut waiting = vec![done];
+                while let Ok(msg) = inbox.try_recv() {
+                    match msg {
+                        Msg::Settle(done) => waiting.push(done),
+                        Msg::Leave(done) => return leave(core, done),
+                        other => handle(core, other),
+                    }
+                }
+                for done in waiting {
+                    let _ = done.send(());
+                }
+            }
+            Msg::Leave(done) => return leave(core, done),
+            other => handle(core, other),
+        }
+    }
+}
+
+fn handle(core: &Arc<Core>, msg: Msg) {
+    match msg {
+        Msg::Broker(event) => broker_event(core, event),
+        Msg::BrokerGone => broker_gone(core),
+        Msg::MspReady(address) => {
+            if let Some(address) = address.upgrade() {
+                msp_events(core, &address);
+            }
+        }
+        Msg::LineShut(line) => line_gone(core, line, DisconnectCause::Normal, None),
+        Msg::Release(call, done) => {
+            release(core, &call);
+            if let Some(done) = done {
+                let _ = done.send(());
+            }
+        }
+        // Handled by the loop above.
+        Msg::Settle(_) | Msg::Leave(_) => {}
+    }
+}
+
+fn broker_event(core: &Arc<Core>, event: AppEvent) {
+    match event {
+        AppEvent::Reply { request, result } => reply(core, request, result),
+        AppEvent::NewCall { line, call, privilege, info } => {
+            let address = lock(&core.registry).lines.get(&line).cloned();
+            let Some((address, session)) = address.zip(core.session()) else {
+                count(&core.counts.stray_events);
+                let _ = core.submit(AppRequest::Deallocate { call }, Pending::Nobody);
+                return;
+            };
+            let shared = CallShared::incoming(&address, call, privilege, *info);
+            lock(&core.registry).calls.insert(call, shared.clone());
+            let call = Call::new(shared, session);
+            core.subscribers.emit(Raw::Notification { call, privilege });
+        }
+        AppEvent::CallState { call, state, at } => {
+            if let Some(call) = known(core, call)
+                && let Some(status) = call.enter(state, at)
+            {
+                tell_state(core, &call, status);
+            }
+        }
+        AppEvent::CallInfo { call, change, info } => {
+            if let Some(call) = known(core, call) {
+                lock(&call.inner).info = (*info).clone();
+                core.subscribers.emit(Raw::Info { call, change, info });
+            }
+        }
+        AppEvent::Digit { call, digit, mode } => {
+            if let Some(call) = known(core, call) {
+                core.subscribers.emit(Raw::Digit { call, digit, mode });
+            }
+        }
+        AppEvent::MspData { line, call, data } => tsp_data(core, line, call, &data),
+        AppEvent::LineClosed { line, why } => line_gone(core, line, DisconnectCause::Failed, Some(why)),
+    }
+}
+
+fn known(core: &Core, call: HCall) -> Option<Arc<CallShared>> {
+    let found = lock(&core.registry).calls.get(&call).cloned();
+    if found.is_none() {
+        count(&core.counts.stray_events);
+    }
+    found
+}
+
+fn tell_state(core: &Core, call: &Arc<CallShared>, status: CallStatus) {
+    if let CallStatus { state, cause, line_state: Some(line_state), at: Some(at) } = status
+        && state != CallState::Idle
+    {
+        core.subscribers.emit(Raw::State { call: call.clone(), state, cause, line_state, at });
+    }
+}
+
+fn reply(core: &Arc<Core>, request: RequestId, result: Result<AppReply, LineError>) {
+    let pending = lock(&core.pending).remove(&request);
+    match pending {
+        None => count(&core.counts.stray_events),
+        Some(Pending::Nobody) => {}
+        Some(Pending::Caller(tx)) => {
+            let _ = tx.send(result);
+        }
+        Some(Pending::OpenLine { address, privilege, tx }) => {
+            if let Ok(AppReply::Line(line)) = result {
+                lock(&core.registry).lines.insert(line, address.clone());
+                let mut inner = lock(&address.inner);
+                let place = if privilege == Privilege::None { &mut inner.base } else { &mut inner.listening };
+                *place = Some(line);
+            }
+            let _ = tx.send(result);
+        }
+        Some(Pending::MakeCall(call, tx)) => {
+            dialled(core, &call, &result);
+            let _ = tx.send(result);
+        }
+        Some(Pending::MspData) => match result {
+            Ok(_) => count(&core.counts.msp_data_sent),
+            Err(error) => msp_data_failed(core, &error),
+        },
+    }
+}
+
+/// The provider knows the call now, or never will.
+fn dialled(core: &Arc<Core>, call: &Arc<CallShared>, result: &Result<AppReply, LineError>) {
+    let handle = match result {
+        Ok(AppReply::Call(handle)) => Some(*handle),
+        _ => None,
+    };
+    let (drops, released) = {
+        let mut inner = lock(&call.inner);
+        let phase = if inner.released { None } else { handle };
+        let before = std::mem::replace(&mut inner.phase, phase.map_or(Phase::Void, Phase::Bound));
+        (if let Phase::Dialling(drops) = before { drops } else { Vec::new() }, inner.released)
+    };
+    match (handle, released) {
+        (Some(handle), true) => {
+            let _ = core.submit(AppRequest::Deallocate { call: handle }, Pending::Nobody);
+        }
+        (Some(handle), false) => {
+            lock(&core.registry).calls.insert(handle, call.clone());
+            for drop in drops {
+                let what = AppRequest::Drop { call: handle, mode: drop.mode };
+                // If the broker is gone, the waiting caller learns it from the end of its channel.
+                let _ = core.submit(what, Pending::Caller(drop.tx));
+            }
+        }
+        (None, _) => {
+            for drop in drops {
+                let _ = drop.tx.send(Ok(AppReply::Done));
+            }
+            let cause = match result {
+                Err(LineError::InvalAddress(_)) => DisconnectCause::BadAddress,
+                _ => DisconnectCause::Failed,
+            };
+            end(core, call, cause);
+        }
+    }
+}
+
+/// The call is over without its provider saying so.
+fn end(core: &Core, call: &Arc<CallShared>, cause: DisconnectCause) {
+    if let Some(status) = call.enter_because(LineCallState::Idle, Some(cause), Timestamp::now()) {
+        tell_state(core, call, status);
+    }
+}
+
+/// A buffer from the TSP.
+fn tsp_data(core: &Core, line: HLine, call: Option<HCall>, data: &Opaque) {
+    let delivered = match call {
+        Some(call) => known(core, call).and_then(|call| {
+            let half = call.media().ok()?;
+            Some(half.msp.receive_tsp_data(Some(half.id), data))
+        }),
+        None => {
+            let address = lock(&core.registry).lines.get(&line).cloned();
+            address.and_then(|a| a.msp().ok()).map(|msp| msp.receive_tsp_data(None, data))
+        }
+    };
+    match delivered {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            count(&core.counts.tsp_data_undelivered);
+            tracing::warn!(%error, ?data, "the MSP refused a buffer of the TSP");
+        }
+        None => count(&core.counts.tsp_data_undelivered),
+    }
+}
+
+fn msp_events(core: &Arc<Core>, address: &Arc<AddressShared>) {
+    let msp = lock(&address.inner).msp.as_ref().map(|msp| (msp.address.clone(), msp.signal.clone()));
+    let Some((msp, signal)) = msp else { return };
+    signal.lower();
+    for _ in 0..MSP_EVENTS_A_TURN {
+        match msp.next_event() {
+            None => return,
+            Some(event) => msp_event(core, address, event),
+        }
+    }
+    core.tell(Msg::MspReady(Arc::downgrade(address)));
+}
+
+fn msp_event(core: &Arc<Core>, address: &Arc<AddressShared>, event: MspEvent) {
+    match event {
+        MspEvent::TspData { call, data } => msp_data(core, address, call, data),
+        MspEvent::Call { call, event, cause, stream, terminal } => {
+            let Some(call) = lock(&address.msp_calls).get(&call).cloned() else {
+                return count(&core.counts.stray_events);
+            };
+            let stream = stream.and_then(|id| Stream::find(&call, id));
+            let terminal = terminal.and_then(|id| address.known_terminal(id));
+            core.subscribers.emit(Raw::Media { call, event, cause, stream, terminal });
+        }
+        MspEvent::Address { terminal, available } => {
+            let Ok(msp) = address.msp() else { return };
+            let terminal = address.terminal(&msp, terminal, false);
+            let event = if available {
+                AddressEvent::TerminalAvailable(terminal)
+            } else {
+                AddressEvent::TerminalUnavailable(terminal)
+            };
+            core.subscribers.emit(Raw::Address { address: address.clone(), event });
+        }
+    }
+}
+
+/// A buffer of the MSP for the TSP. One for a call that the provider does not know yet fails here: it has no handle
+/// to travel under, and nothing is queued.
+fn msp_data(core: &Arc<Core>, address: &Arc<AddressShared>, call: Option<MspCallId>, data: Opaque) {
+    let handle = match call {
+        None => Ok(None),
+        Some(id) => {
+            let shared = lock(&address.msp_calls).get(&id).cloned();
+            match shared.map(|call| matches_bound(&call)) {
+                Some(Some(handle)) => Ok(Some(handle)),
+                _ => Err(LineError::InvalCallHandle),
+            }
+        }
+    };
+    let line = lock(&address.inner).base.ok_or(LineError::InvalLineHandle);
+    match handle.and_then(|call| Ok((call, line?))) {
+        Ok((call, line)) => {
+            if core.submit(AppRequest::MspData { line, call, data }, Pending::MspData).is_err() {
+                msp_data_failed(core, &LineError::NoDriver);
+            }
+        }
+        Err(error) => msp_data_failed(core, &error),
+    }
+}
+
+fn matches_bound(call: &CallShared) -> Option<HCall> {
+    match lock(&call.inner).phase {
+        Phase::Bound(handle) => Some(handle),
+        _ => None,
+    }
+}
+
+fn msp_data_failed(core: &Core, error: &LineError) {
+    count(&core.counts.msp_data_failed);
+    tracing::warn!(%error, "a buffer of the MSP did not reach the TSP");
+}
+
+/// Gives the call up on both sides; once.
+fn release(core: &Arc<Core>, call: &Arc<CallShared>) {
+    let handle = {
+        let mut inner = lock(&call.inner);
+        if std::mem::replace(&mut inner.released, true) {
+            return;
+        }
+        match inner.phase {
+            // The reply will find it released.
+            Phase::Dialling(_) => None,
+            Phase::Bound(handle) => {
+                inner.phase = Phase::Void;
+                Some(handle)
+            }
+            Phase::Undialled | Phase::Void => None,
+        }
+    };
+    if let Some(handle) = handle {
+        lock(&core.registry).calls.remove(&handle);
+        let _ = core.submit(AppRequest::Deallocate { call: handle }, Pending::Nobody);
+    }
+    // Whoever waits for the call has waited long enough; no event: nobody holds the call.
+    let _ = call.enter_because(LineCallState::Idle, Some(DisconnectCause::Normal), Timestamp::now());
+    if let Ok(half) = call.media() {
+        lock(&call.address.msp_calls).remove(&half.id);
+        if let Err(error) = half.msp.shutdown_msp_call(half.id) {
+            tracing::warn!(%error, "the MSP call was not shut down cleanly");
+        }
+    }
+    let selections = std::mem::take(&mut *lock(&call.selections));
+    drop(selections);
+}
+
+/// A line is void, and its calls with it. Their sound stops, for no TSP will say so any more.
+fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<LineError>) {
+    let Some(address) = lock(&core.registry).lines.remove(&line) else { return };
+    let (last, msp) = {
+        let mut inner = lock(&address.inner);
+        inner.base = inner.base.filter(|open| *open != line);
+        inner.listening = inner.listening.filter(|open| *open != line);
+        let last = inner.base.is_none() && inner.listening.is_none();
+        (last, if last { inner.msp.take() } else { None })
+    };
+    if !last {
+        return;
+    }
+    // Calls of both lines end when the last of them has gone: the broker closes them together.
+    let calls: Vec<_> = {
+        let mut registry = lock(&core.registry);
+        registry
+            .calls
+            .extract_if(.., |_, call| Arc::ptr_eq(&call.address, &address))
+            .map(|(_, c)| c)
+            .collect()
+    };
+    for call in calls {
+        lock(&call.inner).phase = Phase::Void;
+        if let Ok(half) = call.media() {
+            for stream in half.msp.streams(half.id).unwrap_or_default() {
+                // Stopped before, or failed: silent either way.
+                let _ = half.msp.stop_stream(stream.id);
+            }
+        }
+        end(core, &call, cause);
+    }
+    drop(msp);
+    if let Some(why) = why {
+        core.subscribers.emit(Raw::Address { address, event: AddressEvent::Closed(why) });
+    }
+}
+
+/// No broker any more: every line is void, whoever waits is told.
+fn broker_gone(core: &Arc<Core>) {
+    let link = lock(&core.link).take();
+    drop(link);
+    let pending = std::mem::take(&mut *lock(&core.pending));
+    for waiting in pending.into_values() {
+        if let Pending::MakeCall(call, _) = &waiting {
+            dialled(core, call, &Err(LineError::NoDriver));
+        }
+        // Its channel ends: BrokerGone.
+        drop(waiting);
+    }
+    let lines: Vec<_> = lock(&core.registry).lines.keys().copied().collect();
+    for line in lines {
+        line_gone(core, line, DisconnectCause::Failed, Some(LineError::NoDriver));
+    }
+}
+
+/// The application has gone.
+fn leave(core: &Arc<Core>, done: Option<tokio::sync::oneshot::Sender<()>>) {
+    core.subscribers.end();
+    let addresses = std::mem::take(&mut lock(&core.registry).addresses);
+    for address in addresses.values() {
+        let calls: Vec<_> = lock(&address.msp_calls).values().cloned().collect();
+        for call in calls {
+            release(core, &call);
+        }
+    }
+    let calls = std::mem::take(&mut lock(&core.registry).calls);
+    for call in calls.values() {
+        release(core, call);
+    }
+    lock(&core.registry).lines.clear();
+    // The broker learns it by the loss of the link and closes what is left.
+    let link = lock(&core.link).take();
+    drop(link);
+    lock(&core.pending).clear();
+    for address in addresses.into_values() {
+        let msp = {
+            let mut inner = lock(&address.inner);
+            (inner.base, inner.listening) = (None, None);
+            inner.msp.take()
+        };
+        drop(msp);
+    }
+    if let Some(done) = done {
+        let _ = done.send(());
+    }
+}
