@@ -1,1 +1,71 @@
-//! The real-time media engine: control builds, rt runs.
+//! The media engine: the control side builds, the real-time side runs.
+//!
+//! ```text
+//!   control (may allocate, lock)        ┊        real time (no allocation, lock, log, panic, blocking syscall)
+//!                                       ┊
+//!   Control ── TxCommand ───────────────┊──▶ TxProcessor: microphone + sources ─▶ mix ─▶ encode ─▶ PacketTx
+//!      │    ── RxCommand ───────────────┊──▶ RxProcessor: PacketRx ─▶ check ─▶ playout ─▶ speaker + sinks
+//!      │◀── retired objects (trash) ────┊──── both
+//!      │◀── meters (atomics) ───────────┊──── both
+//!   ClipFeeder ── samples ──────────────┊──▶ ClipSource        EchoSink ─▶ EchoSource (rx to tx)
+//!   Recorder ◀── samples ───────────────┊──── RecordSink       ToneSource
+//! ```
+//!
+//! In: commands, datagrams, samples, and the time (nanoseconds of one monotonic clock) that the driver hands in.
+//! Out: datagrams, samples, meters. A driver is whoever calls the processors: a sound card's two callbacks
+//! (`offhook-device`), the headless [`Ticker`], or the virtual one in [`simulate`].
+//! Not here: sockets (`offhook-net`), sound cards (`offhook-device`), calls and terminals (`offhook-msp`), RTCP
+//! (`offhook_rtp::RtcpSession`, fed from [`Meters`]).
+//!
+//! # A half in each hand
+//!
+//! [`split`] gives the control handle and two processors, [`TxProcessor`] for the capture callback and [`RxProcessor`]
+//! for the playback callback. A processor belongs to one thread at a time: it is `Send`, neither `Sync` nor `Clone`.
+//! Everything that reaches it goes through a wait-free ring; everything that leaves it (encoders, transports,
+//! sources) goes back through another, to be dropped by [`Control::collect`].
+//!
+//! ```compile_fail
+//! fn shared<T: Sync>(_: &T) {}
+//! let (_control, tx, _rx) = offhook_engine::split(offhook_engine::EngineConfig::new(8_000));
+//! shared(&tx);
+//! ```
+//!
+//! # Order of calls
+//!
+//! 1. [`split`]; give the processors to a driver at any time: until told, they send nothing and play silence.
+//! 2. Transmit: [`TxCommand::SetTransport`], [`TxCommand::SetFormat`], sources, [`TxCommand::Start`], in any order
+//!    that ends with `Start`.
+//! 3. Receive: [`RxCommand::SetTransport`], [`RxCommand::SetPeer`], [`RxCommand::SetFormat`], sinks,
+//!    [`RxCommand::Start`].
+//! 4. From time to time (every 10–100 ms): [`Control::collect`], feed clips, drain recorders, read [`Meters`].
+
+mod command;
+mod config;
+pub mod control;
+pub mod measure;
+mod meters;
+pub mod rt;
+pub mod simulate;
+mod trash;
+
+pub use command::{CommandRing, Full, RxCommand, RxFormat, SinkId, SourceId, TxCommand, TxFormat};
+pub use config::{EngineConfig, SenderIdentity};
+pub use control::clip::{ClipFeeder, ClipMeters, Fed, SampleReader};
+pub use control::clock::monotonic_ns;
+pub use control::record::{RecordMeters, Recorder};
+pub use control::ticker::{
+    AddError, Lateness, Leg, RemoveError, Scheduling, Ticker, TickerConfig, TickerError, TickerHandle,
+    TickerReport,
+};
+pub use control::{Control, NodeError, split};
+pub use meters::{Meters, RxMeters, TxMeters};
+pub use rt::clip::ClipSource;
+pub use rt::echo::{EchoSink, EchoSource, echo};
+pub use rt::gain::Gain;
+pub use rt::node::{Sink, Source};
+pub use rt::packet::{PacketRx, PacketTx, Received, SendOutcome};
+pub use rt::peer::Peer;
+pub use rt::record::RecordSink;
+pub use rt::rx::RxProcessor;
+pub use rt::tone::ToneSource;
+pub use rt::tx::TxProcessor;

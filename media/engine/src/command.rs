@@ -1,0 +1,266 @@
+//! The only way in: what control may tell a running processor.
+//! In: commands with everything they need already built. Out: the same, in order, at the start of a block.
+//!
+//! Both rings are wait-free and bounded. A full one gives the command back ([`Full`]); a half carries out
+//! `EngineConfig::commands_per_block` of them a block. Nothing is built, dropped or looked up by name over there.
+//! Not here: what they do (`rt/tx.rs`, `rt/rx.rs`), the way back (`trash.rs`).
+//! RT (`CommandReceiver`): no allocation, lock, syscall, log or panic.
+
+use std::net::SocketAddr;
+
+use offhook_codecs::{CodecKind, Decoder, Encoder};
+use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
+use offhook_rtp::PayloadTypes;
+use ringbuf::traits::{Consumer, Producer, Split};
+use ringbuf::{HeapCons, HeapProd, HeapRb};
+
+use crate::config::{SenderIdentity, ms_to_samples};
+use crate::rt::gain::Gain;
+use crate::rt::node::{Sink, Source};
+use crate::rt::packet::{PacketRx, PacketTx};
+use crate::rt::peer::Peer;
+
+/// A source's name within its engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SourceId(pub(crate) u32);
+
+/// A sink's name within its engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SinkId(pub(crate) u32);
+
+/// What the sending half can be told. Sources are added and removed through [`Control`](crate::Control), which names
+/// them.
+#[non_exhaustive]
+pub enum TxCommand {
+    /// Packets leave here from now on; the transport before is retired.
+    SetTransport(Box<dyn PacketTx>),
+    /// Packets leave nowhere; the transport is retired.
+    ClearTransport,
+    /// Packets go to this address from now on.
+    SetRemote(SocketAddr),
+    /// Another encoder, payload type and packet length, from the next sample on; same source, same numbering.
+    SetFormat(Box<TxFormat>),
+    /// Another RTP source, after a collision (RFC 3550 §8.2): its counts begin anew.
+    Restart(SenderIdentity),
+    /// How loud the driver's own input (the microphone) is. Unity until told.
+    SetMicrophone(Gain),
+    /// How loud a source is. Unity until told.
+    SetSourceGain(SourceId, Gain),
+    /// Sound flows from the next block on. The RTP timestamp has gone on meanwhile.
+    Start,
+    /// Nothing is sent and sources stand still. Samples that do not fill a packet are dropped.
+    Stop,
+}
+
+/// What travels to the sending half.
+pub(crate) enum TxOrder {
+    Command(TxCommand),
+    AddSource(SourceId, Box<dyn Source>, Gain),
+    RemoveSource(SourceId),
+}
+
+/// What the receiving half can be told. Sinks are added and removed through [`Control`](crate::Control), which names
+/// them.
+#[non_exhaustive]
+pub enum RxCommand {
+    /// Packets come from here from now on; the transport before is retired.
+    SetTransport(Box<dyn PacketRx>),
+    /// Packets come from nowhere; the transport is retired.
+    ClearTransport,
+    /// Whose datagrams may reach the call. Nobody's until told.
+    SetPeer(Peer),
+    /// Another playout: its decoder, rates and payload types. What waited in the one before is dropped.
+    SetFormat(Box<RxFormat>),
+    /// Another decoder of the same rates and its payload types; the playout keeps what it has learnt.
+    SetDecoder(Box<dyn Decoder + Send>, PayloadTypes),
+    /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
+    SetOwnSsrc(u32),
+    /// Signalling announced that the peer's source may change: the next SSRC or port that passes probation is taken
+    /// without waiting for the old one to fall silent.
+    ExpectSourceChange,
+    /// How loud the driver's output (the speaker) is. Unity until told. Sinks do not hear it.
+    SetSpeaker(Gain),
+    /// Packets are read and played from the next block on. What waited in the socket before the first start is played;
+    /// what came while stopped later on is not.
+    Start,
+    /// Playout and sinks stand still, the speaker is silent; packets are read and dropped.
+    Stop,
+}
+
+/// What travels to the receiving half.
+pub(crate) enum RxOrder {
+    Command(RxCommand),
+    AddSink(SinkId, Box<dyn Sink>),
+    RemoveSink(SinkId),
+}
+
+/// How sound becomes packets.
+pub struct TxFormat {
+    pub(crate) encoder: Box<dyn Encoder + Send>,
+    pub(crate) payload_type: u8,
+    pub(crate) packet_samples: usize,
+}
+
+impl TxFormat {
+    /// Encodes with `kind`, `packet_ms` milliseconds a packet, rounded down to whole frames but one at least.
+    pub fn new(kind: CodecKind, payload_type: u8, packet_ms: u32) -> TxFormat {
+        let samples = ms_to_samples(packet_ms, kind.sample_rate());
+        TxFormat::with_encoder(kind.encoder(), payload_type, samples)
+    }
+
+    /// Encodes with a given encoder, `packet_samples` a packet, rounded down to whole frames but one at least.
+    pub fn with_encoder(
+        encoder: Box<dyn Encoder + Send>,
+        payload_type: u8,
+        packet_samples: usize,
+    ) -> TxFormat {
+        let frame = encoder.kind().frame_samples().max(1);
+        let packet_samples = (packet_samples / frame).max(1) * frame;
+        TxFormat { encoder, payload_type, packet_samples }
+    }
+
+    /// Samples in a packet.
+    pub fn packet_samples(&self) -> usize {
+        self.packet_samples
+    }
+
+    /// What it encodes.
+    pub fn kind(&self) -> CodecKind {
+        self.encoder.kind()
+    }
+}
+
+/// How packets become sound.
+pub struct RxFormat {
+    pub(crate) playout: Playout,
+    pub(crate) payload_types: PayloadTypes,
+    pub(crate) clock_rate: u32,
+}
+
+impl RxFormat {
+    /// Decodes `kind` from packets of `payload_type` alone, with the usual playout.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the playout cannot be built.
+    pub fn new(kind: CodecKind, payload_type: u8) -> Result<RxFormat, ConfigError> {
+        let playout = Playout::new(PlayoutConfig::for_codec(kind), kind.decoder())?;
+        Ok(RxFormat::with_playout(playout, PayloadTypes::NONE.with(payload_type)))
+    }
+
+    /// Plays packets of `payload_types` through a given playout.
+    pub fn with_playout(playout: Playout, payload_types: PayloadTypes) -> RxFormat {
+        let clock_rate = playout.codec().clock_rate();
+        RxFormat { playout, payload_types, clock_rate }
+    }
+
+    /// What it decodes.
+    pub fn kind(&self) -> CodecKind {
+        self.playout.codec()
+    }
+}
+
+/// A ring is full: here is what did not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the {ring} ring is full: its processor is not being driven, or is behind")]
+pub struct Full<T> {
+    /// What did not fit.
+    pub value: T,
+    /// Which ring.
+    pub ring: CommandRing,
+}
+
+/// One of the rings into real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandRing {
+    /// To the sending half.
+    Transmit,
+    /// To the receiving half.
+    Receive,
+    /// To a ticker's thread.
+    Ticker,
+}
+
+impl std::fmt::Display for CommandRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            CommandRing::Transmit => "transmit command",
+            CommandRing::Receive => "receive command",
+            CommandRing::Ticker => "ticker command",
+        })
+    }
+}
+
+impl std::fmt::Debug for TxCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            TxCommand::SetTransport(_) => "SetTransport",
+            TxCommand::ClearTransport => "ClearTransport",
+            TxCommand::SetRemote(_) => "SetRemote",
+            TxCommand::SetFormat(_) => "SetFormat",
+            TxCommand::Restart(_) => "Restart",
+            TxCommand::SetMicrophone(_) => "SetMicrophone",
+            TxCommand::SetSourceGain(..) => "SetSourceGain",
+            TxCommand::Start => "Start",
+            TxCommand::Stop => "Stop",
+        })
+    }
+}
+
+impl std::fmt::Debug for RxCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RxCommand::SetTransport(_) => "SetTransport",
+            RxCommand::ClearTransport => "ClearTransport",
+            RxCommand::SetPeer(_) => "SetPeer",
+            RxCommand::SetFormat(_) => "SetFormat",
+            RxCommand::SetDecoder(..) => "SetDecoder",
+            RxCommand::SetOwnSsrc(_) => "SetOwnSsrc",
+            RxCommand::ExpectSourceChange => "ExpectSourceChange",
+            RxCommand::SetSpeaker(_) => "SetSpeaker",
+            RxCommand::Start => "Start",
+            RxCommand::Stop => "Stop",
+        })
+    }
+}
+
+/// The control end of a command ring.
+pub(crate) struct CommandSender<T> {
+    ring: HeapProd<T>,
+    sent: u64,
+    name: CommandRing,
+}
+
+/// The real-time end of a command ring.
+pub(crate) struct CommandReceiver<T> {
+    ring: HeapCons<T>,
+    /// Commands taken so far.
+    pub(crate) taken: u64,
+}
+
+/// Both ends of a ring for `capacity` commands.
+pub(crate) fn commands<T>(capacity: usize, name: CommandRing) -> (CommandSender<T>, CommandReceiver<T>) {
+    let (producer, consumer) = HeapRb::new(capacity.max(1)).split();
+    (CommandSender { ring: producer, sent: 0, name }, CommandReceiver { ring: consumer, taken: 0 })
+}
+
+impl<T> CommandSender<T> {
+    pub(crate) fn send(&mut self, command: T) -> Result<(), Full<T>> {
+        let pushed = self.ring.try_push(command);
+        self.sent += u64::from(pushed.is_ok());
+        pushed.map_err(|value| Full { value, ring: self.name })
+    }
+
+    /// Commands sent so far.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
+    }
+}
+
+impl<T> CommandReceiver<T> {
+    pub(crate) fn next(&mut self) -> Option<T> {
+        let command = self.ring.try_pop();
+        self.taken += u64::from(command.is_some());
+        command
+    }
+}

@@ -1,0 +1,2 @@
+//! Measures delay between two recordings.
+//! Not here yet.

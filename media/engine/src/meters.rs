@@ -1,0 +1,476 @@
+//! What leaves the real-time side by numbers: one snapshot a half, consistent in itself, without a lock.
+//! In: a snapshot after each block. Out: the same snapshot, whole, to any thread at any time.
+//!
+//! Each half's snapshot is a row of atomic words under a sequence count (a seqlock without unsafe code): the writer
+//! never waits; a reader that meets a writer reads again.
+//! Not here: what the numbers mean for RTCP (`offhook_rtp`) and playout (`offhook_jitter`).
+//! RT (`publish`): no allocation, lock, syscall, log or panic.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use offhook_codecs::Level;
+use offhook_jitter::PlayoutStats;
+use offhook_rtp::{ReceiverStats, SenderStats};
+
+/// The snapshots of one engine's two halves. Shared; every method may be called from any thread.
+#[derive(Debug)]
+pub struct Meters {
+    tx: Board<TX_WORDS>,
+    rx: Board<RX_WORDS>,
+}
+
+/// Words of a sending half's snapshot.
+const TX_WORDS: usize = 32;
+/// Words of a receiving half's snapshot.
+const RX_WORDS: usize = 64;
+
+impl Meters {
+    pub(crate) fn new(tx: &TxMeters, rx: &RxMeters) -> Meters {
+        let meters = Meters { tx: Board::new(), rx: Board::new() };
+        meters.tx.publish(tx);
+        meters.rx.publish(rx);
+        meters
+    }
+
+    /// The sending half as of its last block.
+    pub fn tx(&self) -> TxMeters {
+        self.tx.read()
+    }
+
+    /// The receiving half as of its last block.
+    pub fn rx(&self) -> RxMeters {
+        self.rx.read()
+    }
+
+    pub(crate) fn publish_tx(&self, meters: &TxMeters) {
+        self.tx.publish(meters);
+    }
+
+    pub(crate) fn publish_rx(&self, meters: &RxMeters) {
+        self.rx.publish(meters);
+    }
+}
+
+/// A sending half, as of one block. Counts are since the engine was built.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TxMeters {
+    /// Whether it is started.
+    pub is_active: bool,
+    /// What `RtcpSession` needs for a sender report: packets that were numbered, sent or dropped on the way out.
+    pub sender: SenderStats,
+    /// Packets that the network took.
+    pub packets_sent: u64,
+    /// Their payload octets.
+    pub octets_sent: u64,
+    /// Packets dropped because the network would have made us wait.
+    pub would_block: u64,
+    /// Packets dropped because the remote host refused an earlier one.
+    pub refused: u64,
+    /// Packets dropped for any other reason, a missing remote address included.
+    pub failed: u64,
+    /// Packets that could not be encoded.
+    pub encode_failed: u64,
+    /// Samples mixed.
+    pub samples: u64,
+    /// Samples that a driver had to leave out after a stall.
+    pub samples_skipped: u64,
+    /// Level of what is sent, over the last `EngineConfig::meter_ms`.
+    pub level: Level,
+    /// When the first packet left, by the capture clock: nanoseconds.
+    pub first_packet_ns: Option<u64>,
+    /// Blocks processed.
+    pub blocks: u64,
+    /// Commands carried out.
+    pub commands: u64,
+    /// Blocks in which commands waited because the trash ring was full.
+    pub trash_stalls: u64,
+}
+
+impl Default for TxMeters {
+    fn default() -> TxMeters {
+        TxMeters {
+            is_active: false,
+            sender: SenderStats::default(),
+            packets_sent: 0,
+            octets_sent: 0,
+            would_block: 0,
+            refused: 0,
+            failed: 0,
+            encode_failed: 0,
+            samples: 0,
+            samples_skipped: 0,
+            level: Level::SILENCE,
+            first_packet_ns: None,
+            blocks: 0,
+            commands: 0,
+            trash_stalls: 0,
+        }
+    }
+}
+
+/// A receiving half, as of one block. Counts are since the engine was built.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RxMeters {
+    /// Whether it is started.
+    pub is_active: bool,
+    /// What `RtcpSession` needs for a report block; rejections by reason are in here: `malformed`, `runts`,
+    /// `wrong_payload_type`, `foreign_source`, `own_source`, `duplicates`.
+    pub receiver: ReceiverStats,
+    /// What playout made of the packets; begins anew with `RxCommand::SetFormat`.
+    pub playout: PlayoutStats,
+    /// Datagrams read, of any fate.
+    pub datagrams: u64,
+    /// Datagrams from another host than the negotiated one, or another port than the one that proved itself.
+    pub strangers: u64,
+    /// Datagrams longer than the engine's buffer.
+    pub oversized: u64,
+    /// Datagrams read and dropped while stopped.
+    pub while_stopped: u64,
+    /// Where the peer's packets come from, once it has proved itself.
+    pub peer: Option<SocketAddr>,
+    /// Level of what is heard, before the speaker's gain, over the last `EngineConfig::meter_ms`.
+    pub level: Level,
+    /// Arrival of the first packet that was accepted, probation included: nanoseconds.
+    pub first_packet_ns: Option<u64>,
+    /// When the first decoded sample was handed to the driver: nanoseconds.
+    pub first_sound_ns: Option<u64>,
+    /// Blocks processed.
+    pub blocks: u64,
+    /// Commands carried out.
+    pub commands: u64,
+    /// Blocks in which commands waited because the trash ring was full.
+    pub trash_stalls: u64,
+}
+
+impl RxMeters {
+    /// Interarrival jitter (RFC 3550 §A.8), milliseconds.
+    pub fn jitter_ms(&self) -> f64 {
+        self.receiver.jitter_ns() as f64 / 1e6
+    }
+
+    /// The part of playout's samples that neither packets nor agreed silence gave, 0 to 1; 0 before any sound.
+    pub fn concealed_ratio(&self) -> f64 {
+        let heard = self.playout.samples_decoded + self.playout.samples_concealed;
+        if heard == 0 { 0.0 } else { self.playout.samples_concealed as f64 / heard as f64 }
+    }
+}
+
+impl Default for RxMeters {
+    fn default() -> RxMeters {
+        RxMeters {
+            is_active: false,
+            receiver: ReceiverStats::default(),
+            playout: PlayoutStats::default(),
+            datagrams: 0,
+            strangers: 0,
+            oversized: 0,
+            while_stopped: 0,
+            peer: None,
+            level: Level::SILENCE,
+            first_packet_ns: None,
+            first_sound_ns: None,
+            blocks: 0,
+            commands: 0,
+            trash_stalls: 0,
+        }
+    }
+}
+
+/// A row of words under a sequence count: odd while it is being written.
+#[derive(Debug)]
+struct Board<const N: usize> {
+    sequence: AtomicU64,
+    words: [AtomicU64; N],
+}
+
+impl<const N: usize> Board<N> {
+    fn new() -> Board<N> {
+        Board { sequence: AtomicU64::new(0), words: [const { AtomicU64::new(0) }; N] }
+    }
+
+    /// One writer only.
+    fn publish<T: Words>(&self, value: &T) {
+        let mut row = Row { words: [0; N], at: 0 };
+        value.put(&mut row);
+        debug_assert!(row.at <= N, "{} words in a row of {N}", row.at);
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        for (word, value) in self.words.iter().zip(row.words) {
+            word.store(value, Ordering::Relaxed);
+        }
+        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
+    }
+
+    fn read<T: Words>(&self) -> T {
+        let mut row = Row { words: [0; N], at: 0 };
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            for (value, word) in row.words.iter_mut().zip(&self.words) {
+                *value = word.load(Ordering::Relaxed);
+            }
+            fence(Ordering::Acquire);
+            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
+                return T::take(&mut row);
+            }
+            // A writer that was pre-empted half way: let it finish.
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A row that is written or read from its front.
+struct Row<const N: usize> {
+    words: [u64; N],
+    at: usize,
+}
+
+trait Pen {
+    fn put(&mut self, word: u64);
+    fn take(&mut self) -> u64;
+}
+
+impl<const N: usize> Pen for Row<N> {
+    fn put(&mut self, word: u64) {
+        if let Some(place) = self.words.get_mut(self.at) {
+            *place = word;
+        }
+        self.at += 1;
+    }
+
+    fn take(&mut self) -> u64 {
+        let word = self.words.get(self.at).copied().unwrap_or(0);
+        self.at += 1;
+        word
+    }
+}
+
+/// A value as words.
+trait Words: Sized {
+    fn put(&self, pen: &mut impl Pen);
+    fn take(pen: &mut impl Pen) -> Self;
+}
+
+impl Words for u64 {
+    fn put(&self, pen: &mut impl Pen) {
+        pen.put(*self);
+    }
+    fn take(pen: &mut impl Pen) -> u64 {
+        pen.take()
+    }
+}
+
+impl Words for u32 {
+    fn put(&self, pen: &mut impl Pen) {
+        pen.put(u64::from(*self));
+    }
+    fn take(pen: &mut impl Pen) -> u32 {
+        pen.take() as u32
+    }
+}
+
+impl Words for bool {
+    fn put(&self, pen: &mut impl Pen) {
+        pen.put(u64::from(*self));
+    }
+    fn take(pen: &mut impl Pen) -> bool {
+        pen.take() != 0
+    }
+}
+
+impl<T: Words + Default> Words for Option<T> {
+    fn put(&self, pen: &mut impl Pen) {
+        self.is_some().put(pen);
+        match self {
+            Some(value) => value.put(pen),
+            None => T::default().put(pen),
+        }
+    }
+    fn take(pen: &mut impl Pen) -> Option<T> {
+        let is_some = bool::take(pen);
+        let value = T::take(pen);
+        is_some.then_some(value)
+    }
+}
+
+impl Words for Level {
+    fn put(&self, pen: &mut impl Pen) {
+        pen.put(u64::from(self.rms_dbfs.to_bits()) << 32 | u64::from(self.peak_dbfs.to_bits()));
+    }
+    fn take(pen: &mut impl Pen) -> Level {
+        let word = pen.take();
+        Level { rms_dbfs: f32::from_bits((word >> 32) as u32), peak_dbfs: f32::from_bits(word as u32) }
+    }
+}
+
+/// 0: none; 4 or 6: the family, and the port above it. Scopes of IPv6 are not kept.
+impl Words for Option<SocketAddr> {
+    fn put(&self, pen: &mut impl Pen) {
+        let (family, port, octets) = match self {
+            None => (0, 0, 0),
+            Some(SocketAddr::V4(at)) => (4, at.port(), u128::from(at.ip().to_bits())),
+            Some(SocketAddr::V6(at)) => (6, at.port(), at.ip().to_bits()),
+        };
+        pen.put(family | u64::from(port) << 8);
+        pen.put((octets >> 64) as u64);
+        pen.put(octets as u64);
+    }
+    fn take(pen: &mut impl Pen) -> Option<SocketAddr> {
+        let (first, high, low) = (pen.take(), pen.take(), pen.take());
+        let ip: IpAddr = match first & 0xFF {
+            4 => Ipv4Addr::from_bits(low as u32).into(),
+            6 => Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)).into(),
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, (first >> 8) as u16))
+    }
+}
+
+/// Field by field, in one order for both ways; a field that is missing here does not compile.
+macro_rules! words {
+    ($type:ident { $($field:ident),* $(,)? }) => {
+        impl Words for $type {
+            fn put(&self, pen: &mut impl Pen) {
+                $(self.$field.put(pen);)*
+            }
+            fn take(pen: &mut impl Pen) -> $type {
+                $(let $field = Words::take(pen);)*
+                $type { $($field),* }
+            }
+        }
+    };
+}
+
+words!(SenderStats { ssrc, clock_rate, packets, octets, last_timestamp, last_capture_ns });
+words!(ReceiverStats {
+    ssrc,
+    epoch,
+    base_sequence,
+    highest_sequence,
+    received,
+    jitter,
+    clock_rate,
+    first_packet_ns,
+    last_packet_ns,
+    accepted,
+    octets,
+    probation,
+    out_of_order,
+    gaps,
+    duplicates,
+    malformed,
+    runts,
+    wrong_payload_type,
+    foreign_source,
+    own_source,
+    sources,
+    restarts,
+});
+words!(PlayoutStats {
+    packets_received,
+    packets_late,
+    packets_duplicate,
+    packets_malformed,
+    packets_discarded,
+    resets,
+    samples_total,
+    samples_decoded,
+    samples_concealed,
+    samples_silence,
+    samples_expanded,
+    samples_accelerated,
+    concealment_events,
+    delay_us,
+    target_us,
+    min_delay_us,
+    max_delay_us,
+});
+words!(TxMeters {
+    is_active,
+    sender,
+    packets_sent,
+    octets_sent,
+    would_block,
+    refused,
+    failed,
+    encode_failed,
+    samples,
+    samples_skipped,
+    level,
+    first_packet_ns,
+    blocks,
+    commands,
+    trash_stalls,
+});
+words!(RxMeters {
+    is_active,
+    receiver,
+    playout,
+    datagrams,
+    strangers,
+    oversized,
+    while_stopped,
+    peer,
+    level,
+    first_packet_ns,
+    first_sound_ns,
+    blocks,
+    commands,
+    trash_stalls,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_comes_out_as_it_went_in() {
+        let tx = TxMeters {
+            is_active: true,
+            sender: SenderStats { ssrc: 7, packets: u64::MAX, ..SenderStats::default() },
+            level: Level { rms_dbfs: -17.5, peak_dbfs: -3.0 },
+            first_packet_ns: Some(0),
+            trash_stalls: 99,
+            ..TxMeters::default()
+        };
+        let rx = RxMeters {
+            receiver: ReceiverStats { ssrc: Some(0), restarts: 5, ..ReceiverStats::default() },
+            playout: PlayoutStats { max_delay_us: 12, ..PlayoutStats::default() },
+            peer: Some("[2001:db8::1]:5004".parse().unwrap()),
+            first_sound_ns: Some(3),
+            trash_stalls: 98,
+            ..RxMeters::default()
+        };
+        let meters = Meters::new(&tx, &rx);
+        assert_eq!(meters.tx(), tx);
+        assert_eq!(meters.rx(), rx);
+        let rx = RxMeters { peer: Some("192.0.2.1:5004".parse().unwrap()), ..rx };
+        meters.publish_rx(&rx);
+        assert_eq!(meters.rx(), rx);
+        meters.publish_rx(&RxMeters::default());
+        assert_eq!(meters.rx(), RxMeters::default());
+    }
+
+    #[test]
+    fn a_reader_never_sees_half_of_a_snapshot() {
+        let meters = Meters::new(&TxMeters::default(), &RxMeters::default());
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for n in 0..100_000 {
+                    meters.publish_tx(&TxMeters {
+                        samples: n,
+                        trash_stalls: n,
+                        sender: SenderStats { packets: n, ..SenderStats::default() },
+                        ..TxMeters::default()
+                    });
+                }
+            });
+            while !writer.is_finished() {
+                let seen = meters.tx();
+                assert!(seen.samples == seen.trash_stalls && seen.samples == seen.sender.packets);
+            }
+        });
+        assert_eq!(meters.tx().samples, 99_999);
+    }
+}

@@ -1,0 +1,1 @@
+//! A virtual driver and network.
