@@ -15,6 +15,37 @@
 //!
 //! Times named `_ns` are nanoseconds of one monotonic clock with any origin; [`NtpTime`] is wall clock and is used
 //! only where RFC 3550 puts it on the wire.
+//!
+//! ```
+//! use offhook_rtp::*;
+//!
+//! // Real time: a payload becomes a packet, a datagram a verdict.
+//! let mut sender = RtpSender::new(SenderConfig {
+//!     ssrc: 0x1234_5678,
+//!     first_sequence_number: 41_000,
+//!     first_timestamp: 7,
+//!     payload_type: 0,
+//!     clock_rate: 8000,
+//! });
+//! let mut receiver = RtpReceiver::new(ReceiverConfig::default());
+//! let mut packet = [0; 172];
+//! for frame in 0..3 {
+//!     let now_ns = frame * 20_000_000;
+//!     let len = sender.packetize(&[0xFF; 160], 160, frame == 0, now_ns, &mut packet)?;
+//!     match receiver.receive(now_ns, &packet[..len]) {
+//!         Receipt::Probation(held) => assert_eq!(held.view.sequence_number(), 41_000),
+//!         Receipt::Accept(played) => assert_eq!(played.view.payload().len(), 160),
+//!         Receipt::Reject(reason) => panic!("{reason:?}"),
+//!     }
+//! }
+//!
+//! // Control side: snapshots in, reports out.
+//! let mut session = RtcpSession::new(SessionConfig::new(sender.ssrc(), "desk@example.org", 99), 0);
+//! let due_ns = session.poll_timeout();
+//! let ntp = NtpTime::from_unix(1_760_000_000, 0);
+//! let _report = session.poll_transmit(due_ns, ntp, &sender.stats(), &receiver.stats());
+//! # Ok::<(), PacketizeError>(())
+//! ```
 
 mod header;
 mod ntp;

@@ -128,6 +128,8 @@ pub struct RtpReceiver {
     current: Option<Source>,
     candidates: [Option<Source>; CANDIDATES],
     change_announced: bool,
+    /// A beginning that fell on a packet which was not accepted: the next accepted one tells it.
+    untold: Option<Continuity>,
     stats: ReceiverStats,
 }
 
@@ -139,6 +141,7 @@ impl RtpReceiver {
             current: None,
             candidates: [None; CANDIDATES],
             change_announced: false,
+            untold: None,
             stats: ReceiverStats { clock_rate: config.clock_rate, ..ReceiverStats::default() },
         }
     }
@@ -259,26 +262,27 @@ impl RtpReceiver {
 
     fn count<'a>(&mut self, judged: Judged<'a>, is_agreed: bool) -> Receipt<'a> {
         match judged {
+            Judged::Held(held) if !is_agreed => reject_type(held.view),
             Judged::Held(held) => {
                 self.stats.probation += 1;
-                if is_agreed { Receipt::Probation(held) } else { reject_type(held.view) }
+                Receipt::Probation(held)
             }
             Judged::Duplicate => {
                 self.stats.duplicates += 1;
                 Receipt::Reject(Reject::Duplicate)
             }
-            Judged::Played { accepted, gap } => {
+            Judged::Played { mut accepted, gap } => {
                 if accepted.continuity != Continuity::Continuous {
                     self.stats.epoch = self.stats.epoch.wrapping_add(1);
+                    self.untold = Some(accepted.continuity);
                 }
-                if accepted.continuity == Continuity::Restarted {
-                    self.stats.restarts += 1;
-                }
+                self.stats.restarts += u64::from(accepted.continuity == Continuity::Restarted);
                 self.stats.out_of_order += u64::from(accepted.is_late);
                 self.stats.gaps += u64::from(gap > 0);
                 if !is_agreed {
                     return reject_type(accepted.view);
                 }
+                accepted.continuity = self.untold.take().unwrap_or(Continuity::Continuous);
                 self.stats.accepted += 1;
                 self.stats.octets += accepted.view.payload().len() as u64;
                 Receipt::Accept(accepted)

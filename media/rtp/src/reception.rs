@@ -64,7 +64,8 @@ impl InterarrivalJitter {
     /// Goes on with another clock rate: the estimate is rescaled, the next packet gives no difference.
     pub fn set_clock_rate(&mut self, clock_rate: u32) {
         if clock_rate != self.clock_rate {
-            self.scaled = self.scaled * u64::from(clock_rate) / u64::from(self.clock_rate.max(1));
+            self.scaled =
+                self.scaled.saturating_mul(u64::from(clock_rate)) / u64::from(self.clock_rate.max(1));
             self.clock_rate = clock_rate;
             self.last = None;
         }
@@ -100,7 +101,8 @@ impl ReportBlock {
 /// Remembers what the last report said, so that the next one covers the interval between (RFC 3550 §A.3).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReceptionInterval {
-    epoch: u32,
+    /// The source and its epoch; a new receiver counts epochs anew.
+    beginning: Option<(u32, u32)>,
     expected_prior: u64,
     received_prior: u64,
 }
@@ -108,14 +110,16 @@ pub struct ReceptionInterval {
 impl ReceptionInterval {
     /// Whether packets arrived since the last report: only then a block is due (RFC 3550 §6.4).
     pub fn has_news(&self, stats: &ReceiverStats) -> bool {
-        stats.ssrc.is_some() && (stats.epoch != self.epoch || stats.received != self.received_prior)
+        let beginning = stats.ssrc.map(|ssrc| (ssrc, stats.epoch));
+        beginning.is_some() && (beginning != self.beginning || stats.received != self.received_prior)
     }
 
     /// The block for the interval that ends now, without LSR and DLSR; `None` while no source is valid.
     pub fn report(&mut self, stats: &ReceiverStats) -> Option<ReportBlock> {
         let ssrc = stats.ssrc?;
-        if stats.epoch != self.epoch {
-            *self = Self { epoch: stats.epoch, ..Self::default() };
+        let beginning = Some((ssrc, stats.epoch));
+        if beginning != self.beginning {
+            *self = Self { beginning, ..Self::default() };
         }
         let expected = stats.expected();
         let expected_interval = expected.saturating_sub(self.expected_prior);

@@ -172,8 +172,8 @@ pub struct RtcpSession {
     retired_ssrc: Option<u32>,
     conflict: Option<Conflict>,
     own_source_then: u64,
-    /// Epoch and count of the RTP last heard of.
-    rtp_then: Option<(u32, u64)>,
+    /// Source, epoch and count of the RTP last heard of.
+    rtp_then: Option<(u32, u32, u64)>,
     /// When something is to be sent out of turn.
     urgent_ns: Option<u64>,
     byes_heard: usize,
@@ -297,7 +297,7 @@ impl RtcpSession {
     ) -> Option<Vec<u8>> {
         self.note_rtp(now_ns, sender, receiver);
         if let Some(old) = self.retired_ssrc.take() {
-            self.urgent_ns = None;
+            self.urgent_ns = self.urgent_ns.filter(|_| self.state != State::Active);
             let bytes = build_compound(old, None, &[], &self.config.cname, Some("SSRC collision"));
             return Some(self.account(bytes));
         }
@@ -305,6 +305,7 @@ impl RtcpSession {
             State::Left => None,
             State::Leaving { .. } if !self.has_spoken => {
                 self.state = State::Left;
+                self.urgent_ns = None;
                 None
             }
             State::Leaving { reason, waits } => {
@@ -519,12 +520,13 @@ impl RtcpSession {
             self.we_sent = sender.packets > self.packets_then[1];
             self.has_spoken |= sender.packets > 0;
         }
-        if receiver.own_source > self.own_source_then {
-            self.own_source_then = receiver.own_source;
+        // Fewer than before means a new receiver.
+        let own_source_then = std::mem::replace(&mut self.own_source_then, receiver.own_source);
+        if receiver.own_source > own_source_then {
             self.note_conflict(now_ns, false);
         }
         let Some(ssrc) = receiver.ssrc.filter(|ssrc| *ssrc != self.config.ssrc) else { return };
-        let heard = Some((receiver.epoch, receiver.received));
+        let heard = Some((ssrc, receiver.epoch, receiver.received));
         if self.rtp_then == heard {
             return;
         }

@@ -131,3 +131,83 @@ impl Timing {
         (self.average_size * sharing as f64 / bandwidth * 1e9).max(minimum_ns)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn timing(seed: u64) -> Timing {
+        Timing::new(100 * SECOND, 500.0, 5 * SECOND, 100.0, Rng::new(seed))
+    }
+
+    fn listening(members: usize) -> Group {
+        Group { members, senders: 0, we_sent: false }
+    }
+
+    #[test]
+    fn a_group_that_grew_puts_the_first_report_off() {
+        // §6.3.6: a thousand joined since the timer was set.
+        let mut timing = timing(1);
+        let due_ns = timing.next_ns();
+        assert!(!timing.expire(due_ns, listening(1000)));
+        // 1000 members of 100 octets at three quarters of 500 octets a second: 267 s, halved at most by the draw.
+        assert!(timing.next_ns() > 100 * SECOND + 109 * SECOND, "{}", timing.next_ns());
+    }
+
+    #[test]
+    fn a_report_goes_out_when_nothing_changed_meanwhile_and_time_has_passed() {
+        let mut timing = timing(2);
+        assert!(timing.expire(100 * SECOND + 4 * SECOND, listening(1)));
+        timing.sent(104 * SECOND, 100.0, listening(1));
+        assert!(timing.next_ns() > 106 * SECOND);
+        assert!(!timing.expire(105 * SECOND, listening(1)));
+    }
+
+    #[test]
+    fn members_that_leave_bring_the_deadline_nearer_in_proportion() {
+        let mut timing = timing(3);
+        timing.expire(101 * SECOND, listening(1000));
+        let due_ns = timing.next_ns();
+        timing.members_left(101 * SECOND, 10);
+        let expected = (due_ns - 101 * SECOND) / 100;
+        assert!((timing.next_ns() - 101 * SECOND).abs_diff(expected) < 1000);
+        assert_eq!(timing.last_ns, 101 * SECOND - SECOND / 100);
+        // More members than then change nothing (§6.3.4).
+        let before_ns = timing.next_ns();
+        timing.members_left(102 * SECOND, 11);
+        assert_eq!(timing.next_ns(), before_ns);
+    }
+
+    #[test]
+    fn a_few_senders_share_a_quarter_and_the_listeners_the_rest() {
+        let timing = timing(4);
+        let seconds = |group| timing.deterministic_ns(group) as f64 / 1e9;
+        let close = |is: f64, should: f64| assert!((is - should).abs() < 1e-6, "{is} for {should}");
+        // §6.2: 100 octets each; 500 octets a second in all.
+        close(seconds(Group { members: 200, senders: 40, we_sent: true }), 40.0 * 100.0 / 125.0);
+        close(seconds(Group { members: 200, senders: 40, we_sent: false }), 160.0 * 100.0 / 375.0);
+        close(seconds(Group { members: 200, senders: 60, we_sent: true }), 200.0 * 100.0 / 500.0);
+        // And never less than the minimum.
+        close(seconds(Group { members: 2, senders: 2, we_sent: true }), 5.0);
+    }
+
+    #[test]
+    fn the_average_size_moves_by_a_sixteenth() {
+        let mut timing = timing(5);
+        timing.observe(260.0);
+        assert!((timing.average_size - 110.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn intervals_spread_from_half_to_one_and_a_half_of_the_mean_over_e_minus_three_halves() {
+        let mut timing = timing(6);
+        timing.is_initial = false;
+        let draws = (0..10_000).map(|_| timing.interval(listening(1)) as f64 / 1e9).collect::<Vec<_>>();
+        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+        assert!((mean - 5.0 / COMPENSATION).abs() < 0.05, "{mean}");
+        let bounds = 2.5 / COMPENSATION..7.5 / COMPENSATION;
+        assert!(draws.iter().all(|draw| bounds.contains(draw)));
+    }
+}

@@ -125,6 +125,16 @@ fn a_payload_type_not_agreed_is_refused_but_is_no_loss() {
 }
 
 #[test]
+fn a_restart_that_falls_on_a_refused_packet_is_told_by_the_next_accepted_one() {
+    let mut receiver = latched(1);
+    let (first, noise, next) = (packet(1, 50_000, 0), packet(1, 50_001, 13), packet(1, 50_002, 0));
+    assert!(matches!(receiver.receive(80 * MS, &first), Receipt::Probation(_)));
+    assert_eq!(receiver.receive(100 * MS, &noise), Receipt::Reject(Reject::PayloadType(13)));
+    assert_eq!(accepted(receiver.receive(120 * MS, &next)).continuity, Continuity::Restarted);
+    assert_eq!(receiver.stats().restarts, 1);
+}
+
+#[test]
 fn a_source_of_unknown_payload_type_is_never_latched() {
     let mut receiver = RtpReceiver::new(ReceiverConfig {
         payload_types: PayloadTypes::NONE.with(0),

@@ -275,11 +275,8 @@ fn a_report_block_refers_to_the_last_sender_report_and_only_when_there_is_news()
             let now_ns = session.poll_timeout();
             let sent = session.poll_transmit(now_ns, NtpTime::default(), &SenderStats::default(), &receiver);
             if let Some(bytes) = sent {
-                let Ok([RtcpPacket::ReceiverReport { reports, .. }, ..]) =
-                    parse_compound(&bytes).as_deref().cloned()
-                else {
-                    panic!("no receiver report")
-                };
+                let packets = parse_compound(&bytes).unwrap();
+                let RtcpPacket::ReceiverReport { reports, .. } = &packets[0] else { panic!("{packets:?}") };
                 return (now_ns, reports.clone());
             }
         }
