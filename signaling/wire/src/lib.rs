@@ -1,6 +1,7 @@
 //! H.323 on the wire: TPKT, Q.931, aligned PER, H.225.0, H.235 and H.245.
 
 pub mod capture;
+pub mod h225_message;
 pub mod per;
 pub mod q931;
 mod schema;
