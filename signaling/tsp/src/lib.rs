@@ -1,1 +1,28 @@
 //! The H.323 TAPI service provider: call machines and their TCP sockets behind the SPI.
+//!
+//! ```text
+//! broker ── Tspi ──▶ provider ── commands ──▶ one task a call ── TCP ──▶ peer
+//!        ◀─ TspEvents ──────────────────────    h323::Call
+//! MSP    ◀═ opaque: Prepare, Start, Stop ═══════════╡
+//!        ══ opaque: Prepared, Failed ══════════════▶╡
+//! ```
+//!
+//! In: TSPI requests, opaque buffers of our MSP, octets of peers. Out: TSPI events, opaque buffers, octets.
+//! Not here: what a message means (`h323`), media ports and codecs (the MSP says them), who may do what (`broker`).
+
+mod call;
+mod config;
+mod connection;
+mod destination;
+mod info;
+mod listener;
+mod media;
+mod mode;
+mod provider;
+mod tap;
+
+pub use config::H323Config;
+pub use destination::{Destination, SIGNALLING_PORT};
+pub use offhook_h323::{Alias, Config as CallConfig, Limits, Timers, Vendor};
+pub use provider::H323Provider;
+pub use tap::WireTap;

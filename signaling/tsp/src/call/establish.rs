@@ -1,0 +1,195 @@
+//! An outgoing call before its machine: name, connection, media.
+//!
+//! In: a destination. Out: a connection and what the MSP prepared, or how the call [`Ended`].
+//! MakeCall is complete once the name is resolved: whatever fails later is a call that was disconnected.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use offhook_h323::LocalMedia;
+use offhook_pair::{ToMsp, ToTsp};
+use offhook_spi::{CallInfoChange, DisconnectMode, LineCallState, LineError, RequestId};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::{Command, Context};
+use crate::connection::Connection;
+use crate::destination::Destination;
+use crate::{info, media};
+
+/// How a call without a machine ended.
+pub(super) enum Ended {
+    /// MakeCall failed: there is no call.
+    NeverWas,
+    /// The application dropped or closed it, or the line closes; everything was reported.
+    Locally,
+    /// It could not be set up.
+    Failed(DisconnectMode, String),
+}
+
+pub(super) async fn outgoing(
+    context: &mut Context,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    request: RequestId,
+    destination: &Destination,
+) -> Result<(Connection, LocalMedia), Ended> {
+    let addresses =
+        match unless_ended(context, commands, resolve(context.inner.config.resolve_timeout, destination))
+            .await
+        {
+            Ok(Ok(addresses)) => addresses,
+            Ok(Err(error)) => {
+                context.complete(request, Err(error));
+                return Err(Ended::NeverWas);
+            }
+            Err(ended) => {
+                context.complete(request, Err(LineError::failed("the line was closed")));
+                return Err(ended);
+            }
+        };
+    context.complete(request, Ok(()));
+    let patience = context.inner.config.call.timers.signaling_connect;
+    let connection = unless_ended(context, commands, connect(addresses, patience))
+        .await?
+        .map_err(|why| Ended::Failed(DisconnectMode::Unreachable, why))?;
+    context.tap_opened(connection.local, connection.remote);
+    let media = prepare(context, commands, &connection).await?;
+    Ok((connection, media))
+}
+
+/// Waits for `work`, unless the call is dropped meanwhile.
+async fn unless_ended<T>(
+    context: &mut Context,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    work: impl Future<Output = T>,
+) -> Result<T, Ended> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            command = commands.recv() => {
+                early(context, command)?;
+            }
+        }
+    }
+}
+
+/// Obeys a command before there is a machine; gives back what an MSP said.
+fn early(context: &mut Context, command: Option<Command>) -> Result<Option<Command>, Ended> {
+    match command {
+        Some(Command::Accept(request) | Command::Answer(request) | Command::Digits(request, _)) => {
+            context.complete(request, Err(LineError::InvalCallState));
+            Ok(None)
+        }
+        Some(Command::Drop(request, _)) => {
+            stop_media(context);
+            context.complete(request, Ok(()));
+            context.report(LineCallState::Idle);
+            Err(Ended::Locally)
+        }
+        Some(Command::Close) | None => {
+            context.closed = true;
+            Err(Ended::Locally)
+        }
+        Some(Command::Shutdown) => {
+            stop_media(context);
+            context.report(LineCallState::Idle);
+            context.ending = true;
+            Err(Ended::Locally)
+        }
+        Some(said @ Command::MspData(..)) => Ok(Some(said)),
+    }
+}
+
+fn stop_media(context: &Context) {
+    if let Err(error) = context.to_msp(&ToMsp::StopAll) {
+        tracing::debug!(%error, "the MSP was not told to stop");
+    }
+}
+
+async fn resolve(patience: Duration, destination: &Destination) -> Result<Vec<SocketAddr>, LineError> {
+    let wrong =
+        |why: String| LineError::InvalAddress(format!("cannot resolve {:?}: {why}", destination.host));
+    match timeout(patience, lookup_host((destination.host.as_str(), destination.port))).await {
+        Ok(Ok(found)) => {
+            let found: Vec<_> = found.take(8).collect();
+            if found.is_empty() { Err(wrong("no address".to_owned())) } else { Ok(found) }
+        }
+        Ok(Err(why)) => Err(wrong(why.to_string())),
+        Err(_) => Err(wrong(format!("no answer within {} s", patience.as_secs()))),
+    }
+}
+
+async fn connect(addresses: Vec<SocketAddr>, patience: Duration) -> Result<Connection, String> {
+    let mut why = String::from("no address");
+    let attempts = async {
+        for address in addresses {
+            match TcpStream::connect(address).await.and_then(Connection::new) {
+                Ok(connection) => return Some(connection),
+                Err(error) => why = format!("cannot connect to {address}: {error}"),
+            }
+        }
+        None
+    };
+    match timeout(patience, attempts).await {
+        Ok(Some(connection)) => Ok(connection),
+        Ok(None) => Err(why),
+        Err(_) => Err(format!("no connection within {} s", patience.as_secs())),
+    }
+}
+
+/// Asks the MSP what it has.
+async fn prepare(
+    context: &mut Context,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    connection: &Connection,
+) -> Result<LocalMedia, Ended> {
+    let failed = |why: String| Ended::Failed(DisconnectMode::Unavail, why);
+    context
+        .to_msp(&ToMsp::Prepare { peer: connection.remote.ip() })
+        .map_err(|why| failed(format!("no media: {why}")))?;
+    let patience = context.inner.config.prepare_timeout;
+    let late = sleep(patience);
+    tokio::pin!(late);
+    loop {
+        tokio::select! {
+            () = &mut late => return Err(failed(format!("the media side did not answer within {} s", patience.as_secs()))),
+            command = commands.recv() => {
+                let Some(Command::MspData(msp, data)) = early(context, command)? else { continue };
+                match ToTsp::decode(data.as_bytes()) {
+                    Ok(ToTsp::Prepared { sessions }) => {
+                        context.msp = Some(msp);
+                        return Ok(media::local_media(&sessions));
+                    }
+                    Ok(ToTsp::Failed { why }) => return Err(failed(why)),
+                    Err(error) => tracing::warn!(%error, "unreadable buffer from the MSP"),
+                }
+            }
+        }
+    }
+}
+
+/// Reports how the call ended and serves it until the broker closes it.
+pub(super) async fn linger(
+    context: &mut Context,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    ended: Ended,
+) {
+    match ended {
+        // MakeCall failed: the broker has forgotten the call without closing it.
+        Ended::NeverWas => return,
+        Ended::Locally => {}
+        Ended::Failed(mode, why) => {
+            tracing::info!(call = context.hd.0, why, "call failed");
+            context.note(CallInfoChange::Other, |info| info::set_id(info, "release", &why));
+            context.report(LineCallState::Disconnected(mode));
+            stop_media(context);
+        }
+    }
+    while !context.closed && !context.ending {
+        if let Ok(Some(_)) = early(context, commands.recv().await) {
+            tracing::debug!(call = context.hd.0, "a late buffer of the MSP");
+        }
+    }
+}

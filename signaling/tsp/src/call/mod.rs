@@ -1,0 +1,262 @@
+//! One call, one task: joins the call machine to its sockets, to the broker and to the MSP.
+//!
+//! ```text
+//! outgoing: resolve → complete MakeCall → connect → Prepare ⇄ Prepared → machine (Setup …) → until closed
+//! incoming: accepted connection → machine … Setup → NEWCALL, OFFERING → Prepare ⇄ Prepared → … until closed
+//! ```
+//!
+//! In: [`Command`]s, octets, time. Out: TSPI events, opaque buffers, octets.
+//! Not here: the stages themselves (`establish.rs` before there is a machine, `running.rs` with it).
+
+mod establish;
+mod running;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use offhook_h323::{IncomingParams, OutgoingParams};
+use offhook_pair::ToMsp;
+use offhook_spi::{
+    CallInfo, CallInfoChange, CallOrigin, CallParams, DisconnectMode, HdCall, HdLine, HtCall, HtLine,
+    HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party, RequestId, Timestamp,
+};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use self::running::Running;
+use crate::connection::Connection;
+use crate::destination::Destination;
+use crate::info;
+use crate::provider::{Entry, Inner};
+
+/// What the provider asks of a call's task.
+pub(crate) enum Command {
+    /// Ring.
+    Accept(RequestId),
+    /// Connect.
+    Answer(RequestId),
+    /// Release, telling the far end why.
+    Drop(RequestId, DisconnectMode),
+    /// The broker forgets the call.
+    Close,
+    /// Send digits.
+    Digits(RequestId, String),
+    /// A buffer from an MSP instance.
+    MspData(HtMspLine, Opaque),
+    /// The line or the provider closes.
+    Shutdown,
+}
+
+/// Starts an outgoing call.
+pub(crate) fn outgoing(
+    inner: &Arc<Inner>,
+    request: RequestId,
+    hd_line: HdLine,
+    line: HtLine,
+    call: HtCall,
+    destination: Destination,
+    params: &CallParams,
+) -> Result<HdCall, LineError> {
+    let mut config = inner.config.call.clone();
+    if let Some(display) = &params.display {
+        config.display.clone_from(display);
+    }
+    let info = info::outgoing(params, &local_name(&config));
+    let (mut context, mut commands) = enter(inner, hd_line, line, info)?;
+    context.ht = Some(call);
+    let hd = context.hd;
+    let identity = Identity::draw()?;
+    inner.runtime.spawn(async move {
+        let established = establish::outgoing(&mut context, &mut commands, request, &destination).await;
+        let (connection, media) = match established {
+            Ok(established) => established,
+            Err(ended) => return establish::linger(&mut context, &mut commands, ended).await,
+        };
+        context.note(CallInfoChange::Other, |info| {
+            info::identify(info, &identity.call, &identity.conference);
+            info::set_id(info, "peer", &connection.remote.to_string());
+        });
+        let params = OutgoingParams {
+            call_identifier: identity.call,
+            conference_id: identity.conference,
+            call_reference: identity.reference,
+            seed: identity.seed,
+            destination: destination.alias.as_deref().map(offhook_h323::Alias::from_text),
+            local_signal_address: Some(connection.local),
+            remote_signal_address: connection.remote,
+            media,
+        };
+        let machine = offhook_h323::Call::outgoing(config, params, context.inner.now());
+        let mut running = Running::new(context, machine, connection);
+        running.setup_connected();
+        running.run(&mut commands).await;
+    });
+    Ok(hd)
+}
+
+/// Starts a call on an accepted connection.
+pub(crate) fn incoming(
+    inner: &Arc<Inner>,
+    hd_line: HdLine,
+    line: HtLine,
+    stream: TcpStream,
+) -> Result<(), LineError> {
+    let connection = Connection::new(stream).map_err(LineError::failed)?;
+    let info = CallInfo {
+        call_id: 0,
+        related_call_id: 0,
+        origin: CallOrigin::Inbound,
+        reason: offhook_spi::CallReason::Unknown,
+        media: MediaTypes::AUDIO,
+        caller: Party { address: connection.remote.to_string(), name: None },
+        called: Party::default(),
+        connected: None,
+        provider_ids: Vec::new(),
+    };
+    let seed = Identity::draw()?.seed;
+    let (mut context, mut commands) = enter(inner, hd_line, line, info)?;
+    context.inbound = true;
+    context.tap_opened(connection.remote, connection.local);
+    let params = IncomingParams {
+        seed,
+        local_signal_address: Some(connection.local),
+        remote_signal_address: connection.remote,
+    };
+    let machine = offhook_h323::Call::incoming(inner.config.call.clone(), params, inner.now());
+    inner.runtime.spawn(async move {
+        let mut running = Running::new(context, machine, connection);
+        running.setup_connected();
+        running.run(&mut commands).await;
+    });
+    Ok(())
+}
+
+fn enter(
+    inner: &Arc<Inner>,
+    hd_line: HdLine,
+    line: HtLine,
+    info: CallInfo,
+) -> Result<(Context, mpsc::UnboundedReceiver<Command>), LineError> {
+    let (sender, commands) = mpsc::unbounded_channel();
+    let info = Arc::new(Mutex::new(info));
+    let hd = inner.enter(Entry { line: hd_line, commands: sender, info: Arc::clone(&info) })?;
+    let context = Context {
+        inner: Arc::clone(inner),
+        line,
+        hd,
+        ht: None,
+        info,
+        inbound: false,
+        closed: false,
+        ending: false,
+        msp: None,
+        state: None,
+    };
+    Ok((context, commands))
+}
+
+fn local_name(config: &offhook_h323::Config) -> String {
+    config.aliases.first().map_or_else(|| config.display.clone(), ToString::to_string)
+}
+
+/// H.225.0's names for a call that we place, drawn from the system's random numbers.
+struct Identity {
+    call: [u8; 16],
+    conference: [u8; 16],
+    reference: u16,
+    seed: u64,
+}
+
+impl Identity {
+    fn draw() -> Result<Self, LineError> {
+        let mut seed = [0; 8];
+        let mut reference = [0; 2];
+        let (mut call, mut conference) = ([0; 16], [0; 16]);
+        for octets in [&mut call[..], &mut conference[..], &mut seed[..], &mut reference[..]] {
+            getrandom::fill(octets).map_err(|why| LineError::failed(format!("no random numbers: {why}")))?;
+        }
+        let reference = (u16::from_ne_bytes(reference) & 0x7fff).max(1);
+        Ok(Self { call, conference, reference, seed: u64::from_ne_bytes(seed) })
+    }
+}
+
+/// What a call's task knows of its surroundings.
+struct Context {
+    inner: Arc<Inner>,
+    line: HtLine,
+    hd: HdCall,
+    ht: Option<HtCall>,
+    info: Arc<Mutex<CallInfo>>,
+    inbound: bool,
+    /// The broker has forgotten the call: nothing may name it any more.
+    closed: bool,
+    /// The line or the provider closes: the task ends when the machine has.
+    ending: bool,
+    /// The MSP instance that prepared this call.
+    msp: Option<HtMspLine>,
+    /// The state last reported.
+    state: Option<LineCallState>,
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.inner.leave(self.hd);
+    }
+}
+
+impl Context {
+    fn report(&mut self, state: LineCallState) {
+        if self.state == Some(state) {
+            return;
+        }
+        self.state = Some(state);
+        tracing::debug!(call = self.hd.0, ?state, "call state");
+        if let Some((events, ht)) = self.inner.events().zip(self.valid()) {
+            events.call_state(self.line, ht, state, Timestamp::now());
+        }
+    }
+
+    fn complete(&self, request: RequestId, result: Result<(), LineError>) {
+        // A closed call's requests were completed by the broker.
+        if let Some(events) = self.inner.events().filter(|_| !self.closed) {
+            events.async_completion(request, result);
+        }
+    }
+
+    /// Changes the call's information and says so.
+    fn note(&self, change: CallInfoChange, edit: impl FnOnce(&mut CallInfo)) {
+        edit(&mut self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        if let Some((events, ht)) = self.inner.events().zip(self.valid()) {
+            events.call_info(self.line, ht, change);
+        }
+    }
+
+    /// Sends a buffer to the MSP that prepared the call, or, before one has, to all.
+    fn to_msp(&self, message: &ToMsp) -> Result<(), LineError> {
+        let (events, ht) = self.inner.events().zip(self.valid()).ok_or(LineError::InvalCallHandle)?;
+        events.send_msp_data(self.line, Some(ht), self.msp, Opaque::new(message.encode())?)
+    }
+
+    /// The broker's handle, while the call may be named.
+    fn valid(&self) -> Option<HtCall> {
+        self.ht.filter(|_| !self.closed)
+    }
+
+    fn tap_opened(&self, client: SocketAddr, server: SocketAddr) {
+        if let Some(tap) = &self.inner.config.tap {
+            tap.opened(client, server);
+        }
+    }
+
+    fn tap_octets(&self, source: SocketAddr, destination: SocketAddr, octets: &[u8]) {
+        if let Some(tap) = &self.inner.config.tap {
+            tap.octets(source, destination, octets);
+        }
+    }
+
+    fn tap_closed(&self, source: SocketAddr, destination: SocketAddr) {
+        if let Some(tap) = &self.inner.config.tap {
+            tap.closed(source, destination);
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! A call with its machine: sockets to machine, machine to sockets, events both ways.
+//!
+//! In: [`Command`]s, octets, deadlines. Out: TSPI events, pair messages, octets.
+//! Not here: any decision about the protocol.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::Pin;
+use std::time::Duration;
+
+use offhook_h323::{Action, Call, Cause, Channel, Closed, Event, Origin, Release, ReleaseInfo, SetupInfo};
+use offhook_pair::{ToMsp, ToTsp};
+use offhook_spi::{
+    CallInfoChange, ConnectedMode, DigitMode, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque,
+    RequestId,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+
+use super::{Command, Context};
+use crate::connection::{Connection, Progress};
+use crate::mode::{cause_of_mode, disconnect_mode};
+use crate::{info, media};
+
+/// How long a connection that we close may take to hand over what is queued.
+const FINISH: Duration = Duration::from_secs(2);
+
+/// An attempt to connect, under way.
+struct Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>);
+
+/// The task's state.
+pub(super) struct Running {
+    context: Context,
+    machine: Call,
+    signaling: Option<Connection>,
+    h245: Option<Connection>,
+    h245_listener: Option<TcpListener>,
+    h245_connecting: Option<Connecting>,
+    closing: JoinSet<()>,
+    signaling_ends: (SocketAddr, SocketAddr),
+    /// Answer and Drop that wait for the machine.
+    answer: Option<RequestId>,
+    drop: Option<RequestId>,
+    /// When the MSP's answer is overdue.
+    prepare_by: Option<Duration>,
+    released: bool,
+}
+
+impl Running {
+    pub(super) fn new(context: Context, machine: Call, signaling: Connection) -> Self {
+        Self {
+            context,
+            machine,
+            signaling_ends: (signaling.local, signaling.remote),
+            signaling: Some(signaling),
+            h245: None,
+            h245_listener: None,
+            h245_connecting: None,
+            closing: JoinSet::new(),
+            answer: None,
+            drop: None,
+            prepare_by: None,
+            released: false,
+        }
+    }
+
+    /// Tells the machine that its signalling connection stands.
+    pub(super) fn setup_connected(&mut self) {
+        self.machine.handle_connected(self.context.inner.now(), Channel::Signaling);
+    }
+
+    /// Runs until the broker has closed the call and the wire is quiet.
+    pub(super) async fn run(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) {
+        loop {
+            self.drain();
+            let nobody_waits = self.context.closed || self.context.ending || self.context.ht.is_none();
+            if nobody_waits && self.released && self.machine.is_finished() {
+                break;
+            }
+            let by = [self.machine.poll_timeout(), self.prepare_by].into_iter().flatten().min();
+            let deadline = by.map(|at| self.context.inner.deadline(at));
+            tokio::select! {
+                command = commands.recv() => self.obey(command.unwrap_or(Command::Close)),
+                progress = drive(&mut self.signaling) => self.progress(Channel::Signaling, progress),
+                progress = drive(&mut self.h245) => self.progress(Channel::H245, progress),
+                accepted = accept(&self.h245_listener) => self.h245_accepted(accepted),
+                connected = connect(&mut self.h245_connecting) => self.h245_connected(connected),
+                () = expire(deadline) => self.expired(),
+            }
+        }
+        while self.closing.join_next().await.is_some() {}
+    }
+
+    fn now(&self) -> Duration {
+        self.context.inner.now()
+    }
+
+    // --- sockets -----------------------------------------------------------------------------------------------
+
+    fn progress(&mut self, channel: Channel, progress: Progress) {
+        let now = self.now();
+        match progress {
+            Progress::Read(octets) => {
+                if let Some(c) = self.connection(channel) {
+                    let (local, remote) = (c.local, c.remote);
+                    self.context.tap_octets(remote, local, &octets);
+                }
+                self.machine.handle_bytes(now, channel, &octets);
+            }
+            Progress::Closed(error) => {
+                let why = if error.is_some() { Closed::Failed } else { Closed::ByPeer };
+                self.lost(channel, why);
+            }
+        }
+    }
+
+    fn lost(&mut self, channel: Channel, why: Closed) {
+        let gone = match channel {
+            Channel::Signaling => self.signaling.take(),
+            Channel::H245 => self.h245.take(),
+        };
+        if let Some(c) = gone {
+            self.context.tap_closed(c.remote, c.local);
+            self.context.tap_closed(c.local, c.remote);
+        }
+        let now = self.now();
+        self.machine.handle_closed(now, channel, why);
+    }
+
+    fn connection(&mut self, channel: Channel) -> Option<&mut Connection> {
+        match channel {
+            Channel::Signaling => self.signaling.as_mut(),
+            Channel::H245 => self.h245.as_mut(),
+        }
+    }
+
+    fn h245_accepted(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        match accepted {
+            // The H.245 address goes to the peer alone, so nobody else has a reason to connect.
+            Ok((stream, from)) if from.ip() == self.signaling_ends.1.ip() => {
+                self.h245_listener = None;
+                self.h245_up(stream, true);
+            }
+            Ok((_, from)) => tracing::warn!(%from, "a stranger connected to the H.245 port; refused"),
+            Err(error) => {
+                tracing::warn!(%error, "H.245 accept failed");
+                self.h245_listener = None;
+                self.lost(Channel::H245, Closed::Failed);
+            }
+        }
+    }
+
+    fn h245_connected(&mut self, connected: io::Result<TcpStream>) {
+        self.h245_connecting = None;
+        match connected {
+            Ok(stream) => self.h245_up(stream, false),
+            Err(error) => {
+                tracing::warn!(%error, "no H.245 connection to the peer");
+                let why = match error.kind() {
+                    io::ErrorKind::ConnectionRefused => Closed::Refused,
+                    _ => Closed::Unreachable,
+                };
+                self.lost(Channel::H245, why);
+            }
+        }
+    }
+
+    fn h245_up(&mut self, stream: TcpStream, accepted: bool) {
+        if self.h245.is_some() {
+            return;
+        }
+        let Ok(connection) = Connection::new(stream) else {
+            return self.lost(Channel::H245, Closed::Failed);
+        };
+        let (local, remote) = (connection.local, connection.remote);
+        let (client, server) = if accepted { (remote, local) } else { (local, remote) };
+        self.context.tap_opened(client, server);
+        self.h245 = Some(connection);
+        let now = self.now();
+        self.machine.handle_connected(now, Channel::H245);
+    }
+
+    fn expired(&mut self) {
+        let now = self.now();
+        if self.prepare_by.is_some_and(|by| by <= now) {
+            self.media_failed("the media side did not answer in time");
+        }
+        self.machine.handle_timeout(now);
+    }
+
+    /// Carries out everything that the machine wants.
+    fn drain(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(transmit) = self.machine.poll_transmit() {
+                quiet = false;
+                self.send(transmit.channel, &transmit.bytes);
+            }
+            while let Some(action) = self.machine.poll_action() {
+                quiet = false;
+                self.act(action);
+            }
+            while let Some(event) = self.machine.poll_event() {
+                quiet = false;
+                self.happened(event);
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, channel: Channel, octets: &[u8]) {
+        let Some(c) = self.connection(channel) else { return };
+        let (local, remote) = (c.local, c.remote);
+        let sent = c.send(octets);
+        self.context.tap_octets(local, remote, octets);
+        if let Err(error) = sent {
+            tracing::info!(%error, ?channel, "cannot send");
+            self.lost(channel, Closed::Failed);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::ListenH245 => self.listen_h245(),
+            Action::StopListeningH245 => self.h245_listener = None,
+            Action::ConnectH245(address) => {
+                let patience = self.context.inner.config.call.timers.signaling_connect;
+                self.h245_connecting = Some(Connecting(Box::pin(async move {
+                    timeout(patience, TcpStream::connect(address))
+                        .await
+                        .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+                })));
+            }
+            Action::CloseH245 => {
+                self.h245_listener = None;
+                self.h245_connecting = None;
+                let connection = self.h245.take();
+                self.close(connection);
+            }
+            Action::CloseSignaling => {
+                let connection = self.signaling.take();
+                self.close(connection);
+            }
+        }
+    }
+
+    fn listen_h245(&mut self) {
+        let now = self.now();
+        let bound = StdListener::bind((self.signaling_ends.0.ip(), 0))
+            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+            .and_then(TcpListener::from_std)
+            .and_then(|listener| Ok((listener.local_addr()?, listener)));
+        match bound {
+            Ok((address, listener)) => {
+                self.h245_listener = Some(listener);
+                self.machine.h245_listening(now, address);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no port for H.245");
+                self.machine.h245_listen_failed(now);
+            }
+        }
+    }
+
+    fn close(&mut self, connection: Option<Connection>) {
+        if let Some(connection) = connection {
+            self.context.tap_closed(connection.local, connection.remote);
+            self.closing.spawn(connection.finish(FINISH));
+        }
+    }
+
+    // --- requests ----------------------------------------------------------------------------------------------
+
+    fn obey(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Accept(request) if self.context.state == Some(LineCallState::Offering) => {
+                self.machine.accept(now);
+                self.context.complete(request, Ok(()));
+                self.context.report(LineCallState::Accepted);
+            }
+            Command::Answer(request) if self.answerable() => {
+                self.answer = Some(request);
+                self.machine.answer(now);
+            }
+            Command::Digits(request, digits)
+                if matches!(self.context.state, Some(LineCallState::Connected(_))) =>
+            {
+                self.machine.send_digits(now, &digits);
+                self.context.complete(request, Ok(()));
+            }
+            Command::Accept(request) | Command::Answer(request) | Command::Digits(request, _) => {
+                self.context.complete(request, Err(LineError::InvalCallState));
+            }
+            Command::Drop(request, mode) => self.drop_call(request, mode),
+            Command::Close => {
+                self.context.closed = true;
+                self.release(Release::normal());
+            }
+            Command::Shutdown => {
+                self.context.ending = true;
+                self.release(Release::normal());
+            }
+            Command::MspData(msp, data) => self.msp_said(msp, &data),
+        }
+    }
+
+    fn answerable(&self) -> bool {
+        matches!(self.context.state, Some(LineCallState::Offering | LineCallState::Accepted))
+            && self.answer.is_none()
+    }
+
+    fn drop_call(&mut self, request: RequestId, mode: DisconnectMode) {
+        if self.context.state == Some(LineCallState::Idle) || self.drop.is_some() {
+            self.context.complete(request, Err(LineError::InvalCallState));
+        } else if self.released {
+            self.context.complete(request, Ok(()));
+            self.context.report(LineCallState::Idle);
+        } else {
+            // Dropping what was offered is refusing it.
+            let mode = match mode {
+                DisconnectMode::Normal if self.answerable() => DisconnectMode::Reject,
+                mode => mode,
+            };
+            self.drop = Some(request);
+            self.release(Release::with_cause(Cause(cause_of_mode(mode))));
+        }
+    }
+
+    fn release(&mut self, release: Release) {
+        if !self.released {
+            let now = self.now();
+            self.machine.release(now, release);
+        }
+    }
+
+    fn msp_said(&mut self, msp: HtMspLine, data: &Opaque) {
+        match ToTsp::decode(data.as_bytes()) {
+            Ok(ToTsp::Prepared { sessions }) if self.prepare_by.take().is_some() => {
+                self.context.msp = Some(msp);
+                let now = self.now();
+                self.machine.set_media(now, media::local_media(&sessions));
+            }
+            Ok(ToTsp::Failed { why }) if self.prepare_by.is_some() => self.media_failed(&why),
+            Ok(_) => tracing::debug!(call = self.context.hd.0, "the MSP said what nobody asked"),
+            Err(error) => tracing::warn!(%error, "unreadable buffer from the MSP"),
+        }
+    }
+
+    fn media_failed(&mut self, why: &str) {
+        self.prepare_by = None;
+        tracing::warn!(call = self.context.hd.0, why, "no media");
+        self.context.note(CallInfoChange::Other, |info| info::set_id(info, "media", why));
+        let now = self.now();
+        self.machine.media_failed(now);
+    }
+
+    // --- what happened -----------------------------------------------------------------------------------------
+
+    fn happened(&mut self, event: Event) {
+        tracing::debug!(call = self.context.hd.0, ?event);
+        match event {
+            Event::Setup(setup) => self.offered(&setup),
+            Event::SetupSent => self.context.report(LineCallState::Dialing),
+            Event::Proceeding | Event::Progress { .. } => {
+                if self.context.state == Some(LineCallState::Dialing) {
+                    self.context.report(LineCallState::Proceeding);
+                }
+            }
+            Event::Alerting => {
+                if matches!(self.context.state, Some(LineCallState::Dialing | LineCallState::Proceeding)) {
+                    self.context.report(LineCallState::Ringback);
+                }
+            }
+            Event::Connected(connect) => {
+                self.context.note(CallInfoChange::ConnectedId, |info| info::connected(info, &connect));
+                if let Some(request) = self.answer.take() {
+                    self.context.complete(request, Ok(()));
+                }
+                self.context.report(LineCallState::Connected(ConnectedMode::Active));
+            }
+            Event::ChannelOpened(plan) => match media::channel(&plan) {
+                Some(channel) => self.tell_msp(&ToMsp::Start(vec![channel])),
+                None => tracing::warn!(codec = ?plan.codec, "a channel that the MSP has no word for"),
+            },
+            Event::ChannelClosed { session_id, flow, .. } => {
+                self.tell_msp(&ToMsp::Stop(vec![media::channel_id(session_id, flow)]));
+            }
+            Event::Paused => self.context.report(LineCallState::Connected(ConnectedMode::ActiveHeld)),
+            Event::Resumed => self.context.report(LineCallState::Connected(ConnectedMode::Active)),
+            Event::Digit { digit, .. } => {
+                if let Some((events, ht)) = self.context.inner.events().zip(self.context.valid()) {
+                    events.digit(self.context.line, ht, digit, DigitMode::Dtmf);
+                }
+            }
+            Event::RoundTrip(delay) => {
+                let text = format!("{:.1} ms", delay.as_secs_f64() * 1e3);
+                self.context.note(CallInfoChange::Other, |info| info::set_id(info, "h245RoundTrip", &text));
+            }
+            Event::Released(release) => self.ended(&release),
+            other => tracing::info!(call = self.context.hd.0, event = ?other, "not acted on"),
+        }
+    }
+
+    fn offered(&mut self, setup: &SetupInfo) {
+        let from = self.signaling_ends.1;
+        {
+            let mut info = self.context.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            *info = info::incoming(setup, &from.to_string());
+        }
+        let events = self.context.inner.events().cloned();
+        self.context.ht = events.and_then(|events| events.new_call(self.context.line, self.context.hd));
+        if self.context.ht.is_none() {
+            // Back-pressure, or nobody who wants calls.
+            return self.release(Release::with_cause(Cause(cause_of_mode(DisconnectMode::Congestion))));
+        }
+        self.context.report(LineCallState::Offering);
+        match self.context.to_msp(&ToMsp::Prepare { peer: from.ip() }) {
+            Ok(()) => self.prepare_by = Some(self.now() + self.context.inner.config.prepare_timeout),
+            Err(error) => self.media_failed(&format!("no media: {error}")),
+        }
+    }
+
+    fn ended(&mut self, release: &ReleaseInfo) {
+        self.released = true;
+        self.prepare_by = None;
+        if let Some(request) = self.answer.take() {
+            self.context.complete(request, Err(LineError::failed(&release.text)));
+        }
+        let locally = release.origin == Origin::Local;
+        if !locally {
+            let mode = disconnect_mode(release, self.context.inbound);
+            let text = release.text.clone();
+            self.context.note(CallInfoChange::Other, |info| {
+                info::set_id(info, "release", &text);
+                if let Some(cause) = release.cause {
+                    info::set_id(info, "cause", &cause.0.to_string());
+                }
+                if let Some(reason) = release.reason {
+                    info::set_id(info, "reason", &format!("{reason:?}"));
+                }
+            });
+            self.context.report(LineCallState::Disconnected(mode));
+        }
+        self.tell_msp(&ToMsp::StopAll);
+        if let Some(request) = self.drop.take() {
+            self.context.complete(request, Ok(()));
+            self.context.report(LineCallState::Idle);
+        } else if locally {
+            self.context.report(LineCallState::Idle);
+        }
+    }
+
+    fn tell_msp(&self, message: &ToMsp) {
+        if let Err(error) = self.context.to_msp(message) {
+            tracing::debug!(call = self.context.hd.0, %error, ?message, "the MSP was not told");
+        }
+    }
+}
+
+// Each waits for ever where there is nothing to wait for, and may be dropped at any await.
+
+async fn drive(connection: &mut Option<Connection>) -> Progress {
+    match connection {
+        Some(connection) => connection.drive().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn accept(listener: &Option<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn connect(connecting: &mut Option<Connecting>) -> io::Result<TcpStream> {
+    match connecting {
+        Some(Connecting(attempt)) => attempt.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn expire(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

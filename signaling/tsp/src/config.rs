@@ -1,0 +1,40 @@
+//! What the provider is told once.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use offhook_h323::Config;
+
+use crate::WireTap;
+use crate::destination::SIGNALLING_PORT;
+
+/// Configuration of an [`H323Provider`](crate::H323Provider).
+#[derive(Clone)]
+pub struct H323Config {
+    /// Where calls are taken, once an application wants calls. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How calls behave: name, aliases, start modes, timers, limits.
+    pub call: Config,
+    /// How long the MSP may take to say what it has.
+    pub prepare_timeout: Duration,
+    /// How long a name may take to resolve.
+    pub resolve_timeout: Duration,
+    /// Calls and connections without a call yet, together; more are refused.
+    pub max_calls: usize,
+    /// Sees every octet on signalling connections.
+    pub tap: Option<Arc<dyn WireTap>>,
+}
+
+impl Default for H323Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, SIGNALLING_PORT)),
+            call: Config::default(),
+            prepare_timeout: Duration::from_secs(5),
+            resolve_timeout: Duration::from_secs(5),
+            max_calls: 2_000,
+            tap: None,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! How H.323's causes and reasons read in TAPI, and the other way.
+//!
+//! In: how a call ended. Out: [`DisconnectMode`]; and back for a call that the application drops.
+//! If both a cause and a reason came, the cause decides unless it is 16 or 31, which say nothing; then the reason
+//! does. If only a reason came it is mapped itself, not by the cause that H.225.0 derives from it.
+
+use offhook_h323::{Origin, ReleaseInfo, ReleaseReason, Timer};
+use offhook_spi::DisconnectMode;
+
+/// How `info` reads in TAPI. `inbound`: the call came to us, so a far end that clears before Connect cancels.
+pub(crate) fn disconnect_mode(info: &ReleaseInfo, inbound: bool) -> DisconnectMode {
+    match info.origin {
+        Origin::Timer(Timer::T301) => return DisconnectMode::NoAnswer,
+        Origin::Timer(_) if !info.connected => return DisconnectMode::Unreachable,
+        Origin::Timer(_) => return DisconnectMode::TempFailure,
+        Origin::Network if !info.connected && !inbound => return DisconnectMode::Unreachable,
+        Origin::Network => return DisconnectMode::TempFailure,
+        Origin::Local | Origin::Remote | Origin::Machine => {}
+    }
+    let cause = info.cause.map(|c| c.0);
+    let mode = match (cause, info.reason) {
+        (None, None) => DisconnectMode::Unknown,
+        (Some(cause), None) => mode_of_cause(cause),
+        (None, Some(reason)) => mode_of_reason(reason),
+        (Some(16 | 31), Some(reason)) => match mode_of_reason(reason) {
+            DisconnectMode::Unknown => DisconnectMode::Normal,
+            mode => mode,
+        },
+        (Some(cause), Some(_)) => mode_of_cause(cause),
+    };
+    match mode {
+        DisconnectMode::Normal | DisconnectMode::Unknown if inbound && !info.connected => {
+            DisconnectMode::Cancelled
+        }
+        mode => mode,
+    }
+}
+
+fn mode_of_cause(cause: u8) -> DisconnectMode {
+    match cause {
+        16 | 31 => DisconnectMode::Normal,
+        17 => DisconnectMode::Busy,
+        18 | 19 => DisconnectMode::NoAnswer,
+        21 => DisconnectMode::Reject,
+        1 | 28 => DisconnectMode::BadAddress,
+        22 => DisconnectMode::NumberChanged,
+        2 | 3 | 20 => DisconnectMode::Unreachable,
+        27 => DisconnectMode::OutOfOrder,
+        34 | 38 | 42 | 44 | 47 => DisconnectMode::Congestion,
+        41 => DisconnectMode::TempFailure,
+        58 | 65 | 79 | 88 => DisconnectMode::Incompatible,
+        _ => DisconnectMode::Unknown,
+    }
+}
+
+fn mode_of_reason(reason: ReleaseReason) -> DisconnectMode {
+    match reason {
+        ReleaseReason::InConf => DisconnectMode::Busy,
+        ReleaseReason::DestinationRejection => DisconnectMode::Reject,
+        ReleaseReason::BadFormatAddress => DisconnectMode::BadAddress,
+        ReleaseReason::CalledPartyNotRegistered
+        | ReleaseReason::UnreachableDestination
+        | ReleaseReason::UnreachableGatekeeper
+        | ReleaseReason::HopCountExceeded
+        | ReleaseReason::InvalidCid => DisconnectMode::Unreachable,
+        ReleaseReason::GatekeeperResources
+        | ReleaseReason::GatewayResources
+        | ReleaseReason::AdaptiveBusy => DisconnectMode::Congestion,
+        ReleaseReason::NoBandwidth => DisconnectMode::QosUnavail,
+        ReleaseReason::NewConnectionNeeded => DisconnectMode::TempFailure,
+        ReleaseReason::InvalidRevision
+        | ReleaseReason::NeededFeatureNotSupported
+        | ReleaseReason::TunnelledSignallingRejected => DisconnectMode::Incompatible,
+        ReleaseReason::SecurityDenied
+        | ReleaseReason::SecurityError
+        | ReleaseReason::NoPermission
+        | ReleaseReason::CallerNotRegistered => DisconnectMode::Blocked,
+        ReleaseReason::FacilityCallDeflection => DisconnectMode::Forwarded,
+        _ => DisconnectMode::Unknown,
+    }
+}
+
+/// The cause to tell the far end when an application drops a call with `mode`.
+pub(crate) fn cause_of_mode(mode: DisconnectMode) -> u8 {
+    match mode {
+        DisconnectMode::Normal
+        | DisconnectMode::Unknown
+        | DisconnectMode::Cancelled
+        | DisconnectMode::Pickup => 16,
+        DisconnectMode::Busy => 17,
+        DisconnectMode::NoAnswer => 19,
+        DisconnectMode::Reject | DisconnectMode::DoNotDisturb | DisconnectMode::Forwarded => 21,
+        DisconnectMode::BadAddress => 28,
+        DisconnectMode::NumberChanged => 22,
+        DisconnectMode::Unreachable | DisconnectMode::NoDialtone => 3,
+        DisconnectMode::Unavail => 20,
+        DisconnectMode::OutOfOrder => 27,
+        DisconnectMode::Congestion => 42,
+        DisconnectMode::TempFailure => 41,
+        DisconnectMode::Incompatible => 88,
+        DisconnectMode::QosUnavail => 34,
+        DisconnectMode::Blocked => 57,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_h323::Cause;
+
+    fn ended(cause: Option<u8>, reason: Option<ReleaseReason>) -> ReleaseInfo {
+        ReleaseInfo {
+            origin: Origin::Remote,
+            cause: cause.map(Cause),
+            reason,
+            connected: true,
+            text: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_cause_decides_unless_it_says_nothing() {
+        use DisconnectMode as M;
+        use ReleaseReason as R;
+        let rows = [
+            (Some(16), None, M::Normal),
+            (Some(17), None, M::Busy),
+            (Some(17), Some(R::UndefinedReason), M::Busy),
+            (Some(16), Some(R::InConf), M::Busy),
+            (Some(31), Some(R::DestinationRejection), M::Reject),
+            (Some(16), Some(R::UndefinedReason), M::Normal),
+            (None, Some(R::AdaptiveBusy), M::Congestion),
+            (None, Some(R::NoBandwidth), M::QosUnavail),
+            (None, Some(R::CalledPartyNotRegistered), M::Unreachable),
+            (Some(19), None, M::NoAnswer),
+            (Some(28), None, M::BadAddress),
+            (Some(22), None, M::NumberChanged),
+            (Some(3), None, M::Unreachable),
+            (Some(27), None, M::OutOfOrder),
+            (Some(42), None, M::Congestion),
+            (Some(41), None, M::TempFailure),
+            (Some(88), None, M::Incompatible),
+            (Some(126), None, M::Unknown),
+            (None, None, M::Unknown),
+        ];
+        for (cause, reason, mode) in rows {
+            assert_eq!(disconnect_mode(&ended(cause, reason), false), mode, "{cause:?} {reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_caller_who_clears_before_connect_cancels() {
+        let mut info = ended(Some(16), None);
+        info.connected = false;
+        assert_eq!(disconnect_mode(&info, true), DisconnectMode::Cancelled);
+        assert_eq!(disconnect_mode(&info, false), DisconnectMode::Normal);
+    }
+
+    #[test]
+    fn an_unanswered_call_and_a_silent_peer_are_told_apart() {
+        let by =
+            |timer| ReleaseInfo { origin: Origin::Timer(timer), connected: false, ..ended(Some(102), None) };
+        assert_eq!(disconnect_mode(&by(Timer::T301), false), DisconnectMode::NoAnswer);
+        assert_eq!(disconnect_mode(&by(Timer::T303), false), DisconnectMode::Unreachable);
+        assert_eq!(disconnect_mode(&by(Timer::T310), false), DisconnectMode::Unreachable);
+    }
+
+    #[test]
+    fn a_mode_told_to_the_far_end_is_the_mode_it_reads() {
+        use DisconnectMode as M;
+        for mode in [M::Normal, M::Busy, M::Reject, M::NoAnswer, M::BadAddress, M::Congestion, M::TempFailure]
+        {
+            assert_eq!(mode_of_cause(cause_of_mode(mode)), mode);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The SPI's side of the provider: lines, calls and MSP instances by their handles.
+//!
+//! In: [`Tspi`] requests, from any thread. Out: commands to the calls' tasks.
+//! Every request returns at once; what takes time is done by the call's task and completed by event.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
+
+use offhook_spi::{
+    AddressTypes, ApiVersion, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode, HdCall, HdLine,
+    HdMspLine, HtCall, HtLine, HtMspLine, LineDevCaps, LineError, MediaTypes, Opaque, RequestId, TspEvents,
+    Tspi,
+};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+use crate::call::{self, Command};
+use crate::config::H323Config;
+use crate::destination::Destination;
+use crate::listener::{self, Listening};
+
+/// The H.323 provider: one line device.
+pub struct H323Provider {
+    inner: Arc<Inner>,
+}
+
+/// What the provider and its calls' tasks share.
+pub(crate) struct Inner {
+    pub(crate) config: H323Config,
+    pub(crate) runtime: Handle,
+    epoch: Instant,
+    events: OnceLock<Arc<dyn TspEvents>>,
+    state: Mutex<State>,
+    active: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    last_handle: u64,
+    lines: HashMap<HdLine, Line>,
+    calls: HashMap<HdCall, Entry>,
+    msps: HashMap<HdMspLine, (HdLine, HtMspLine)>,
+}
+
+struct Line {
+    ht: HtLine,
+    listening: Option<Listening>,
+}
+
+/// A call as requests find it.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) line: HdLine,
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+    pub(crate) info: Arc<Mutex<CallInfo>>,
+}
+
+impl H323Provider {
+    /// A provider whose calls run on `runtime`.
+    pub fn new(config: H323Config, runtime: Handle) -> Self {
+        let inner = Inner {
+            config,
+            runtime,
+            epoch: Instant::now(),
+            events: OnceLock::new(),
+            state: Mutex::default(),
+            active: watch::channel(0).0,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Where the line listens, while it does.
+    pub fn listening(&self) -> Option<SocketAddr> {
+        self.inner.lock().lines.values().find_map(|line| line.listening.as_ref().map(|l| l.address))
+    }
+
+    /// Waits until every call's task has ended: after [`Tspi::provider_shutdown`] this is when the last
+    /// ReleaseComplete has left.
+    pub async fn drained(&self) {
+        // The sender lives in self, so waiting cannot fail.
+        let _ = self.inner.active.subscribe().wait_for(|active| *active == 0).await;
+    }
+
+    fn command(&self, call: HdCall, command: Command) -> Result<(), LineError> {
+        let state = self.inner.lock();
+        let entry = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?;
+        entry.commands.send(command).map_err(|_| LineError::InvalCallHandle)
+    }
+
+    fn release_calls(&self, of: impl Fn(&Entry) -> bool) {
+        for entry in self.inner.lock().calls.values().filter(|entry| of(entry)) {
+            // A task that has ended has released its call.
+            let _ = entry.commands.send(Command::Shutdown);
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock; should it all the same, the maps are still whole.
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Time since the provider began: what call machines are told.
+    pub(crate) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// When a machine's deadline is on tokio's clock.
+    pub(crate) fn deadline(&self, at: Duration) -> tokio::time::Instant {
+        let far = Duration::from_secs(365 * 24 * 3600);
+        tokio::time::Instant::from_std(self.epoch + at.min(self.now() + far))
+    }
+
+    pub(crate) fn events(&self) -> Option<&Arc<dyn TspEvents>> {
+        self.events.get()
+    }
+
+    /// Enters a call into the table; an error if the table is full.
+    pub(crate) fn enter(&self, entry: Entry) -> Result<HdCall, LineError> {
+        let mut state = self.lock();
+        if state.calls.len() >= self.config.max_calls {
+            return Err(LineError::ResourceUnavail(format!(
+                "{} calls are up already",
+                self.config.max_calls
+            )));
+        }
+        let hd = HdCall(state.next());
+        state.calls.insert(hd, entry);
+        self.active.send_modify(|active| *active += 1);
+        Ok(hd)
+    }
+
+    /// The call's task has ended.
+    pub(crate) fn leave(&self, call: HdCall) {
+        self.lock().calls.remove(&call);
+        self.active.send_modify(|active| *active = active.saturating_sub(1));
+    }
+}
+
+impl State {
+    fn next(&mut self) -> u64 {
+        self.last_handle += 1;
+        self.last_handle
+    }
+}
+
+impl Tspi for H323Provider {
+    fn line_negotiate_version(
+        &self,
+        device: u32,
+        lowest: ApiVersion,
+        highest: ApiVersion,
+    ) -> Result<ApiVersion, LineError> {
+        if device != 0 {
+            return Err(LineError::BadDeviceId);
+        }
+        ApiVersion::negotiate(lowest, highest, ApiVersion::V3_0, ApiVersion::V3_1)
+            .ok_or(LineError::IncompatibleApiVersion)
+    }
+
+    fn provider_init(&self, events: Arc<dyn TspEvents>) -> Result<(), LineError> {
+        self.inner.events.set(events).map_err(|_| LineError::failed("the provider was initialised before"))
+    }
+
+    fn provider_shutdown(&self) {
+        for line in self.inner.lock().lines.values_mut() {
+            line.listening = None;
+        }
+        self.release_calls(|_| true);
+    }
+
+    fn line_devices(&self) -> u32 {
+        1
+    }
+
+    fn line_dev_caps(&self, device: u32) -> Result<LineDevCaps, LineError> {
+        if device != 0 {
+            return Err(LineError::BadDeviceId);
+        }
+        let at = self.listening().unwrap_or(self.inner.config.listen);
+        Ok(LineDevCaps {
+            device: DeviceId(device),
+            provider: "offhook H.323".to_owned(),
+            line_name: format!("H.323 line on {at}"),
+            media: MediaTypes::AUDIO,
+            address_types: AddressTypes { phone_number: false, ip_address: true, domain_name: true },
+            has_msp: true,
+            max_active_calls: u32::try_from(self.inner.config.max_calls).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn line_open(&self, device: u32, line: HtLine, version: ApiVersion) -> Result<HdLine, LineError> {
+        self.line_negotiate_version(device, version, version)?;
+        let mut state = self.inner.lock();
+        let hd = HdLine(state.next());
+        state.lines.insert(hd, Line { ht: line, listening: None });
+        Ok(hd)
+    }
+
+    fn line_close(&self, line: HdLine) -> Result<(), LineError> {
+        {
+            let mut state = self.inner.lock();
+            state.lines.remove(&line).ok_or(LineError::InvalLineHandle)?;
+            state.msps.retain(|_, (of, _)| *of != line);
+        }
+        self.release_calls(|entry| entry.line == line);
+        Ok(())
+    }
+
+    fn line_set_default_media_detection(&self, line: HdLine, media: MediaTypes) -> Result<(), LineError> {
+        if !MediaTypes::AUDIO.contains(media) {
+            return Err(LineError::InvalMediaMode);
+        }
+        let mut state = self.inner.lock();
+        let entry = state.lines.get_mut(&line).ok_or(LineError::InvalLineHandle)?;
+        if media.is_empty() {
+            entry.listening = None;
+        } else if entry.listening.is_none() {
+            entry.listening = Some(listener::listen(&self.inner, line, entry.ht)?);
+        }
+        Ok(())
+    }
+
+    fn line_make_call(
+        &self,
+        request: RequestId,
+        line: HdLine,
+        call: HtCall,
+        params: &CallParams,
+    ) -> Result<HdCall, LineError> {
+        if params.media.is_empty() || !MediaTypes::AUDIO.contains(params.media) {
+            return Err(LineError::InvalMediaMode);
+        }
+        let destination = Destination::parse(&params.destination)?;
+        let ht = self.inner.lock().lines.get(&line).ok_or(LineError::InvalLineHandle)?.ht;
+        call::outgoing(&self.inner, request, line, ht, call, destination, params)
+    }
+
+    fn line_accept(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
+        self.command(call, Command::Accept(request))
+    }
+
+    fn line_answer(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
+        self.command(call, Command::Answer(request))
+    }
+
+    fn line_drop(&self, request: RequestId, call: HdCall, mode: DisconnectMode) -> Result<(), LineError> {
+        self.command(call, Command::Drop(request, mode))
+    }
+
+    fn line_close_call(&self, call: HdCall) -> Result<(), LineError> {
+        self.command(call, Command::Close)
+    }
+
+    fn line_call_info(&self, call: HdCall) -> Result<CallInfo, LineError> {
+        let info = Arc::clone(&self.inner.lock().calls.get(&call).ok_or(LineError::InvalCallHandle)?.info);
+        let info = info.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(info.clone())
+    }
+
+    fn line_generate_digits(
+        &self,
+        request: RequestId,
+        call: HdCall,
+        mode: DigitMode,
+        digits: &str,
+    ) -> Result<(), LineError> {
+        let DigitMode::Dtmf = mode;
+        let legal = |c: char| c.is_ascii_digit() || "*#!ABCD".contains(c);
+        if digits.is_empty() || digits.len() > 128 || !digits.chars().all(legal) {
+            return Err(LineError::InvalParam(format!("{digits:?}: 1 to 128 of 0-9 * # A-D !")));
+        }
+        self.command(call, Command::Digits(request, digits.to_owned()))
+    }
+
+    fn line_create_msp_instance(
+        &self,
+        line: HdLine,
+        address: u32,
+        msp: HtMspLine,
+    ) -> Result<HdMspLine, LineError> {
+        if address != 0 {
+            return Err(LineError::InvalParam("the line has one address, number 0".to_owned()));
+        }
+        let mut state = self.inner.lock();
+        if !state.lines.contains_key(&line) {
+            return Err(LineError::InvalLineHandle);
+        }
+        let hd = HdMspLine(state.next());
+        state.msps.insert(hd, (line, msp));
+        Ok(hd)
+    }
+
+    fn line_close_msp_instance(&self, msp: HdMspLine) -> Result<(), LineError> {
+        self.inner.lock().msps.remove(&msp).map(|_| ()).ok_or(LineError::InvalLineHandle)
+    }
+
+    fn line_receive_msp_data(
+        &self,
+        line: HdLine,
+        call: Option<HdCall>,
+        msp: HdMspLine,
+        data: Opaque,
+    ) -> Result<(), LineError> {
+        let ht = match self.inner.lock().msps.get(&msp) {
+            Some((of, ht)) if *of == line => *ht,
+            _ => return Err(LineError::InvalLineHandle),
+        };
+        // Our pair has nothing to say about the address as such.
+        let call = call.ok_or(LineError::OperationUnavail)?;
+        self.command(call, Command::MspData(ht, data))
+    }
+}
