@@ -69,3 +69,20 @@ fn sending_and_receiving_never_touch_the_allocator() {
     assert_eq!((stats.sources, stats.restarts), (2, 1));
     assert!(stats.duplicates > 400 && stats.out_of_order > 400 && stats.runts > 400 && stats.malformed > 400);
 }
+
+#[test]
+fn the_trap_is_alive() {
+    // An allocation aborts the process, so the proof runs in a child of this very test.
+    const CHILD: &str = "OFFHOOK_RTP_TRAP";
+    if std::env::var_os(CHILD).is_some() {
+        assert_no_alloc(|| std::hint::black_box(vec![1_u8]));
+        return;
+    }
+    if !cfg!(debug_assertions) {
+        return; // assert_no_alloc is a debug-build trap.
+    }
+    let this = std::env::current_exe().unwrap();
+    let mut child = std::process::Command::new(this);
+    let output = child.args(["--exact", "the_trap_is_alive"]).env(CHILD, "1").output().unwrap();
+    assert!(!output.status.success());
+}
