@@ -48,6 +48,7 @@
 //! ```
 
 mod header;
+mod members;
 mod ntp;
 mod receiver;
 mod reception;

@@ -1,7 +1,7 @@
 //! One RTCP session of one call: reports out, reports in, who is there, who left (RFC 3550 §6, §8.2).
 //! In: RTCP datagrams, snapshots of sender and receiver, times. Out: compound packets, `RtcpEvent`, the next deadline.
 //! Active → Leaving (BYE, at once or after back-off) → Left.
-//! Not here: the interval's arithmetic (`timing.rs`); octets (`rtcp.rs`); addresses: strangers' datagrams are to be
+//! Not here: the interval's arithmetic (`timing.rs`); the table of members (`members.rs`); octets (`rtcp.rs`); addresses: strangers' datagrams are to be
 //! dropped before they come here. Control side: this file may allocate.
 //!
 //! Order of calls: `handle_rtcp` for each datagram; `poll_event` until `None`; when `poll_timeout` is reached (or at any
@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 
+use crate::members::{Members, SeenReport};
 use crate::ntp::{NtpTime, ns_from_short, short_from_ns};
 use crate::receiver::ReceiverStats;
 use crate::reception::{ReceptionInterval, ReportBlock};
@@ -23,18 +24,10 @@ const LOWER_LAYERS: usize = 28;
 const RTCP_SHARE: f64 = 0.05;
 /// Above this many members a BYE waits for its turn (RFC 3550 §6.3.7).
 const BYE_AT_ONCE: usize = 50;
-/// Members remembered; a flood of identifiers evicts the ones not heard for longest.
-const MAX_MEMBERS: usize = 64;
 /// Events kept until they are polled; the oldest give way.
 const MAX_EVENTS: usize = 256;
 /// Own sender reports remembered for round-trip times.
 const REPORTS_REMEMBERED: usize = 16;
-/// For so long a BYE outlives its sender, so that stragglers do not revive it (RFC 3550 §6.2.1).
-const BYE_LINGERS_NS: u64 = 2_000_000_000;
-/// Intervals without a word after which a member is gone (RFC 3550 §6.3.5).
-const MEMBER_INTERVALS: u64 = 5;
-/// Intervals without RTP after which a sender is only a member (RFC 3550 §6.3.5).
-const SENDER_INTERVALS: u64 = 2;
 /// Intervals for which a conflict is remembered (RFC 3550 §8.2).
 const CONFLICT_INTERVALS: u64 = 10;
 /// A negative round trip up to this is the two clocks' drift and granularity and counts as zero.
@@ -160,9 +153,9 @@ pub struct RtcpSession {
     config: SessionConfig,
     state: State,
     timing: Timing,
-    members: Vec<Member>,
+    members: Members,
     interval: ReceptionInterval,
-    sent_reports: VecDeque<SentReport>,
+    sent_reports: VecDeque<SeenReport>,
     /// Packets sent when the last report was made, and when the one before was.
     packets_then: [u64; 2],
     we_sent: bool,
@@ -188,28 +181,6 @@ enum State {
     Left,
 }
 
-#[derive(Debug)]
-struct Member {
-    ssrc: u32,
-    heard_ns: u64,
-    /// Heard twice, or named, or heard in RTP (§6.2.1).
-    is_confirmed: bool,
-    /// The last sign that it sends RTP.
-    sent_rtp_ns: Option<u64>,
-    is_heard_in_rtp: bool,
-    cname: Option<Vec<u8>>,
-    has_conflict: bool,
-    last_sr: Option<SentReport>,
-    left_ns: Option<u64>,
-}
-
-/// A sender report, ours or another's: the NTP time's middle 32 bits and the monotonic time beside it.
-#[derive(Debug, Clone, Copy)]
-struct SentReport {
-    middle_32: u32,
-    at_ns: u64,
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Conflict {
     last_ns: u64,
@@ -228,7 +199,7 @@ impl RtcpSession {
             config,
             state: State::Active,
             timing,
-            members: Vec::new(),
+            members: Members::default(),
             interval: ReceptionInterval::default(),
             sent_reports: VecDeque::new(),
             packets_then: [0; 2],
@@ -252,7 +223,7 @@ impl RtcpSession {
 
     /// Participants, ourselves included.
     pub fn members(&self) -> usize {
-        1 + self.members.iter().filter(|member| member.counts()).count()
+        1 + self.members.count()
     }
 
     /// Counts since the beginning.
@@ -382,21 +353,21 @@ impl RtcpSession {
         self.we_sent = false;
         self.packets_then = [0; 2];
         self.sent_reports.clear();
-        self.members.retain(|member| member.ssrc != ssrc);
+        self.members.forget(ssrc);
     }
 
     fn handle_packet(&mut self, now_ns: u64, ntp: NtpTime, packet: RtcpPacket) {
         match packet {
             RtcpPacket::SenderReport { ssrc, info, reports } => {
-                if let Some(member) = self.hear(now_ns, ssrc) {
+                if let Some(member) = self.members.hear(now_ns, ssrc) {
                     member.sent_rtp_ns = Some(now_ns);
-                    member.last_sr = Some(SentReport { middle_32: info.ntp.middle_32(), at_ns: now_ns });
+                    member.last_sr = Some(SeenReport { middle_32: info.ntp.middle_32(), at_ns: now_ns });
                     self.push(RtcpEvent::SenderReport { ssrc, info, arrival_ns: now_ns, arrival_ntp: ntp });
                     self.handle_reports(now_ns, ssrc, &reports);
                 }
             }
             RtcpPacket::ReceiverReport { ssrc, reports } => {
-                if self.hear(now_ns, ssrc).is_some() {
+                if self.members.hear(now_ns, ssrc).is_some() {
                     self.handle_reports(now_ns, ssrc, &reports);
                 }
             }
@@ -439,7 +410,7 @@ impl RtcpSession {
     }
 
     fn handle_cname(&mut self, now_ns: u64, ssrc: u32, cname: Vec<u8>) {
-        let Some(member) = self.hear(now_ns, ssrc) else { return };
+        let Some(member) = self.members.hear(now_ns, ssrc) else { return };
         member.is_confirmed = true;
         match &member.cname {
             None => {
@@ -460,10 +431,9 @@ impl RtcpSession {
             self.byes_heard += 1;
         }
         for &ssrc in ssrcs {
-            let known =
-                self.members.iter_mut().find(|member| member.ssrc == ssrc && member.left_ns.is_none());
-            let Some(member) = known else { continue };
-            member.left_ns = Some(now_ns);
+            if !self.members.leave(now_ns, ssrc) {
+                continue;
+            }
             let reason = reason.map(|reason| String::from_utf8_lossy(reason).into_owned());
             self.push(RtcpEvent::Bye { ssrc, reason });
         }
@@ -532,62 +502,17 @@ impl RtcpSession {
         }
         self.rtp_then = heard;
         let last_ns = receiver.last_packet_ns;
-        if let Some(member) = self.hear(last_ns, ssrc) {
+        if let Some(member) = self.members.hear(last_ns, ssrc) {
             member.is_confirmed = true;
             member.is_heard_in_rtp = true;
             member.sent_rtp_ns = member.sent_rtp_ns.max(Some(last_ns));
         }
     }
 
-    /// The member with this SSRC, made if need be; `None` while its BYE lingers.
-    fn hear(&mut self, now_ns: u64, ssrc: u32) -> Option<&mut Member> {
-        let known = self.members.iter().position(|member| member.ssrc == ssrc);
-        let index = match known {
-            Some(index) => {
-                let member = &mut self.members[index];
-                if let Some(left_ns) = member.left_ns {
-                    if now_ns.saturating_sub(left_ns) < BYE_LINGERS_NS {
-                        return None;
-                    }
-                    *member = Member::new(ssrc, now_ns);
-                } else {
-                    member.is_confirmed = true;
-                    member.heard_ns = member.heard_ns.max(now_ns);
-                }
-                index
-            }
-            None => {
-                if self.members.len() >= MAX_MEMBERS {
-                    let silent =
-                        self.members.iter().enumerate().filter(|(_, member)| !member.is_heard_in_rtp);
-                    let (index, _) = silent.min_by_key(|(_, member)| member.heard_ns)?;
-                    self.members.swap_remove(index);
-                }
-                self.members.push(Member::new(ssrc, now_ns));
-                self.members.len() - 1
-            }
-        };
-        self.members.get_mut(index)
-    }
-
     /// Drops members and senders that were silent for too long (§6.3.5).
     fn age(&mut self, now_ns: u64) {
-        let interval = self.timing.deterministic_ns(self.group());
-        let member_span = interval.saturating_mul(MEMBER_INTERVALS);
-        let sender_span = interval.saturating_mul(SENDER_INTERVALS);
-        let mut timed_out = Vec::new();
-        self.members.retain_mut(|member| {
-            member.sent_rtp_ns = member.sent_rtp_ns.filter(|at| now_ns.saturating_sub(*at) <= sender_span);
-            if let Some(left_ns) = member.left_ns {
-                return now_ns.saturating_sub(left_ns) < BYE_LINGERS_NS;
-            }
-            let stays = now_ns.saturating_sub(member.heard_ns) <= member_span;
-            if !stays {
-                timed_out.push(member.ssrc);
-            }
-            stays
-        });
-        for ssrc in timed_out {
+        let interval_ns = self.timing.deterministic_ns(self.group());
+        for ssrc in self.members.age(now_ns, interval_ns) {
             self.push(RtcpEvent::TimedOut { ssrc });
         }
         let members = self.members();
@@ -595,9 +520,8 @@ impl RtcpSession {
     }
 
     fn group(&self) -> Group {
-        let others =
-            self.members.iter().filter(|member| member.counts() && member.sent_rtp_ns.is_some()).count();
-        Group { members: self.members(), senders: others + usize::from(self.we_sent), we_sent: self.we_sent }
+        let senders = self.members.senders() + usize::from(self.we_sent);
+        Group { members: self.members(), senders, we_sent: self.we_sent }
     }
 
     fn compound(
@@ -618,7 +542,7 @@ impl RtcpSession {
             if self.sent_reports.len() == REPORTS_REMEMBERED {
                 self.sent_reports.pop_front();
             }
-            self.sent_reports.push_back(SentReport { middle_32: ntp.middle_32(), at_ns: now_ns });
+            self.sent_reports.push_back(SeenReport { middle_32: ntp.middle_32(), at_ns: now_ns });
         }
         self.packets_then = [sender.packets, self.packets_then[0]];
         self.has_spoken = true;
@@ -628,8 +552,7 @@ impl RtcpSession {
     }
 
     fn with_last_sr(&self, now_ns: u64, mut block: ReportBlock) -> ReportBlock {
-        let member = self.members.iter().find(|member| member.ssrc == block.ssrc);
-        if let Some(report) = member.and_then(|member| member.last_sr) {
+        if let Some(report) = self.members.last_sr(block.ssrc) {
             let passed = now_ns.saturating_sub(report.at_ns);
             if passed <= LSR_SPAN_NS {
                 block.last_sr = report.middle_32;
@@ -655,25 +578,5 @@ impl RtcpSession {
             self.stats.events_lost += 1;
         }
         self.events.push_back(event);
-    }
-}
-
-impl Member {
-    fn new(ssrc: u32, now_ns: u64) -> Self {
-        Self {
-            ssrc,
-            heard_ns: now_ns,
-            is_confirmed: false,
-            sent_rtp_ns: None,
-            is_heard_in_rtp: false,
-            cname: None,
-            has_conflict: false,
-            last_sr: None,
-            left_ns: None,
-        }
-    }
-
-    fn counts(&self) -> bool {
-        self.is_confirmed && self.left_ns.is_none()
     }
 }
