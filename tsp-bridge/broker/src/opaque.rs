@@ -1,0 +1,146 @@
+//! Which opaque buffer goes to whom. The buffers are never read here: there is nothing here that could.
+//!
+//! In: buffers of TSPs (LINE_SENDMSPDATA) and of clients' MSPs (ME_TSP_DATA). Out: the same, to the other side.
+//!
+//! | from | level | to |
+//! |---|---|---|
+//! | TSP | call, one MSP instance | that instance, if its client holds the call |
+//! | TSP | call, all | every instance on the line whose client holds the call |
+//! | TSP | address, one or all | that instance, or every instance on the line |
+//! | MSP | call | the TSP, if the client owns the call and the TSP has spoken on it |
+//! | MSP | address | the TSP |
+//!
+//! Everything else is an error to the sender; nothing is kept. An MSP stands behind a line once CreateMspInstance
+//! was asked for. A call's buffers go in the order in which they were sent, among its other events.
+
+use offhook_spi::{AppEvent, AppReply, HCall, HLine, HtCall, HtLine, HtMspLine, LineError, Opaque};
+
+use crate::model::{ClientId, Inner, ProviderId, State};
+use crate::requests::owned;
+
+impl Inner {
+    /// A buffer of a client's MSP for the TSP.
+    pub(crate) fn msp_data(
+        &self,
+        client: ClientId,
+        line: HLine,
+        call: Option<HCall>,
+        data: Opaque,
+    ) -> Result<AppReply, LineError> {
+        let (tsp, hd_line, hd_call, hd_msp) = self.with(|state| {
+            let ht_line = state.line_of(client, line)?;
+            let entry = state.lines.get(&ht_line).ok_or(LineError::InvalLineHandle)?;
+            let msp = state.msps.values().find(|msp| msp.client == client && msp.line == ht_line);
+            let hd_msp = msp.and_then(|msp| msp.hd).ok_or(LineError::OperationUnavail)?;
+            let hd_call = match call {
+                None => None,
+                Some(call) => {
+                    let (_, call) = state.call_of(client, call)?;
+                    if call.line != ht_line {
+                        return Err(LineError::InvalCallHandle);
+                    }
+                    owned(call, client)?;
+                    if !call.tsp_spoke {
+                        return Err(LineError::failed("the TSP speaks first"));
+                    }
+                    Some(call.hd.ok_or(LineError::InvalCallHandle)?)
+                }
+            };
+            Ok((entry.tsp.clone(), entry.hd, hd_call, hd_msp))
+        })?;
+        tsp.line_receive_msp_data(hd_line, hd_call, hd_msp, data).map(|()| AppReply::Done)
+    }
+}
+
+impl State {
+    /// Whether a call-level buffer of the TSP can be taken.
+    pub(crate) fn check_call_data(
+        &mut self,
+        provider: ProviderId,
+        line: HtLine,
+        ht: HtCall,
+        msp: Option<HtMspLine>,
+    ) -> Result<(), LineError> {
+        self.check_msp(provider, line, msp)?;
+        let call = self.calls.get(&ht).filter(|call| call.line == line).ok_or(LineError::InvalCallHandle)?;
+        let error = if !call.takes_reports() {
+            LineError::InvalCallHandle
+        } else if call.is_unannounced() {
+            LineError::InvalCallState
+        } else if call.busy || !call.reports.is_empty() || !self.call_targets(ht, msp).is_empty() {
+            // Reports before it may still bring the holders.
+            return Ok(());
+        } else {
+            return Err(nobody());
+        };
+        self.diagnostics.early_events += 1;
+        Err(error)
+    }
+
+    fn check_msp(&self, provider: ProviderId, line: HtLine, msp: Option<HtMspLine>) -> Result<(), LineError> {
+        if !self.reports_for(provider, line) {
+            return Err(LineError::InvalLineHandle);
+        }
+        match msp {
+            Some(msp) if self.msps.get(&msp).is_none_or(|known| known.line != line) => {
+                Err(LineError::InvalParam("no such MSP instance on this line".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An address-level buffer of the TSP.
+    pub(crate) fn address_data(
+        &mut self,
+        provider: ProviderId,
+        line: HtLine,
+        msp: Option<HtMspLine>,
+        data: &Opaque,
+    ) -> Result<(), LineError> {
+        self.check_msp(provider, line, msp)?;
+        let targets: Vec<_> = self
+            .msps
+            .iter()
+            .filter(|(key, known)| known.line == line && msp.is_none_or(|one| one == **key))
+            .map(|(_, known)| (known.client, known.opened))
+            .collect();
+        if targets.is_empty() {
+            return Err(nobody());
+        }
+        for (client, line) in targets {
+            self.push(client, AppEvent::MspData { line, call: None, data: data.clone() });
+        }
+        Ok(())
+    }
+
+    fn call_targets(&self, ht: HtCall, msp: Option<HtMspLine>) -> Vec<(ClientId, HLine, HCall)> {
+        let Some(call) = self.calls.get(&ht) else { return Vec::new() };
+        self.msps
+            .iter()
+            .filter(|(key, known)| known.line == call.line && msp.is_none_or(|one| one == **key))
+            .filter_map(|(_, known)| {
+                let holder = call.holder(known.client)?;
+                Some((known.client, known.opened, holder.call))
+            })
+            .collect()
+    }
+
+    /// Delivers a call-level buffer of the TSP. From now on the MSP may answer.
+    pub(crate) fn route(&mut self, ht: HtCall, msp: Option<HtMspLine>, data: &Opaque) {
+        let targets = self.call_targets(ht, msp);
+        if targets.is_empty() {
+            self.diagnostics.late_events += 1;
+            return;
+        }
+        if let Some(call) = self.calls.get_mut(&ht) {
+            call.tsp_spoke = true;
+        }
+        for (client, line, call) in targets {
+            self.push(client, AppEvent::MspData { line, call: Some(call), data: data.clone() });
+        }
+    }
+}
+
+fn nobody() -> LineError {
+    LineError::failed("no MSP instance to deliver to")
+}

@@ -1,0 +1,374 @@
+//! What providers report: completions, calls that arrive, and everything about calls.
+//!
+//! In: [`TspEvents`]. Out: events in the clients' outboxes.
+//! A call's reports are worked on one after the other, by one thread at a time, in the order in which they came: a
+//! report that finds the call busy is queued for whoever works. So the provider may be asked (`line_call_info`)
+//! between taking a report and telling the clients, without a lock and without losing the order. While MakeCall's
+//! completion has come and the provider's handle has not, the call counts as busy and the reports wait.
+
+use std::sync::{Arc, Weak};
+
+use offhook_spi::{
+    AppEvent, CallInfo, CallInfoChange, CallOrigin, CallReason, DigitMode, DisconnectMode, HdCall, HtCall,
+    HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party, Privilege, RequestId, Timestamp,
+    TspEvents, Tspi,
+};
+
+use crate::legal;
+use crate::model::{Call, Inner, Open, ProviderId, Report, Stage, State};
+
+/// The most reports that wait for a call that is busy; buffers beyond are refused, other reports dropped.
+const MOST_WAITING: usize = 1024;
+
+/// Where one provider reports to.
+pub(crate) struct Reports {
+    inner: Weak<Inner>,
+    provider: ProviderId,
+}
+
+impl Reports {
+    pub(crate) fn new(inner: &Arc<Inner>, provider: ProviderId) -> Self {
+        Self { inner: Arc::downgrade(inner), provider }
+    }
+
+    fn report(&self, line: HtLine, call: HtCall, report: Report) {
+        let Some(inner) = self.inner.upgrade() else { return };
+        if inner.with(|state| state.enqueue(self.provider, line, call, report)) {
+            inner.work_on_reports(call);
+        }
+    }
+}
+
+impl TspEvents for Reports {
+    fn async_completion(&self, request: RequestId, result: Result<(), LineError>) {
+        let Some(inner) = self.inner.upgrade() else { return };
+        let valid = inner.with(|state| state.complete(self.provider, request, result));
+        if let Some(call) = valid {
+            inner.work_on_reports(call);
+        }
+    }
+
+    fn new_call(&self, line: HtLine, call: HdCall) -> Option<HtCall> {
+        self.inner.upgrade()?.with(|state| state.announce(self.provider, line, call))
+    }
+
+    fn call_state(&self, line: HtLine, call: HtCall, state: LineCallState, at: Timestamp) {
+        self.report(line, call, Report::State(state, at));
+    }
+
+    fn call_info(&self, line: HtLine, call: HtCall, change: CallInfoChange) {
+        self.report(line, call, Report::Info(change));
+    }
+
+    fn digit(&self, line: HtLine, call: HtCall, digit: char, mode: DigitMode) {
+        self.report(line, call, Report::Digit(digit, mode));
+    }
+
+    fn send_msp_data(
+        &self,
+        line: HtLine,
+        call: Option<HtCall>,
+        msp: Option<HtMspLine>,
+        data: Opaque,
+    ) -> Result<(), LineError> {
+        let inner = self.inner.upgrade().ok_or(LineError::NoDriver)?;
+        let Some(call) = call else {
+            return inner.with(|state| state.address_data(self.provider, line, msp, &data));
+        };
+        inner.with(|state| {
+            state.check_call_data(self.provider, line, call, msp)?;
+            if state.enqueue(self.provider, line, call, Report::Msp(msp, data)) {
+                Ok(())
+            } else {
+                Err(LineError::ResourceUnavail("too many reports wait for this call".to_owned()))
+            }
+        })?;
+        inner.work_on_reports(call);
+        Ok(())
+    }
+
+    fn line_closed(&self, line: HtLine, why: LineError) {
+        if let Some(inner) = self.inner.upgrade() {
+            inner.line_closed(self.provider, line, &why);
+        }
+    }
+}
+
+/// What working on a report needs from the provider first.
+enum Step {
+    Done,
+    /// The call goes to its audience: who that is depends on its media.
+    Ask(Arc<dyn Tspi>, HdCall, Report),
+}
+
+impl Inner {
+    /// Works on a call's reports until none is left, unless somebody does already.
+    pub(crate) fn work_on_reports(&self, ht: HtCall) {
+        let idle = self.with(|state| match state.calls.get_mut(&ht) {
+            Some(call) if !call.busy && !call.reports.is_empty() => {
+                call.busy = true;
+                true
+            }
+            _ => false,
+        });
+        if !idle {
+            return;
+        }
+        while let Some(step) = self.with(|state| state.next_report(ht)) {
+            if let Step::Ask(tsp, hd, report) = step {
+                let info = tsp.line_call_info(hd);
+                let unwanted = self.with(|state| state.told_info(ht, report, info));
+                if unwanted {
+                    self.refuse(ht, &*tsp, hd);
+                }
+            }
+        }
+    }
+
+    /// Nobody wants the call after all.
+    fn refuse(&self, ht: HtCall, tsp: &dyn Tspi, hd: HdCall) {
+        let id = self.with(|state| {
+            state.calls.remove(&ht);
+            state.diagnostics.calls_refused += 1;
+            state.outstanding(None, ht)
+        });
+        if let Err(error) = tsp.line_drop(id, hd, DisconnectMode::Unavail) {
+            tracing::debug!(%error, "the provider did not drop a call that nobody wants");
+        }
+        if let Err(error) = tsp.line_close_call(hd) {
+            tracing::debug!(%error, "the provider did not close a call that nobody wants");
+        }
+        self.with(|state| state.requests.retain(|_, outstanding| outstanding.call != ht));
+    }
+}
+
+impl State {
+    /// Completes a request. Answers the call whose reports may now be worked on.
+    fn complete(
+        &mut self,
+        provider: ProviderId,
+        request: RequestId,
+        result: Result<(), LineError>,
+    ) -> Option<HtCall> {
+        let known = self.requests.get(&request).map(|outstanding| outstanding.call);
+        let ours =
+            known.filter(|call| self.calls.get(call).is_none_or(|c| self.reports_for(provider, c.line)));
+        let Some(outstanding) = ours.and_then(|_| self.requests.remove(&request)) else {
+            self.diagnostics.stray_completions += 1;
+            return None;
+        };
+        let ht = outstanding.call;
+        let making = self.calls.get_mut(&ht).and_then(|call| match &mut call.stage {
+            Stage::Making { completed, .. } => Some((completed, call.hd.is_some())),
+            _ => None,
+        });
+        match (making, result) {
+            (Some((completed, named)), Ok(())) => {
+                *completed = true;
+                if named {
+                    self.validate(ht);
+                }
+                Some(ht)
+            }
+            (making, result) => {
+                if making.is_some() {
+                    self.calls.remove(&ht);
+                }
+                if let Some((client, request)) = outstanding.client {
+                    self.reply(client, request, result.map(|()| offhook_spi::AppReply::Done));
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether the line is one of the provider's.
+    pub(crate) fn reports_for(&self, provider: ProviderId, line: HtLine) -> bool {
+        self.lines.get(&line).is_some_and(|entry| entry.provider == provider)
+    }
+
+    /// A call that the provider announces: a handle, or none if nobody listens or the line is full.
+    fn announce(&mut self, provider: ProviderId, line: HtLine, hd: HdCall) -> Option<HtCall> {
+        let entry = self.lines.get(&line).filter(|entry| entry.provider == provider);
+        let room = entry.is_some_and(|entry| {
+            let most = self.devices.get(entry.device).map_or(0, |device| device.caps.max_active_calls);
+            let live = self.calls.values().filter(|c| c.line == line && c.state != Some(LineCallState::Idle));
+            let twice = self.calls.values().any(|call| call.line == line && call.hd == Some(hd));
+            entry.listeners().next().is_some()
+                && !twice
+                && (most == 0 || u32::try_from(live.count()).is_ok_and(|live| live < most))
+        });
+        let tsp = entry.filter(|_| room).map(|entry| entry.tsp.clone());
+        let Some(tsp) = tsp else {
+            self.diagnostics.calls_refused += 1;
+            return None;
+        };
+        let ht = HtCall(self.handle());
+        self.calls.insert(ht, Call::new(line, tsp, Some(hd), Stage::Valid));
+        Some(ht)
+    }
+
+    /// Queues a report; answers whether it was taken.
+    fn enqueue(&mut self, provider: ProviderId, line: HtLine, ht: HtCall, report: Report) -> bool {
+        let ours = self.reports_for(provider, line);
+        let Some(call) = self.calls.get_mut(&ht).filter(|call| ours && call.line == line) else {
+            self.diagnostics.late_events += 1;
+            return false;
+        };
+        if !call.takes_reports() || (call.is_unannounced() && !matches!(report, Report::State(..))) {
+            self.diagnostics.early_events += 1;
+            return false;
+        }
+        if call.reports.len() >= MOST_WAITING {
+            tracing::warn!("a provider reports faster than it answers: a report is dropped");
+            return false;
+        }
+        call.reports.push_back(report);
+        true
+    }
+
+    /// Takes the next report of a busy call and works on it as far as the tables go. None: there is no more, and
+    /// the call is not busy now.
+    fn next_report(&mut self, ht: HtCall) -> Option<Step> {
+        let call = self.calls.get_mut(&ht)?;
+        let Some(report) = call.reports.pop_front() else {
+            call.busy = false;
+            return None;
+        };
+        let (tsp, hd) = (call.tsp.clone(), call.hd);
+        let (first, idle) = (call.state.is_none(), call.state == Some(LineCallState::Idle));
+        let ask = match report {
+            Report::State(..) => first && self.has_audience(ht),
+            Report::Info(_) => !idle,
+            Report::Digit(..) | Report::Msp(..) => false,
+        };
+        match hd {
+            Some(hd) if ask => Some(Step::Ask(tsp, hd, report)),
+            _ => {
+                self.tell(ht, report);
+                Some(Step::Done)
+            }
+        }
+    }
+
+    /// Whether the first state of a call is news to anybody: of one that arrives always, of one that was placed here
+    /// if somebody else monitors the line.
+    fn has_audience(&self, ht: HtCall) -> bool {
+        let Some(call) = self.calls.get(&ht) else { return false };
+        call.holders.is_empty() || !self.monitors(call).is_empty()
+    }
+
+    /// Who monitors the call's line and has no handle on it, one line a client.
+    fn monitors(&self, call: &Call) -> Vec<Open> {
+        let opens = self.lines.get(&call.line).map(|line| line.opens.as_slice()).unwrap_or_default();
+        let mut found: Vec<Open> = Vec::new();
+        for open in opens.iter().filter(|open| open.privilege == Privilege::Monitor) {
+            if call.holder(open.client).is_none() && found.iter().all(|known| known.client != open.client) {
+                found.push(*open);
+            }
+        }
+        found
+    }
+
+    /// The client to own a call that arrived: the first that opened the line as owner for one of its media.
+    fn owner(&self, line: HtLine, media: MediaTypes) -> Option<Open> {
+        let opens = &self.lines.get(&line)?.opens;
+        let fits = |open: &&Open| media.is_empty() || !open.media.intersection(media).is_empty();
+        opens.iter().filter(|open| open.privilege == Privilege::Owner).find(fits).copied()
+    }
+
+    /// The provider said what is known of a call: the report that needed it goes out. Answers whether the call turns
+    /// out to be wanted by nobody.
+    fn told_info(&mut self, ht: HtCall, report: Report, info: Result<CallInfo, LineError>) -> bool {
+        let Some(call) = self.calls.get_mut(&ht) else { return false };
+        let info = info.ok().or_else(|| call.info.take()).unwrap_or_else(unknown);
+        call.info = Some(info.clone());
+        match report {
+            Report::Info(change) => {
+                for holder in call.holders.clone() {
+                    let (call, info) = (holder.call, Box::new(info.clone()));
+                    self.push(holder.client, AppEvent::CallInfo { call, change, info });
+                }
+            }
+            report => {
+                let line = call.line;
+                if call.holders.is_empty()
+                    && let Some(open) = self.owner(line, info.media)
+                {
+                    self.introduce(ht, open, Privilege::Owner, &info);
+                }
+                let monitors = self.calls.get(&ht).map(|call| self.monitors(call)).unwrap_or_default();
+                for open in monitors {
+                    self.introduce(ht, open, Privilege::Monitor, &info);
+                }
+                if self.calls.get(&ht).is_some_and(|call| call.holders.is_empty()) {
+                    return true;
+                }
+                self.tell(ht, report);
+            }
+        }
+        false
+    }
+
+    fn introduce(&mut self, ht: HtCall, open: Open, privilege: Privilege, info: &CallInfo) {
+        let call = self.grant(ht, open.client, open.line, privilege);
+        let info = Box::new(info.clone());
+        self.push(open.client, AppEvent::NewCall { line: open.line, call, privilege, info });
+    }
+
+    /// Tells everyone who holds the call.
+    fn tell(&mut self, ht: HtCall, report: Report) {
+        let Some(call) = self.calls.get_mut(&ht) else { return };
+        let over = call.state == Some(LineCallState::Idle);
+        match report {
+            Report::State(next, at) => {
+                if !legal::may_follow(call.state, next) {
+                    self.diagnostics.illegal_states += 1;
+                    return;
+                }
+                call.state = Some(next);
+                for holder in call.holders.clone() {
+                    self.push(holder.client, AppEvent::CallState { call: holder.call, state: next, at });
+                }
+            }
+            Report::Digit(digit, mode) if !over => {
+                for holder in call.holders.clone() {
+                    self.push(holder.client, AppEvent::Digit { call: holder.call, digit, mode });
+                }
+            }
+            Report::Msp(msp, data) => self.route(ht, msp, &data),
+            Report::Digit(..) | Report::Info(_) => self.diagnostics.late_events += 1,
+        }
+    }
+}
+
+impl Call {
+    /// Whether its provider may report on it.
+    pub(crate) fn takes_reports(&self) -> bool {
+        match self.stage {
+            Stage::Making { completed, .. } => completed,
+            Stage::Abandoned => false,
+            Stage::Valid => true,
+        }
+    }
+
+    /// Whether it arrived and its first state did not.
+    pub(crate) fn is_unannounced(&self) -> bool {
+        self.holders.is_empty() && self.state.is_none() && !self.busy && self.reports.is_empty()
+    }
+}
+
+/// Of a call whose provider says nothing.
+fn unknown() -> CallInfo {
+    CallInfo {
+        call_id: 0,
+        related_call_id: 0,
+        origin: CallOrigin::Inbound,
+        reason: CallReason::Unknown,
+        media: MediaTypes::NONE,
+        caller: Party::default(),
+        called: Party::default(),
+        connected: None,
+        provider_ids: Vec::new(),
+    }
+}
