@@ -11,6 +11,8 @@ const URGENT_NS: i64 = 40_000_000;
 /// Least likeness at which stretching is not heard, and when it is urgent.
 const ALIKE: f32 = 0.6;
 const ALIKE_URGENT: f32 = 0.25;
+/// Below any likeness.
+const ANY: f32 = -1.0;
 
 /// What is to be done to the sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +24,11 @@ pub(crate) enum Operation {
         /// Most that may be taken away.
         most_ns: i64,
     },
-    /// Lengthen it.
-    PreemptiveExpand,
+    /// Lengthen it, by at most this many nanoseconds (more, and it would have to be shortened again).
+    PreemptiveExpand {
+        /// Most that may be put in.
+        most_ns: i64,
+    },
     /// Drop what waits until this many nanoseconds less are waited.
     Skip {
         /// How much to drop.
@@ -38,6 +43,8 @@ pub(crate) struct Situation {
     pub(crate) excess_ns: i64,
     /// Length of a pull.
     pub(crate) pull_ns: i64,
+    /// The deadline, beyond the base.
+    pub(crate) target_ns: i64,
     /// What is waited beyond the base now, and at most.
     pub(crate) waited_ns: i64,
     pub(crate) max_ns: i64,
@@ -52,7 +59,7 @@ impl Situation {
         } else if self.excess_ns > slack {
             Operation::Accelerate { most_ns: self.excess_ns }
         } else if self.excess_ns < 0 {
-            Operation::PreemptiveExpand
+            Operation::PreemptiveExpand { most_ns: SLACK_NS - self.excess_ns }
         } else {
             Operation::Normal
         }
@@ -65,7 +72,14 @@ impl Situation {
 
     /// Least likeness of a lag that may be used now.
     pub(crate) fn least_likeness(&self) -> f32 {
-        if self.is_urgent() { ALIKE_URGENT } else { ALIKE }
+        if self.excess_ns < -self.target_ns / 2 {
+            // The sound is about to run out, and made-up sound is worse.
+            ANY
+        } else if self.is_urgent() {
+            ALIKE_URGENT
+        } else {
+            ALIKE
+        }
     }
 }
 
@@ -79,6 +93,7 @@ mod tests {
         Situation {
             excess_ns: excess_ms * MS,
             pull_ns: 10 * MS,
+            target_ns: 4 * MS,
             waited_ns: excess_ms.max(0) * MS,
             max_ns: 500 * MS,
         }
@@ -94,8 +109,15 @@ mod tests {
     #[test]
     fn too_long_is_shortened_too_short_is_lengthened_far_too_long_is_dropped() {
         assert_eq!(at(20).decide(), Operation::Accelerate { most_ns: 20 * MS });
-        assert_eq!(at(-1).decide(), Operation::PreemptiveExpand);
+        assert_eq!(at(-1).decide(), Operation::PreemptiveExpand { most_ns: SLACK_NS + MS });
         assert_eq!(at(700).decide(), Operation::Skip { by_ns: 200 * MS });
         assert!(!at(20).is_urgent() && at(100).is_urgent());
+    }
+
+    #[test]
+    fn the_closer_sound_is_to_running_out_the_less_a_seam_matters() {
+        assert!(at(-1).least_likeness() > 0.5);
+        assert!(at(-3).least_likeness() < 0.0);
+        assert!(at(100).least_likeness() < at(20).least_likeness());
     }
 }

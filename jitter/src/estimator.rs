@@ -3,8 +3,12 @@
 //! Out: the *deadline*: the transit that a packet may take and still be in time.
 //!
 //! ```text
-//!  transit ─▶ least of the last seconds (base) ─▶ excess over it ─▶ histogram, forgetting ─▶ quantile ─▶ deadline
+//!  transit ─▶ least of the last seconds (base) ─▶ excess over it ─▶ histogram, forgetting ─▶ least cost ─▶ deadline
 //! ```
+//!
+//! Late packets come in clumps: a link that stalls lets go of all that it held at once. Only the first of a clump makes
+//! the sound run out; the others find the delay grown already. So what is weighed against waiting is not late packets
+//! but *events*, each by how far it exceeds the wait.
 //!
 //! The first packets weigh most (their histogram is small), so it is fast to start. The histogram moves with the base,
 //! so that a change of route or a drifting clock is not taken for jitter.
@@ -13,10 +17,20 @@
 
 /// Width of a bin of the histogram, nanoseconds.
 const BIN_NS: i64 = 1_000_000;
-/// Parts of all packets that shall be in time.
-const QUANTILE: f64 = 0.97;
+/// A packet whose transit is that much shorter than the one's before it was held with it.
+const DRAINING_NS: i64 = 5_000_000;
 /// Packets after which an arrival weighs 1/e.
-const MEMORY: f64 = 400.0;
+const MEMORY: f64 = 800.0;
+/// Costs in points of the R scale (ITU-T G.107). Waiting: at first little a millisecond, then ever more, up to
+/// [`WAIT_STEEP`]. An event, as a part of all packets: once, and for each millisecond that sound is missing.
+const WAIT_LEVEL: f64 = 0.02;
+const WAIT_CURVE: f64 = 0.000_35;
+const WAIT_STEEP: f64 = 0.09;
+const EVENT: f64 = 400.0;
+const EVENT_MS: f64 = 8.0;
+/// Packets from one weighing of the costs to the next, once the stream is this many packets old.
+const WEIGH_EVERY: u32 = 4;
+const YOUNG: u32 = 50;
 /// The base is the least transit of this many spans.
 const SPANS: usize = 8;
 const SPAN_NS: u64 = 500_000_000;
@@ -36,8 +50,13 @@ pub(crate) struct Estimator {
     greatest: [i64; PEAK_SPANS],
     span_start_ns: u64,
     base: i64,
-    /// Excess of the quantile, nanoseconds.
+    /// The wait of least cost, nanoseconds.
     jitter: i64,
+    /// Bins from here on are empty.
+    used: usize,
+    packets: u32,
+    /// Transit of the last packet.
+    last: i64,
     initial: i64,
     least_wait: i64,
     most_wait: i64,
@@ -57,6 +76,9 @@ impl Estimator {
             span_start_ns: 0,
             base: 0,
             jitter: 0,
+            used: 0,
+            packets: 0,
+            last: 0,
             initial: ns(initial_ms),
             least_wait: ns(min_ms).max(BIN_NS),
             most_wait: ns(max_ms).max(BIN_NS),
@@ -73,6 +95,8 @@ impl Estimator {
         self.least = [i64::MAX; SPANS];
         self.greatest = [i64::MIN; PEAK_SPANS];
         self.jitter = 0;
+        self.used = 0;
+        self.packets = 0;
         self.started = false;
     }
 
@@ -81,6 +105,7 @@ impl Estimator {
         if !self.started {
             self.started = true;
             self.base = transit;
+            self.last = transit;
             self.span_start_ns = arrival_ns;
         }
         self.turn_spans(arrival_ns);
@@ -90,11 +115,15 @@ impl Estimator {
         let base = self.least.iter().copied().min().unwrap_or(transit);
         self.move_base(base);
 
-        let bin = (transit - self.base) / BIN_NS;
-        let last = self.bins.len() - 1;
-        if let Some(bin) = self.bins.get_mut(usize::try_from(bin).unwrap_or(0).min(last)) {
+        // What comes faster than the packet before it, which was held, is no event of its own.
+        let is_event = transit > self.last.saturating_sub(DRAINING_NS);
+        self.last = transit;
+        let bin = if is_event { transit.saturating_sub(self.base) / BIN_NS } else { 0 };
+        let bin = usize::try_from(bin).unwrap_or(0).min(self.bins.len() - 1);
+        if let Some(bin) = self.bins.get_mut(bin) {
             *bin += self.weight;
         }
+        self.used = self.used.max(bin + 1);
         self.total += self.weight;
         self.weight *= 1.0 + 1.0 / MEMORY;
         if self.weight > 1e9 {
@@ -103,14 +132,17 @@ impl Estimator {
             self.total *= scale;
             self.weight = 1.0;
         }
-        self.jitter = self.quantile();
+        self.packets = self.packets.saturating_add(1);
+        if self.packets < YOUNG || self.packets.is_multiple_of(WEIGH_EVERY) {
+            self.jitter = self.least_cost();
+        }
     }
 
     /// The wait beyond the base, nanoseconds.
     pub(crate) fn target(&self) -> i64 {
         let peak = self.greatest.iter().copied().max().unwrap_or(0).saturating_sub(self.base);
         let wait = self.jitter.min(peak.saturating_add(BIN_NS));
-        let wait = if self.total < 30.0 { wait.max(self.initial) } else { wait };
+        let wait = if self.packets < YOUNG { wait.max(self.initial) } else { wait };
         wait.clamp(self.least_wait, self.most_wait)
     }
 
@@ -151,6 +183,7 @@ impl Estimator {
             if let Some(first) = self.bins.first_mut() {
                 *first += fallen;
             }
+            self.used = self.used.saturating_sub(shift).max(1);
             self.base += shift as i64 * BIN_NS;
         } else if base < self.base {
             let shift = usize::try_from(-shift).unwrap_or(last).min(last);
@@ -160,21 +193,38 @@ impl Estimator {
             if let Some(bin) = self.bins.last_mut() {
                 *bin += risen;
             }
+            self.used = (self.used + shift).min(last + 1);
             self.base = base;
         }
     }
 
-    fn quantile(&self) -> i64 {
-        let wanted = self.total * QUANTILE;
-        let mut sum = 0.0;
-        for (bin, weight) in self.bins.iter().enumerate() {
-            sum += weight;
-            if sum >= wanted {
-                return (bin as i64 + 1) * BIN_NS;
-            }
+    /// The wait at which its own cost and that of the events beyond it are least.
+    fn least_cost(&mut self) -> i64 {
+        let forgotten = self.total * 1e-5;
+        while self.used > 1 && self.bins.get(self.used - 1).is_some_and(|weight| *weight < forgotten) {
+            self.used -= 1;
         }
-        self.most_wait
+        let (event, event_ms) = (EVENT / self.total, EVENT_MS / self.total);
+        // From the longest wait down: events beyond it, and how far in all.
+        let (mut events, mut excess) = (0.0, 0.0);
+        let (mut least, mut wait) = (f64::INFINITY, 0);
+        for (bin, weight) in self.bins.iter().enumerate().take(self.used).rev() {
+            let cost = wait_cost(bin as f64) + event * events + event_ms * excess;
+            if cost <= least {
+                (least, wait) = (cost, bin);
+            }
+            events += weight;
+            excess += events;
+        }
+        (wait as i64 + 1) * BIN_NS
     }
+}
+
+/// What waiting costs: WAIT_LEVEL·t + WAIT_CURVE·t², until that is as steep as WAIT_STEEP.
+fn wait_cost(ms: f64) -> f64 {
+    const KNEE: f64 = (WAIT_STEEP - WAIT_LEVEL) / (2.0 * WAIT_CURVE);
+    let curved = ms.min(KNEE);
+    WAIT_LEVEL * curved + WAIT_CURVE * curved * curved + WAIT_STEEP * (ms - curved)
 }
 
 #[cfg(test)]

@@ -34,8 +34,8 @@ const MAX_TRANSIT_CHANGE_MS: u32 = 2_000;
 /// Sound kept behind the play point: four longest pitch periods, milliseconds.
 const HISTORY_MS: u32 = 61;
 /// How long made-up and true sound overlap: at least, and more the longer the concealment, milliseconds.
-const MERGE_LEAST_MS: u32 = 4;
-const MERGE_MOST_MS: u32 = 12;
+const MERGE_LEAST_MS: u32 = 3;
+const MERGE_MOST_MS: u32 = 6;
 /// Pulls after which a grid of pulls that has become too fine is learnt anew.
 const GRID_MEMORY: u32 = 512;
 
@@ -72,6 +72,10 @@ struct Stream {
     phase: Phase,
     /// Samples to be heard until sound may be stretched again.
     rest: usize,
+    /// Bit n: the packet n before the newest has arrived.
+    seen: u128,
+    /// Packets were dropped: the next does not follow what is heard before it.
+    seam: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +168,7 @@ impl Playout {
         if change > i64::from(most) * 1_000_000 {
             return self.restart(&packet, samples, ResetReason::Timestamp);
         }
-        if self.store.contains(sequence) {
+        if !stream.see(ahead) {
             self.stats.packets_duplicate += 1;
             return Insert::Duplicate;
         }
@@ -172,7 +176,6 @@ impl Playout {
         stream.ticks = ticks;
         stream.newest = stream.newest.max(sequence);
         self.stream = Some(stream);
-        // A copy of a packet that was in time has nothing to teach; it cannot be told from a late one.
         self.estimator.arrived(transit, packet.arrival_ns);
         if sequence < stream.next {
             if stream.phase != Phase::Waiting {
@@ -230,6 +233,9 @@ impl Playout {
     pub fn reset(&mut self) {
         self.stats.packets_discarded += self.store.len() as u64;
         self.stats.resets += 1;
+        if self.stream.is_some_and(|stream| stream.phase == Phase::Playing) {
+            self.expand.begin(self.sound.history(), &mut self.finder);
+        }
         self.store.clear();
         self.sound.cut();
         self.decoder.reset();
@@ -269,6 +275,8 @@ impl Playout {
             packet: samples,
             phase: Phase::Waiting,
             rest: 0,
+            seen: 1,
+            seam: false,
         });
         self.estimator.arrived(packet.arrival_ns as i64, packet.arrival_ns);
         match self.queue(sequence, 0, samples, packet) {
@@ -323,8 +331,9 @@ impl Playout {
                 pulled.accelerated += removed as u32;
                 self.rest_after(removed, &situation);
             }
-            Operation::PreemptiveExpand => {
-                let inserted = self.lengthen(&situation);
+            Operation::PreemptiveExpand { most_ns } => {
+                let most = self.samples_in(most_ns);
+                let inserted = self.lengthen(&situation, most);
                 pulled.expanded += inserted as u32;
                 self.rest_after(inserted, &situation);
             }
@@ -343,6 +352,7 @@ impl Playout {
                 .saturating_sub(self.ns(border as i64))
                 .saturating_sub(self.estimator.deadline()),
             pull_ns: self.ns(self.grid.longest as i64),
+            target_ns: self.estimator.target(),
             waited_ns: offset.saturating_sub(self.estimator.base()),
             max_ns: i64::from(self.config.max_delay_ms) * 1_000_000,
         })
@@ -358,11 +368,11 @@ impl Playout {
         accelerate(&mut self.sound, lag.samples, overlap)
     }
 
-    fn lengthen(&mut self, situation: &Situation) -> usize {
+    fn lengthen(&mut self, situation: &Situation, most: usize) -> usize {
         let overlap = self.finder.template();
         self.decode_ahead(overlap);
         let (signal, now) = self.sound.both();
-        let Some(lag) = self.finder.find(signal, now, Look::Back, usize::MAX) else { return 0 };
+        let Some(lag) = self.finder.find(signal, now, Look::Back, most) else { return 0 };
         if !lag.quiet && lag.likeness < situation.least_likeness() {
             return 0;
         }
@@ -394,8 +404,7 @@ impl Playout {
         if dropped > 0 {
             self.stats.packets_discarded += dropped;
             // What was decoded is heard; then the sound goes on elsewhere.
-            self.expand.begin(self.sound.both().0, &mut self.finder);
-            stream.phase = Phase::Playing;
+            stream.seam = true;
             self.stream = Some(stream);
         }
     }
@@ -432,11 +441,7 @@ impl Playout {
         if self.sound.future_len() > 0 {
             return (self.sound.play(out), Kind::Decoded);
         }
-        let Some(stream) = self.stream else {
-            out.fill(0);
-            self.remember(out);
-            return (out.len(), Kind::Silence);
-        };
+        let Some(stream) = self.stream else { return self.wait(out) };
         let next = self.store.first_from(stream.next);
         let due = |entry: &Entry, lead: i64| {
             let heard_at = (now_ns as i64).saturating_add(self.ns(filled as i64));
@@ -446,15 +451,16 @@ impl Playout {
         };
         match (stream.phase, next) {
             (Phase::Waiting | Phase::Muted(_), Some(entry)) if filled == 0 && due(&entry, 0) => {
-                self.take_up(&entry, matches!(stream.phase, Phase::Muted(_)), 0);
+                // Where nothing fades out there is nothing to join the first packet to.
+                let joined = stream.phase != Phase::Waiting || !self.expand.is_mute();
+                self.take_up(&entry, joined, 0);
             }
-            (Phase::Waiting, _) => {
-                out.fill(0);
-                self.remember(out);
-                return (out.len(), Kind::Silence);
-            }
+            (Phase::Waiting, _) => return self.wait(out),
             (Phase::Playing, Some(entry)) if entry.position <= stream.position => {
-                self.take_up(&entry, false, 0);
+                if stream.seam {
+                    self.expand.begin(self.sound.history(), &mut self.finder);
+                }
+                self.take_up(&entry, stream.seam, 0);
             }
             (Phase::Concealing(made), Some(entry)) if entry.position - stream.position <= made as i64 => {
                 self.take_up(&entry, true, made);
@@ -470,6 +476,10 @@ impl Playout {
         }
         if self.sound.future_len() == 0 {
             // The decoder gave nothing: as if the packet were lost.
+            if stream.phase == Phase::Playing {
+                self.stats.concealment_events += 1;
+                self.expand.begin(self.sound.history(), &mut self.finder);
+            }
             return self.conceal(&stream, 0, None, out);
         }
         (self.sound.play(out), Kind::Decoded)
@@ -480,12 +490,20 @@ impl Playout {
         self.decode(entry);
         if joined {
             let least = self.config.samples(MERGE_LEAST_MS);
-            let count = (least + made / 4).min(self.config.samples(MERGE_MOST_MS));
+            let count = (least + made / 16).min(self.config.samples(MERGE_MOST_MS));
             merge(&mut self.sound, &mut self.expand, count);
         }
         if let Some(stream) = &mut self.stream {
             stream.phase = Phase::Playing;
+            stream.seam = false;
         }
+    }
+
+    /// Silence before a stream has begun to sound; what sounded before it fades out.
+    fn wait(&mut self, out: &mut [i16]) -> (usize, Kind) {
+        self.expand.fill(out);
+        self.remember(out);
+        (out.len(), Kind::Silence)
     }
 
     /// Makes up samples: all of `out`, or as many as are known to be missing.
@@ -575,6 +593,21 @@ impl Playout {
     fn samples_in(&self, ns: i64) -> usize {
         let rate = i64::from(self.config.sample_rate);
         usize::try_from(ns.saturating_mul(rate) / 1_000_000_000).unwrap_or(0)
+    }
+}
+
+impl Stream {
+    /// Notes the packet that lies `ahead` of the newest; `false` if it had come before.
+    fn see(&mut self, ahead: i64) -> bool {
+        let bits = i64::from(u128::BITS);
+        if ahead > 0 {
+            self.seen = if ahead < bits { self.seen << ahead | 1 } else { 1 };
+            return true;
+        }
+        let bit = if -ahead < bits { 1 << -ahead } else { 0 };
+        let is_new = self.seen & bit == 0;
+        self.seen |= bit;
+        is_new
     }
 }
 

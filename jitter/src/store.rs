@@ -48,10 +48,6 @@ impl Store {
         self.count == 0
     }
 
-    pub(crate) fn contains(&self, sequence: i64) -> bool {
-        self.entry(sequence).is_some()
-    }
-
     /// The waiting packet of that sequence number.
     pub(crate) fn entry(&self, sequence: i64) -> Option<Entry> {
         let entry = *self.slots.get(self.index(sequence))?;
@@ -146,7 +142,7 @@ mod tests {
         let entry = store.entry(4).unwrap();
         assert_eq!(store.payload(&entry), [4; 3]);
         store.remove(4);
-        assert!(!store.contains(4) && store.contains(5));
+        assert!(store.entry(4).is_none() && store.entry(5).is_some());
         assert_eq!(store.remove_before(7), 2);
         store.clear();
         assert!(store.is_empty());
@@ -159,7 +155,7 @@ mod tests {
         assert!(store.insert(1, 0, 4, 0, &[0; 4]));
         assert!(store.insert(5, 640, 4, 0, &[1; 4]));
         assert_eq!(store.len(), 1);
-        assert!(!store.contains(1) && store.contains(5));
+        assert!(store.entry(1).is_none() && store.entry(5).is_some());
         assert!(store.insert(-3, 0, 1, 0, &[9]), "numbers below zero are numbers");
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  history …│   K·L   │ made up: period, period, …
-//!           └─────────┴──▲ first pass K = 1, then 2, then 3: a single period repeated for long would buzz
+//!           └─────────┴──▲ K = 1 for 20 ms, then 2, then 3: one period repeated for long would buzz
 //! ```
 //!
 //! Not here: joining what arrives afterwards (`merge.rs`), a codec's own concealment ([`offhook_codecs::Decoder`]).
@@ -12,10 +12,10 @@
 use crate::ops::cross_fade;
 use crate::pitch::{Look, PitchFinder};
 
-/// Full strength this long, then a straight fade to nothing, milliseconds.
-const HOLD_MS: usize = 20;
+/// A straight fade from full strength to nothing, milliseconds.
 const MUTE_MS: usize = 80;
-/// Passes over one, two, then at most three periods.
+/// One period is repeated for so long, then two, then at most three in turn, milliseconds.
+const WIDEN_MS: usize = 20;
 const MOST_PERIODS: usize = 3;
 
 /// A concealment in progress.
@@ -24,7 +24,8 @@ pub(crate) struct Expand {
     /// The history at the moment when sound ran out.
     past: Vec<i16>,
     period: usize,
-    periods: usize,
+    /// Periods of the pass that follows.
+    following: usize,
     /// Where in `past` the next sample is taken.
     at: usize,
     /// Seam in samples: the end of a pass fades into the start of the next.
@@ -32,23 +33,23 @@ pub(crate) struct Expand {
     /// The step from the last true sample to the first made-up one, which fades away over the seam.
     offset: i32,
     made: usize,
-    hold: usize,
+    widen: usize,
     mute: usize,
 }
 
 impl Expand {
-    /// `history` samples are looked at; at least four of the longest periods.
+    /// Mute until begun. `history` samples are looked at; at least four of the longest periods.
     pub(crate) fn new(sample_rate: u32, history: usize) -> Expand {
         let samples = |ms: usize| ms * sample_rate as usize / 1_000;
         Expand {
             past: vec![0; history],
             period: 1,
-            periods: 1,
+            following: 1,
             at: 0,
             seam: 1,
             offset: 0,
-            made: 0,
-            hold: samples(HOLD_MS),
+            made: samples(MUTE_MS),
+            widen: samples(WIDEN_MS),
             mute: samples(MUTE_MS),
         }
     }
@@ -66,7 +67,7 @@ impl Expand {
         if lag.is_none_or(|lag| lag.likeness < 0.5) {
             self.period = finder.longest().clamp(1, end / (MOST_PERIODS + 1));
         }
-        self.periods = 1;
+        self.following = 1;
         self.at = end - self.period;
         self.seam = (self.period / 4).max(1);
         let last = self.past.last().copied().unwrap_or(0);
@@ -92,8 +93,7 @@ impl Expand {
             return 0;
         }
         let end = self.past.len();
-        let following = (self.periods + 1).min(MOST_PERIODS);
-        let next_start = end - following * self.period;
+        let next_start = end - self.following * self.period;
         let mut sample = self.past.get(self.at).copied().unwrap_or(0);
         // Near the end of a pass, fade into what precedes the start of the next.
         let left = end - self.at;
@@ -105,14 +105,13 @@ impl Expand {
             let (left, seam) = ((self.seam - self.made) as i32, self.seam as i32);
             sample = (i32::from(sample) + self.offset * left / (seam + 1)).clamp(-32_768, 32_767) as i16;
         }
-        if self.made > self.hold {
-            sample = cross_fade(sample, 0, self.made - self.hold, self.mute - self.hold);
-        }
+        sample = cross_fade(sample, 0, self.made, self.mute);
         self.made += 1;
         self.at += 1;
         if self.at >= end {
-            self.periods = following;
             self.at = next_start;
+            let wider = usize::from(self.made >= self.widen);
+            self.following = (self.following + wider).min(MOST_PERIODS);
         }
         sample
     }
@@ -141,7 +140,8 @@ mod tests {
         expand.fill(first);
         expand.fill(second);
         for (n, sample) in made.iter().enumerate() {
-            assert!(sample.abs_diff(signal[600 + n]) <= 2, "sample {n}");
+            let faded = i32::from(signal[600 + n]) * (640 - n as i32) / 640;
+            assert!(i32::from(*sample).abs_diff(faded) <= 3, "sample {n}");
         }
     }
 

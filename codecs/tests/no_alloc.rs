@@ -1,0 +1,68 @@
+//! Nothing of this crate allocates or frees once it is built.
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use offhook_codecs::{Cadence, CodecKind, Level, LevelMeter, Resampler, Tone, ToneGenerator};
+
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+#[test]
+fn coding_does_not_allocate() {
+    for &kind in CodecKind::ALL {
+        let (mut encoder, mut decoder) = (kind.encoder(), kind.decoder());
+        let mut pcm = [-1_234; 960];
+        let mut octets = [0; 960];
+        assert_no_alloc(|| {
+            for length in [0, 80, 160, 960] {
+                let written = encoder.encode(&pcm[..length], &mut octets).unwrap_or(0);
+                assert_eq!(decoder.payload_samples(&octets[..written]), length);
+                assert_eq!(decoder.decode(&octets[..written], &mut pcm), Ok(length));
+            }
+            assert!(decoder.decode(&octets, &mut pcm[..1]).is_err());
+            let _ = decoder.conceal(&mut pcm);
+            encoder.reset();
+            decoder.reset();
+        });
+    }
+}
+
+#[test]
+fn resampling_does_not_allocate() {
+    for (from, to) in
+        [(8_000, 48_000), (48_000, 8_000), (44_100, 16_000), (16_000, 16_000), (192_000, 11_025)]
+    {
+        let mut resampler = Resampler::new(from, to).unwrap();
+        let input = [3_000; 960];
+        let mut output = [0; 6_000];
+        assert_no_alloc(|| {
+            for length in [1, 7, 960, 0, 480] {
+                let mut rest = &input[..length];
+                while !rest.is_empty() {
+                    let done = resampler.process(rest, &mut output[..97]);
+                    rest = &rest[done.consumed..];
+                }
+                resampler.pull(&mut output[..length], |block| block.fill(-7));
+            }
+            resampler.reset();
+        });
+    }
+}
+
+#[test]
+fn tones_and_levels_do_not_allocate() {
+    let mut generator = ToneGenerator::new(8_000);
+    let mut meter = LevelMeter::new();
+    let mut block = [0; 800];
+    assert_no_alloc(|| {
+        for cadence in [Cadence::RINGING, Cadence::BUSY_US, Cadence::SILENCE] {
+            generator.start(cadence);
+            generator.fill(&mut block);
+            generator.mix(&mut block);
+            meter.push(&block);
+        }
+        generator.steady(Tone::dual(697.0, 1_209.0, -6.0));
+        generator.fill(&mut block);
+        generator.stop();
+        assert!(meter.take().peak_dbfs >= Level::of(&[0; 4]).peak_dbfs);
+    });
+}

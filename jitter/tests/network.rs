@@ -1,0 +1,243 @@
+//! Networks that are not perfect: drift, loss, bursts, reordering, duplicates, jumps; and traces as snapshots.
+
+mod common;
+
+use common::{Arrival, MS, RATE, Random, packets, playout, run, speech};
+use offhook_codecs::CodecKind;
+use offhook_jitter::{Insert, PlayoutConfig, PlayoutPacket, ResetReason};
+
+const PACKET: usize = 160;
+
+fn config() -> PlayoutConfig {
+    PlayoutConfig::for_codec(CodecKind::Pcmu)
+}
+
+#[test]
+fn drifting_clocks_are_absorbed_by_stretching_alone() {
+    let source = speech(RATE * 300);
+    for ppm in [-200.0, 200.0] {
+        for jitter_us in [0, 2_000] {
+            let mut random = Random(11);
+            let arrivals = packets(&source, PACKET, (0, 0), |_| {
+                Some(20 * MS + (random.unit() * f64::from(jitter_us) * 1e3) as u64)
+            });
+            let heard = run(&mut playout(config()), &arrivals, 290_000 * MS, ppm, |_| 80);
+            let stats = heard.stats;
+            println!(
+                "{ppm:+} ppm, jitter {jitter_us} µs: concealed {} accelerated {} expanded {} delay at most {} µs",
+                stats.samples_concealed,
+                stats.samples_accelerated,
+                stats.samples_expanded,
+                stats.max_delay_us
+            );
+            assert_eq!(stats.samples_concealed, 0);
+            assert_eq!(stats.packets_late + stats.packets_discarded, 0);
+            // 290 s of 200 ppm are 58 ms.
+            let stretched = stats.samples_expanded as i64 - stats.samples_accelerated as i64;
+            let drifted = (ppm * 1e-6 * 290.0 * RATE as f64) as i64;
+            assert!((stretched - drifted).abs() < 160, "{stretched} of {drifted} samples");
+            assert!(stats.max_delay_us <= 50_000);
+        }
+    }
+}
+
+#[test]
+fn a_lost_packet_is_concealed_for_its_length_and_nothing_shifts() {
+    let source = speech(RATE * 10);
+    let lost = |n: usize| n % 37 == 20;
+    let arrivals = packets(&source, PACKET, (0, 0), |n| (!lost(n)).then_some(20 * MS));
+    let heard = run(&mut playout(config()), &arrivals, 9_500 * MS, 0.0, |_| 80);
+    let events = (0..470).filter(|n| lost(*n)).count() as u64;
+    assert!(heard.stats.concealment_events.abs_diff(events) <= 1);
+    assert_eq!(heard.stats.samples_concealed, heard.stats.concealment_events * PACKET as u64);
+    assert_eq!(heard.stats.samples_expanded + heard.stats.samples_accelerated, 0);
+    // Away from the losses, the source at one delay.
+    let delay = (0..RATE).find(|delay| heard.samples[*delay..delay + 3_000] == source[..3_000]).unwrap();
+    let same = source.iter().zip(&heard.samples[delay..]).filter(|(a, b)| a == b).count();
+    assert!(same > (heard.samples.len() - delay) * 94 / 100);
+}
+
+#[test]
+fn a_packet_that_comes_late_is_played_late_and_the_delay_returns() {
+    let source = speech(RATE * 20);
+    // One stall of 150 ms after 5 s; what was held comes at once.
+    let arrivals = packets(&source, PACKET, (0, 0), |n| {
+        let sent = (n as u64 + 1) * 20 * MS;
+        let freed = 5_150 * MS;
+        Some(20 * MS + if (5_000 * MS..freed).contains(&sent) { freed - sent } else { 0 })
+    });
+    let heard = run(&mut playout(config()), &arrivals, 19_000 * MS, 0.0, |_| 80);
+    assert_eq!(heard.stats.packets_late + heard.stats.packets_discarded, 0);
+    let made_up = heard.stats.samples_concealed
+        + heard.pulls[50..].iter().map(|pulled| u64::from(pulled.silence)).sum::<u64>();
+    assert!((1_000..=1_400).contains(&made_up), "{made_up}");
+    assert!(heard.stats.samples_accelerated >= 800, "{:?}", heard.stats);
+    assert!(heard.stats.delay_us <= 40_000, "{:?}", heard.stats);
+}
+
+#[test]
+fn reordered_and_duplicated_packets_are_sorted_out() {
+    let source = speech(RATE * 20);
+    let mut random = Random(3);
+    let mut arrivals =
+        packets(&source, PACKET, (65_000, 0), |n| Some(if n % 9 == 4 { 45 * MS } else { 20 * MS }));
+    let copies: Vec<Arrival> = arrivals.iter().filter(|_| random.unit() < 0.2).cloned().collect();
+    let count = copies.len() as u64;
+    arrivals.extend(copies.into_iter().map(|mut copy| {
+        copy.arrival_ns += (random.unit() * 60e6) as u64;
+        copy
+    }));
+    arrivals.sort_by_key(|arrival| arrival.arrival_ns);
+    let heard = run(&mut playout(config()), &arrivals, 20_200 * MS, 0.0, |_| 80);
+    assert!(heard.stats.packets_duplicate.abs_diff(count) <= 2, "{:?} {count}", heard.stats);
+    // The first of them teach; then none is late.
+    assert!(heard.stats.packets_late <= 2 && heard.stats.concealment_events <= 4, "{:?}", heard.stats);
+}
+
+#[test]
+fn a_jump_of_the_stream_starts_anew_and_sounds_again() {
+    let source = speech(RATE * 4);
+    for (name, (sequence, timestamp)) in
+        [("sequence", (30_000, 1_600_000)), ("timestamp", (100, 900_000_000)), ("both", (40_000, 7))]
+    {
+        let mut arrivals = packets(&source[..RATE], PACKET, (50, 800_000), |_| Some(20 * MS));
+        let mut after = packets(&source[RATE..], PACKET, (sequence, timestamp), |_| Some(1_020 * MS));
+        arrivals.append(&mut after);
+        let heard = run(&mut playout(config()), &arrivals, 3_900 * MS, 0.0, |_| 80);
+        assert_eq!(heard.stats.resets, 1, "{name}");
+        let delay = (RATE..2 * RATE)
+            .find(|at| heard.samples[*at..at + RATE] == source[RATE + 1_000..2 * RATE + 1_000])
+            .unwrap_or_else(|| panic!("{name}: the new stream is not heard"));
+        assert!(delay < RATE + 1_000 + 800, "{name}");
+    }
+}
+
+#[test]
+fn a_jump_is_told_and_a_single_stray_packet_is_not_one() {
+    let mut playout = playout(config());
+    let mut insert = |sequence, timestamp, ms: u64| {
+        playout.insert(PlayoutPacket {
+            sequence,
+            timestamp,
+            marker: false,
+            payload: &[0xFF; 160],
+            arrival_ns: ms * MS,
+        })
+    };
+    assert_eq!(insert(10, 1_000, 0), Insert::Queued);
+    assert_eq!(insert(10, 1_000, 1), Insert::Duplicate);
+    assert_eq!(insert(40_000, 5, 10), Insert::Late);
+    assert_eq!(insert(11, 1_160, 20), Insert::Queued);
+    assert_eq!(insert(50_000, 77, 30), Insert::Late);
+    assert_eq!(insert(50_001, 237, 50), Insert::Reset(ResetReason::Sequence));
+    assert_eq!(insert(50_002, 397, 70), Insert::Queued);
+    assert_eq!(insert(50_003, 1 << 30, 90), Insert::Reset(ResetReason::Timestamp));
+}
+
+#[test]
+fn a_pause_of_the_sender_is_silence_and_the_next_words_are_whole() {
+    let source = speech(RATE * 12);
+    // Silence suppression: nothing from 2 to 5 s; the timestamps go on.
+    let arrivals = packets(&source, PACKET, (0, 0), |n| (!(100..250).contains(&n)).then_some(20 * MS));
+    let mut arrivals = arrivals;
+    for (n, arrival) in arrivals.iter_mut().enumerate() {
+        arrival.sequence = n as u16;
+    }
+    let heard = run(&mut playout(config()), &arrivals, 11_900 * MS, 0.0, |_| 80);
+    let made_up = heard.stats.samples_concealed + heard.stats.samples_silence;
+    assert!((24_000..24_000 + 1_200).contains(&(made_up as i64)), "{made_up}");
+    assert!(heard.stats.samples_concealed < 2_000, "{:?}", heard.stats);
+    assert_eq!(heard.stats.packets_late, 0);
+    let (from, to) = (RATE * 5 + 100, RATE * 11);
+    let there = (0..2_000).find(|delay| heard.samples[from + delay..to + delay] == source[from..to]);
+    assert!(there.is_some(), "after the pause the source is heard at one delay");
+}
+
+#[test]
+fn another_decoder_takes_over_and_the_old_one_comes_back() {
+    let mut playout = playout(config());
+    let old = playout.set_decoder(CodecKind::Pcma.decoder()).ok().unwrap();
+    assert_eq!(old.kind(), CodecKind::Pcmu);
+    assert_eq!(playout.codec(), CodecKind::Pcma);
+}
+
+/// Rows of `seq,timestamp,send_ms,arrival_ms_or_lost`; excerpts of the project's public playout traces.
+const TRACES: [(&str, &str); 6] = [
+    ("const", include_str!("data/const.csv")),
+    ("gauss20", include_str!("data/gauss20.csv")),
+    ("wifi_mild", include_str!("data/wifi_mild.csv")),
+    ("spike200", include_str!("data/spike200.csv")),
+    ("loss05", include_str!("data/loss05.csv")),
+    ("lte_ho", include_str!("data/lte_ho.csv")),
+];
+
+#[test]
+fn on_recorded_networks_delay_late_loss_and_concealment_stay_within_their_snapshot() {
+    // Mean delay beyond the fastest packet (ms), packets late (%), concealed beyond what was lost (%): upper bounds.
+    let bounds = [
+        ("const", 10.0, 0.0, 0.0),
+        ("gauss20", 92.0, 0.1, 0.8),
+        ("wifi_mild", 43.0, 0.1, 1.2),
+        ("spike200", 23.0, 0.1, 1.6),
+        ("loss05", 22.0, 0.1, 0.3),
+        ("lte_ho", 49.0, 0.1, 2.0),
+    ];
+    println!(
+        "{:10} {:>8} {:>6} {:>6} {:>9} {:>9}",
+        "trace", "delay ms", "late %", "lost %", "conceal %", "stretch %"
+    );
+    for ((name, csv), (bound_name, most_delay, most_late, most_concealed)) in TRACES.into_iter().zip(bounds) {
+        assert_eq!(name, bound_name);
+        let rows: Vec<(u16, u32, f64, Option<f64>)> = csv
+            .lines()
+            .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+            .map(|line| {
+                let mut columns = line.split(',');
+                let mut column = || columns.next().unwrap();
+                (
+                    column().parse().unwrap(),
+                    column().parse().unwrap(),
+                    column().parse().unwrap(),
+                    column().parse().ok(),
+                )
+            })
+            .collect();
+        let source = speech(rows.len() * PACKET);
+        let start = rows[0].2;
+        let mut arrivals = Vec::new();
+        let mut fastest = f64::MAX;
+        for (n, (sequence, timestamp, sent, arrival)) in rows.iter().enumerate() {
+            let Some(arrival) = arrival else { continue };
+            fastest = fastest.min(arrival - sent);
+            let pcm = &source[n * PACKET..(n + 1) * PACKET];
+            let mut one = packets(pcm, PACKET, (*sequence, *timestamp), |_| Some(0));
+            one[0].arrival_ns = ((arrival - start) * 1e6) as u64;
+            arrivals.append(&mut one);
+        }
+        arrivals.sort_by_key(|arrival| arrival.arrival_ns);
+        let until = ((rows[rows.len() - 1].2 - start) * 1e6) as u64;
+        let heard = run(&mut playout(config()), &arrivals, until, 0.0, |_| 80);
+
+        // Delay of what is heard: when, less when the network's fastest packet would have brought it.
+        let first = rows[0].1;
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (n, pulled) in heard.pulls.iter().enumerate() {
+            if let Some(timestamp) = pulled.timestamp.filter(|_| pulled.decoded == 80) {
+                let media_ms = f64::from(timestamp.wrapping_sub(first) as i32) / 8.0;
+                sum += n as f64 * 10.0 - media_ms - fastest;
+                count += 1.0;
+            }
+        }
+        let stats = heard.stats;
+        let percent = |part: u64, whole: u64| 100.0 * part as f64 / whole.max(1) as f64;
+        let delay = sum / count;
+        let late = percent(stats.packets_late + stats.packets_discarded, stats.packets_received);
+        let lost = percent((rows.len() - arrivals.len()) as u64, rows.len() as u64);
+        let concealed = percent(stats.samples_concealed, stats.samples_total);
+        let stretched = percent(stats.samples_expanded + stats.samples_accelerated, stats.samples_total);
+        println!("{name:10} {delay:8.1} {late:6.2} {lost:6.2} {concealed:9.2} {stretched:9.2}");
+        assert!(delay <= most_delay, "{name}: delay {delay:.1} ms");
+        assert!(late <= most_late, "{name}: late {late:.2} %");
+        assert!(concealed <= lost + most_concealed, "{name}: concealed {concealed:.2} %");
+    }
+}
