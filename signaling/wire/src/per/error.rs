@@ -115,6 +115,15 @@ impl Error {
     }
 }
 
+/// Adds a step to the path of an error.
+#[inline(always)]
+pub(crate) fn within(name: &'static str, result: Result<()>) -> Result<()> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) => Err(error.in_member(name)),
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.kind)?;

@@ -4,8 +4,9 @@
 
 use serde_json::Value;
 
-use super::error::{Error, Kind, Result};
-use super::{Codec, Reader, Type, Writer};
+use super::error::{Kind, Result};
+use super::json::wanted;
+use super::{Codec, Reader, Writer, natural};
 
 /// INTEGER (`LOW`..`HIGH`).
 #[derive(Debug)]
@@ -22,10 +23,14 @@ pub(crate) enum IntExtensible<const LOW: i64, const HIGH: i64> {}
 macro_rules! constrained {
     ($($int:ty)*) => { $(
         impl<const LOW: i64, const HIGH: i64> Codec<$int> for Int<LOW, HIGH> {
+            fn blank() -> $int {
+                Default::default()
+            }
             #[inline]
-            fn decode(reader: &mut Reader) -> Result<$int> {
+            fn decode(slot: &mut $int, reader: &mut Reader) -> Result<()> {
                 // The schema picks a type that holds the range.
-                Ok(reader.constrained(LOW, HIGH)? as $int)
+                *slot = reader.constrained(LOW, HIGH)? as $int;
+                Ok(())
             }
             #[inline]
             fn encode(value: &$int, writer: &mut Writer) -> Result<()> {
@@ -34,8 +39,9 @@ macro_rules! constrained {
             fn to_json(value: &$int) -> Value {
                 Value::from(*value)
             }
-            fn from_json(value: &Value) -> Result<$int> {
-                Ok(number(value, LOW, HIGH)? as $int)
+            fn read_json(slot: &mut $int, value: &Value) -> Result<()> {
+                *slot = number(value, LOW, HIGH)? as $int;
+                Ok(())
             }
         }
     )* };
@@ -43,63 +49,58 @@ macro_rules! constrained {
 
 constrained!(u8 u16 u32 i32);
 
-macro_rules! natural {
-    ($($int:ty)*) => { $(
-        impl Type for $int {
-            #[inline]
-            fn decode(reader: &mut Reader) -> Result<$int> {
-                <Int<0, { <$int>::MAX as i64 }>>::decode(reader)
-            }
-            #[inline]
-            fn encode(&self, writer: &mut Writer) -> Result<()> {
-                <Int<0, { <$int>::MAX as i64 }>>::encode(self, writer)
-            }
-            fn to_json(&self) -> Value {
-                Value::from(*self)
-            }
-            fn from_json(value: &Value) -> Result<$int> {
-                <Int<0, { <$int>::MAX as i64 }>>::from_json(value)
-            }
-        }
-    )* };
-}
+natural!(u8: Int<0, 0xff>);
+natural!(u16: Int<0, 0xffff>);
+natural!(u32: Int<0, 0xffff_ffff>);
+natural!(i64: Unconstrained);
+natural!(bool: Boolean);
+natural!((): Null);
 
-natural!(u8 u16 u32);
+/// INTEGER, as far as 64 bits go.
+enum Unconstrained {}
 
-/// INTEGER without constraint, as far as 64 bits go.
-impl Type for i64 {
-    fn decode(reader: &mut Reader) -> Result<i64> {
+impl Codec<i64> for Unconstrained {
+    fn blank() -> i64 {
+        Default::default()
+    }
+    fn decode(slot: &mut i64, reader: &mut Reader) -> Result<()> {
         let count = match reader.whole_length()? {
             count @ 1..=8 => 8 * count as u32,
             0 => return Err(reader.error(Kind::BadLength)),
             _ => return Err(reader.error(Kind::OutOfRange)),
         };
         let unused = 64 - count;
-        Ok(((reader.bits(count)? << unused) as i64) >> unused)
-    }
-    fn encode(&self, writer: &mut Writer) -> Result<()> {
-        let sign = if *self < 0 { self.leading_ones() } else { self.leading_zeros() };
-        let count = (72 - sign) / 8;
-        writer.length(count as usize);
-        writer.bits(*self as u64, 8 * count);
+        *slot = ((reader.bits(count)? << unused) as i64) >> unused;
         Ok(())
     }
-    fn to_json(&self) -> Value {
-        Value::from(*self)
+    fn encode(value: &i64, writer: &mut Writer) -> Result<()> {
+        let sign = if *value < 0 { value.leading_ones() } else { value.leading_zeros() };
+        let count = (72 - sign) / 8;
+        writer.length(count as usize);
+        writer.bits(*value as u64, 8 * count);
+        Ok(())
     }
-    fn from_json(value: &Value) -> Result<i64> {
-        number(value, i64::MIN, i64::MAX)
+    fn to_json(value: &i64) -> Value {
+        Value::from(*value)
+    }
+    fn read_json(slot: &mut i64, value: &Value) -> Result<()> {
+        *slot = number(value, i64::MIN, i64::MAX)?;
+        Ok(())
     }
 }
 
 impl<const LOW: i64> Codec<u32> for IntFrom<LOW> {
-    fn decode(reader: &mut Reader) -> Result<u32> {
+    fn blank() -> u32 {
+        Default::default()
+    }
+    fn decode(slot: &mut u32, reader: &mut Reader) -> Result<()> {
         let offset = match reader.whole_length()? {
             count @ 1..=7 => reader.bits(8 * count as u32)?,
             0 => return Err(reader.error(Kind::BadLength)),
             _ => return Err(reader.error(Kind::OutOfRange)),
         };
-        u32::try_from(offset as i64 + LOW).map_err(|_| reader.error(Kind::OutOfRange))
+        *slot = u32::try_from(offset as i64 + LOW).map_err(|_| reader.error(Kind::OutOfRange))?;
+        Ok(())
     }
     fn encode(value: &u32, writer: &mut Writer) -> Result<()> {
         let Ok(offset) = u64::try_from(i64::from(*value) - LOW) else {
@@ -113,67 +114,88 @@ impl<const LOW: i64> Codec<u32> for IntFrom<LOW> {
     fn to_json(value: &u32) -> Value {
         Value::from(*value)
     }
-    fn from_json(value: &Value) -> Result<u32> {
-        Ok(number(value, LOW, i64::from(u32::MAX))? as u32)
+    fn read_json(slot: &mut u32, value: &Value) -> Result<()> {
+        *slot = number(value, LOW, i64::from(u32::MAX))? as u32;
+        Ok(())
     }
 }
 
 impl<const LOW: i64, const HIGH: i64> Codec<i64> for IntExtensible<LOW, HIGH> {
-    fn decode(reader: &mut Reader) -> Result<i64> {
-        if reader.bit()? { i64::decode(reader) } else { reader.constrained(LOW, HIGH) }
+    fn blank() -> i64 {
+        Default::default()
+    }
+    fn decode(slot: &mut i64, reader: &mut Reader) -> Result<()> {
+        if reader.bit()? {
+            return Unconstrained::decode(slot, reader);
+        }
+        *slot = reader.constrained(LOW, HIGH)?;
+        Ok(())
     }
     fn encode(value: &i64, writer: &mut Writer) -> Result<()> {
         let beyond = !(LOW..=HIGH).contains(value);
         writer.bit(beyond);
-        if beyond { value.encode(writer) } else { writer.constrained(LOW, HIGH, *value) }
+        if beyond { Unconstrained::encode(value, writer) } else { writer.constrained(LOW, HIGH, *value) }
     }
     fn to_json(value: &i64) -> Value {
         Value::from(*value)
     }
-    fn from_json(value: &Value) -> Result<i64> {
-        i64::from_json(value)
+    fn read_json(slot: &mut i64, value: &Value) -> Result<()> {
+        Unconstrained::read_json(slot, value)
     }
 }
 
-impl Type for bool {
-    #[inline]
-    fn decode(reader: &mut Reader) -> Result<bool> {
-        reader.bit()
+/// BOOLEAN.
+enum Boolean {}
+
+impl Codec<bool> for Boolean {
+    fn blank() -> bool {
+        Default::default()
     }
     #[inline]
-    fn encode(&self, writer: &mut Writer) -> Result<()> {
-        writer.bit(*self);
+    fn decode(slot: &mut bool, reader: &mut Reader) -> Result<()> {
+        *slot = reader.bit()?;
         Ok(())
     }
-    fn to_json(&self) -> Value {
-        Value::from(*self)
+    #[inline]
+    fn encode(value: &bool, writer: &mut Writer) -> Result<()> {
+        writer.bit(*value);
+        Ok(())
     }
-    fn from_json(value: &Value) -> Result<bool> {
-        value.as_bool().ok_or_else(|| Error::new(Kind::Json("true or false"), 0))
+    fn to_json(value: &bool) -> Value {
+        Value::from(*value)
+    }
+    fn read_json(slot: &mut bool, value: &Value) -> Result<()> {
+        *slot = value.as_bool().ok_or_else(|| wanted("true or false"))?;
+        Ok(())
     }
 }
 
 /// NULL, as a member of a SEQUENCE.
-impl Type for () {
+enum Null {}
+
+impl Codec<()> for Null {
+    fn blank() -> () {
+        Default::default()
+    }
     #[inline]
-    fn decode(_: &mut Reader) -> Result<()> {
+    fn decode(_: &mut (), _: &mut Reader) -> Result<()> {
         Ok(())
     }
     #[inline]
-    fn encode(&self, _: &mut Writer) -> Result<()> {
+    fn encode(_: &(), _: &mut Writer) -> Result<()> {
         Ok(())
     }
-    fn to_json(&self) -> Value {
+    fn to_json(_: &()) -> Value {
         Value::Null
     }
-    fn from_json(value: &Value) -> Result<()> {
-        value.as_null().ok_or_else(|| Error::new(Kind::Json("null"), 0))
+    fn read_json(_: &mut (), value: &Value) -> Result<()> {
+        value.as_null().ok_or_else(|| wanted("null"))
     }
 }
 
 fn number(value: &Value, low: i64, high: i64) -> Result<i64> {
     match value.as_i64() {
         Some(number) if (low..=high).contains(&number) => Ok(number),
-        _ => Err(Error::new(Kind::Json("an integer in its range"), 0)),
+        _ => Err(wanted("an integer in its range")),
     }
 }

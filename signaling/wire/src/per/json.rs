@@ -8,7 +8,7 @@
 pub use serde_json::Value;
 use serde_json::{Map, json};
 
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Kind, Result, within};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, Type};
 
@@ -23,7 +23,9 @@ pub fn describe<T: Type>(value: &T) -> Value {
 
 /// Builds the value that `description` describes. Unknown names are errors.
 pub fn build<T: Type>(description: &Value) -> Result<T> {
-    T::from_json(description)
+    let mut value = T::blank();
+    value.read_json(description)?;
+    Ok(value)
 }
 
 // --- what the codecs of single values need --------------------------------------------------------
@@ -57,13 +59,13 @@ pub(crate) fn wanted(what: &'static str) -> Error {
 pub(crate) struct Members(Map<String, Value>);
 
 impl Members {
-    pub(crate) fn member<T, C: Codec<T>>(&mut self, name: &'static str, value: &T) {
-        self.0.insert(name.to_owned(), C::to_json(value));
+    pub(crate) fn member(&mut self, name: &'static str, value: Value) {
+        self.0.insert(name.to_owned(), value);
     }
 
     pub(crate) fn optional<T, C: Codec<T>>(&mut self, name: &'static str, value: &Option<T>) {
         if let Some(value) = value {
-            self.member::<T, C>(name, value);
+            self.member(name, C::to_json(value));
         }
     }
 
@@ -93,27 +95,32 @@ impl<'a> Description<'a> {
         }
     }
 
-    pub(crate) fn member<T, C: Codec<T>>(&mut self, name: &'static str) -> Result<T> {
-        match self.optional::<T, C>(name)? {
-            Some(value) => Ok(value),
-            None => Err(wanted("this member").in_member(name)),
-        }
+    /// Takes a member, if it is there.
+    pub(crate) fn member(&mut self, name: &'static str) -> Option<&'a Value> {
+        let value = self.members.get(name)?;
+        self.taken += 1;
+        Some(value)
     }
 
-    pub(crate) fn optional<T, C: Codec<T>>(&mut self, name: &'static str) -> Result<Option<T>> {
-        let Some(value) = self.members.get(name) else { return Ok(None) };
-        self.taken += 1;
-        match C::from_json(value) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.in_member(name)),
+    pub(crate) fn required<T, C: Codec<T>>(&mut self, slot: &mut T, name: &'static str) -> Result<()> {
+        let value = self.member(name).ok_or_else(|| wanted("this member"));
+        within(name, value.and_then(|value| C::read_json(slot, value)))
+    }
+
+    pub(crate) fn optional<T, C: Codec<T>>(
+        &mut self,
+        slot: &mut Option<T>,
+        name: &'static str,
+    ) -> Result<()> {
+        match self.member(name) {
+            Some(value) => within(name, C::read_json(slot.insert(C::blank()), value)),
+            None => Ok(()),
         }
     }
 
     /// The additions behind the `known` ones.
-    pub(crate) fn unknown(&mut self, known: usize) -> Result<UnknownAdditions> {
-        let mut unknown = UnknownAdditions::default();
-        let Some(value) = self.members.get(UNKNOWN_ADDITIONS) else { return Ok(unknown) };
-        self.taken += 1;
+    pub(crate) fn unknown(&mut self, unknown: &mut UnknownAdditions, known: usize) -> Result<()> {
+        let Some(value) = self.member(UNKNOWN_ADDITIONS) else { return Ok(()) };
         let additions = value.as_array().ok_or_else(|| wanted("an array of unknown additions"))?;
         let mut next = known;
         for addition in additions {
@@ -125,7 +132,7 @@ impl<'a> Description<'a> {
             next = index as usize + 1;
             unknown.keep(index, octets.into());
         }
-        Ok(unknown)
+        Ok(())
     }
 
     pub(crate) fn finish(self) -> Result<()> {
@@ -152,10 +159,6 @@ pub(crate) fn only_member(value: &Value) -> Result<(&str, &Value)> {
         (Some((name, value)), None) => Ok((name, value)),
         _ => Err(wanted("an object of one member, the alternative")),
     }
-}
-
-pub(crate) fn chosen<T, C: Codec<T>>(name: &'static str, value: &Value) -> Result<T> {
-    C::from_json(value).map_err(|error| error.in_member(name))
 }
 
 pub(crate) fn unknown_chosen(name: &str, value: &Value) -> Result<UnknownAlternative> {

@@ -1,11 +1,13 @@
 //! SEQUENCE OF and SET OF as `Vec`, and `Box` for the large alternatives of CHOICEs.
-//! Both pay from the memory budget before they allocate, and count as a level of nesting.
+//! Both pay from the memory budget and count as a level of nesting. A list pays for all elements
+//! that its length announces before it allocates; a box, once allocated.
 
 use std::marker::PhantomData;
 
 use serde_json::Value;
 
-use super::error::{Error, Kind, Result};
+use super::error::{Kind, Result};
+use super::json::wanted;
 use super::{Codec, Plain, Reader, Type, UNBOUNDED, Writer};
 
 /// SEQUENCE (SIZE (`LOW`..`HIGH`)) OF elements encoded as `C`.
@@ -13,25 +15,24 @@ use super::{Codec, Plain, Reader, Type, UNBOUNDED, Writer};
 pub(crate) struct List<const LOW: usize, const HIGH: usize, C = Plain>(PhantomData<C>);
 
 impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List<LOW, HIGH, C> {
-    fn decode(reader: &mut Reader) -> Result<Vec<T>> {
+    fn blank() -> Vec<T> {
+        Vec::new()
+    }
+    fn decode(list: &mut Vec<T>, reader: &mut Reader) -> Result<()> {
         reader.descend()?;
-        let mut list = Vec::new();
         loop {
             let (count, more) = reader.size(LOW, HIGH)?;
             reader.charge_elements::<T>(count)?;
             list.reserve_exact(count);
             for _ in 0..count {
-                match C::decode(reader) {
-                    Ok(element) => list.push(element),
-                    Err(error) => return Err(error.in_element(list.len())),
-                }
+                next_element(list, C::blank(), |slot| C::decode(slot, reader))?;
             }
             if !more {
                 break;
             }
         }
         reader.ascend();
-        Ok(list)
+        Ok(())
     }
     fn encode(list: &Vec<T>, writer: &mut Writer) -> Result<()> {
         if !(LOW..=HIGH).contains(&list.len()) {
@@ -61,18 +62,30 @@ impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List
     fn to_json(list: &Vec<T>) -> Value {
         list.iter().map(C::to_json).collect()
     }
-    fn from_json(value: &Value) -> Result<Vec<T>> {
-        let Some(elements) = value.as_array() else {
-            return Err(Error::new(Kind::Json("an array"), 0));
-        };
-        let elements = elements.iter().enumerate();
-        elements.map(|(i, e)| C::from_json(e).map_err(|error| error.in_element(i))).collect()
+    fn read_json(list: &mut Vec<T>, value: &Value) -> Result<()> {
+        for element in value.as_array().ok_or_else(|| wanted("an array"))? {
+            next_element(list, C::blank(), |slot| C::read_json(slot, element))?;
+        }
+        Ok(())
+    }
+}
+
+/// Appends a blank element and reads over it.
+fn next_element<T>(list: &mut Vec<T>, blank: T, read: impl FnOnce(&mut T) -> Result<()>) -> Result<()> {
+    let index = list.len();
+    list.push(blank);
+    match list.last_mut().map(read) {
+        Some(Err(error)) => Err(error.in_element(index)),
+        _ => Ok(()),
     }
 }
 
 impl<T: Type> Type for Vec<T> {
-    fn decode(reader: &mut Reader) -> Result<Self> {
-        List::<0, UNBOUNDED>::decode(reader)
+    fn blank() -> Self {
+        Vec::new()
+    }
+    fn decode(&mut self, reader: &mut Reader) -> Result<()> {
+        List::<0, UNBOUNDED>::decode(self, reader)
     }
     fn encode(&self, writer: &mut Writer) -> Result<()> {
         List::<0, UNBOUNDED>::encode(self, writer)
@@ -80,18 +93,21 @@ impl<T: Type> Type for Vec<T> {
     fn to_json(&self) -> Value {
         List::<0, UNBOUNDED>::to_json(self)
     }
-    fn from_json(value: &Value) -> Result<Self> {
-        List::<0, UNBOUNDED>::from_json(value)
+    fn read_json(&mut self, value: &Value) -> Result<()> {
+        List::<0, UNBOUNDED>::read_json(self, value)
     }
 }
 
 impl<T: Type> Type for Box<T> {
-    fn decode(reader: &mut Reader) -> Result<Self> {
+    fn blank() -> Self {
+        Box::new(T::blank())
+    }
+    fn decode(&mut self, reader: &mut Reader) -> Result<()> {
         reader.charge(size_of::<T>())?;
         reader.descend()?;
-        let value = Box::new(T::decode(reader)?);
+        T::decode(self, reader)?;
         reader.ascend();
-        Ok(value)
+        Ok(())
     }
     fn encode(&self, writer: &mut Writer) -> Result<()> {
         T::encode(self, writer)
@@ -99,7 +115,7 @@ impl<T: Type> Type for Box<T> {
     fn to_json(&self) -> Value {
         T::to_json(self)
     }
-    fn from_json(value: &Value) -> Result<Self> {
-        T::from_json(value).map(Box::new)
+    fn read_json(&mut self, value: &Value) -> Result<()> {
+        T::read_json(self, value)
     }
 }

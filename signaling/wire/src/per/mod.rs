@@ -24,6 +24,7 @@ mod writer;
 use bytes::Bytes;
 use serde_json::Value;
 
+pub(crate) use error::within;
 pub use error::{Error, Kind, Result};
 pub(crate) use integer::{Int, IntExtensible, IntFrom};
 pub(crate) use list::List;
@@ -51,53 +52,92 @@ pub const MEMORY_PER_OCTET: usize = 64;
 pub const MEMORY_FLOOR: usize = 16 * 1024;
 
 /// A type of the schema in its natural encoding.
+///
+/// Values are read *in place*, over a blank one: large structures are never moved, and stack
+/// frames stay small.
 pub trait Type: Sized {
-    /// Reads a value.
-    fn decode(reader: &mut Reader) -> Result<Self>;
+    /// A value to read over. Not a value that means anything: required members have it too.
+    #[doc(hidden)]
+    fn blank() -> Self;
+    /// Reads a value over this one, which is of no use after an error.
+    fn decode(&mut self, reader: &mut Reader) -> Result<()>;
     /// Writes the value.
     fn encode(&self, writer: &mut Writer) -> Result<()>;
     /// Describes the value. See [`json`] for the notation.
     fn to_json(&self) -> Value;
-    /// Reads a description.
-    fn from_json(value: &Value) -> Result<Self>;
+    /// Reads a description over this value.
+    fn read_json(&mut self, value: &Value) -> Result<()>;
 }
 
 /// A way to encode values of type `T`: usually a constraint, such as a range or an alphabet.
-pub trait Codec<T> {
-    /// Reads a value.
-    fn decode(reader: &mut Reader) -> Result<T>;
-    /// Writes a value.
+/// The functions are those of [`Type`].
+pub(crate) trait Codec<T> {
+    fn blank() -> T;
+    fn decode(slot: &mut T, reader: &mut Reader) -> Result<()>;
     fn encode(value: &T, writer: &mut Writer) -> Result<()>;
-    /// Describes a value.
     fn to_json(value: &T) -> Value;
-    /// Reads a description.
-    fn from_json(value: &Value) -> Result<T>;
+    fn read_json(slot: &mut T, value: &Value) -> Result<()>;
 }
+
+/// Makes a type of the schema: its natural encoding is that of a codec.
+macro_rules! natural {
+    ($type:ty: $codec:ty) => {
+        impl $crate::per::Type for $type {
+            #[inline]
+            fn blank() -> Self {
+                <$codec as $crate::per::Codec<$type>>::blank()
+            }
+            #[inline]
+            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
+                <$codec as $crate::per::Codec<$type>>::decode(self, reader)
+            }
+            #[inline]
+            fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
+                <$codec as $crate::per::Codec<$type>>::encode(self, writer)
+            }
+            fn to_json(&self) -> $crate::per::json::Value {
+                <$codec as $crate::per::Codec<$type>>::to_json(self)
+            }
+            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
+                <$codec as $crate::per::Codec<$type>>::read_json(self, value)
+            }
+        }
+    };
+}
+pub(crate) use natural;
 
 /// The natural encoding of a [`Type`], under no constraint.
 #[derive(Debug)]
-pub enum Plain {}
+pub(crate) enum Plain {}
 
 impl<T: Type> Codec<T> for Plain {
     #[inline]
-    fn decode(reader: &mut Reader) -> Result<T> {
-        T::decode(reader)
+    fn blank() -> T {
+        T::blank()
+    }
+    #[inline]
+    fn decode(slot: &mut T, reader: &mut Reader) -> Result<()> {
+        slot.decode(reader)
     }
     #[inline]
     fn encode(value: &T, writer: &mut Writer) -> Result<()> {
         value.encode(writer)
     }
+    #[inline]
     fn to_json(value: &T) -> Value {
         value.to_json()
     }
-    fn from_json(value: &Value) -> Result<T> {
-        T::from_json(value)
+    #[inline]
+    fn read_json(slot: &mut T, value: &Value) -> Result<()> {
+        slot.read_json(value)
     }
 }
 
 /// Reads one message. Octet strings and open types in the result share the memory of `message`.
 pub fn decode<T: Type>(message: &Bytes) -> Result<T> {
-    T::decode(&mut Reader::new(message))
+    let mut value = T::blank();
+    value.decode(&mut Reader::new(message))?;
+    Ok(value)
 }
 
 /// Writes one message.

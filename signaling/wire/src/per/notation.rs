@@ -53,6 +53,26 @@ macro_rules! given {
     };
 }
 
+/// A member of a blank value: only required members need a value.
+macro_rules! blank {
+    () => {
+        None
+    };
+    ($type:ty, $codec:ty) => {
+        <$codec as $crate::per::Codec<$type>>::blank()
+    };
+}
+
+/// The value of an alternative, read by one of the functions of its codec; the function of an
+/// alternative without a value is not called.
+macro_rules! read {
+    ($function:ident, $source:ident, $name:literal, $type:ty, $codec:ty) => {{
+        let mut slot = <$codec as $crate::per::Codec<$type>>::blank();
+        $crate::per::within($name, <$codec as $crate::per::Codec<$type>>::$function(&mut slot, $source))?;
+        slot
+    }};
+}
+
 /// One, for each thing to count.
 macro_rules! one {
     ($($thing:tt)*) => {
@@ -113,21 +133,29 @@ macro_rules! sequence {
 
         #[allow(unused_mut, unused_variables)]
         impl $crate::per::Type for $name {
-            fn decode(reader: &mut $crate::per::Reader) -> $crate::per::Result<Self> {
+            fn blank() -> Self {
+                $name {
+                    $( $root: $crate::per::notation::blank!(
+                        $( $req_type, $crate::per::notation::codec!($($req_codec)?) )?
+                    ), )*
+                    $( $( $add: None, )* unknown: Default::default(), )?
+                }
+            }
+
+            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
                 let (mut additions, mut present) = reader.preamble(
                     $crate::per::notation::extensible!($( mark $($add)* )?),
                     0 $( $( + $crate::per::notation::one!($opt_type) )? )*,
                 )?;
-                Ok($name {
-                    $(
-                        $( $root: reader.member::<$req_type, $crate::per::notation::codec!($($req_codec)?)>($root_name)?, )?
-                        $( $root: reader.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&mut present, $root_name)?, )?
-                    )*
-                    $(
-                        $( $add: reader.addition::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(&mut additions, $add_name)?, )*
-                        unknown: reader.unknown_additions(&mut additions)?,
-                    )?
-                })
+                $(
+                    $( $crate::per::within($root_name, <$crate::per::notation::codec!($($req_codec)?) as $crate::per::Codec<$req_type>>::decode(&mut self.$root, reader))?; )?
+                    $( reader.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&mut present, &mut self.$root, $root_name)?; )?
+                )*
+                $(
+                    $( reader.addition::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(&mut additions, &mut self.$add, $add_name)?; )*
+                    reader.unknown_additions(&mut additions, &mut self.unknown)?;
+                )?
+                Ok(())
             }
 
             fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
@@ -138,7 +166,7 @@ macro_rules! sequence {
                 )?
                 $( $( writer.bit(Option::<$opt_type>::is_some(&self.$root)); )? )*
                 $(
-                    $( writer.member::<$req_type, $crate::per::notation::codec!($($req_codec)?)>(&self.$root, $root_name)?; )?
+                    $( $crate::per::within($root_name, <$crate::per::notation::codec!($($req_codec)?) as $crate::per::Codec<$req_type>>::encode(&self.$root, writer))?; )?
                     $( writer.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&self.$root, $root_name)?; )?
                 )*
                 $(
@@ -154,7 +182,7 @@ macro_rules! sequence {
             fn to_json(&self) -> $crate::per::json::Value {
                 let mut members = $crate::per::json::Members::default();
                 $(
-                    $( members.member::<$req_type, $crate::per::notation::codec!($($req_codec)?)>($root_name, &self.$root); )?
+                    $( members.member($root_name, <$crate::per::notation::codec!($($req_codec)?) as $crate::per::Codec<$req_type>>::to_json(&self.$root)); )?
                     $( members.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>($root_name, &self.$root); )?
                 )*
                 $(
@@ -164,20 +192,17 @@ macro_rules! sequence {
                 members.finish()
             }
 
-            fn from_json(value: &$crate::per::json::Value) -> $crate::per::Result<Self> {
+            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
                 let mut description = $crate::per::json::Description::new(value)?;
-                let value = $name {
-                    $(
-                        $( $root: description.member::<$req_type, $crate::per::notation::codec!($($req_codec)?)>($root_name)?, )?
-                        $( $root: description.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>($root_name)?, )?
-                    )*
-                    $(
-                        $( $add: description.optional::<$add_type, $crate::per::notation::codec!($($add_codec)?)>($add_name)?, )*
-                        unknown: description.unknown(0 $( + $crate::per::notation::one!($add) )*)?,
-                    )?
-                };
-                description.finish()?;
-                Ok(value)
+                $(
+                    $( description.required::<$req_type, $crate::per::notation::codec!($($req_codec)?)>(&mut self.$root, $root_name)?; )?
+                    $( description.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&mut self.$root, $root_name)?; )?
+                )*
+                $(
+                    $( description.optional::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(&mut self.$add, $add_name)?; )*
+                    description.unknown(&mut self.unknown, 0 $( + $crate::per::notation::one!($add) )*)?;
+                )?
+                description.finish()
             }
         }
     };
@@ -216,25 +241,35 @@ macro_rules! choice {
             const ROOTS: usize = [$( $index ),*].len();
         }
 
-        #[allow(unused_variables, unreachable_patterns)]
+        #[allow(unused_variables, unreachable_patterns, unreachable_code)]
         impl $crate::per::Type for $name {
-            fn decode(reader: &mut $crate::per::Reader) -> $crate::per::Result<Self> {
+            fn blank() -> Self {
+                $(
+                    $crate::per::notation::extensible!(mark $($add)*);
+                    return $name::Unrecognized($crate::per::UnknownAlternative::default());
+                )?
+                // The first alternative.
+                $( return $name::$alt $( (<$crate::per::notation::codec!($($codec)?) as $crate::per::Codec<$type>>::blank()) )?; )*
+            }
+
+            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
                 let (extension, index) = reader.alternative(Self::EXTENSIBLE, Self::ROOTS)?;
                 $(
                     if extension {
                         let open = reader.enter_open()?;
-                        let value = match index {
-                            $( $add_index => $name::$add $( (reader.member::<$add_type, $crate::per::notation::codec!($($add_codec)?)>($add_name)?) )?, )*
+                        *self = match index {
+                            $( $add_index => $name::$add $( ($crate::per::notation::read!(decode, reader, $add_name, $add_type, $crate::per::notation::codec!($($add_codec)?))) )?, )*
                             _ => $name::Unrecognized(reader.unknown_alternative(index)?),
                         };
                         reader.leave_open(open);
-                        return Ok(value);
+                        return Ok(());
                     }
                 )?
-                Ok(match index {
-                    $( $index => $name::$alt $( (reader.member::<$type, $crate::per::notation::codec!($($codec)?)>($alt_name)?) )?, )*
+                *self = match index {
+                    $( $index => $name::$alt $( ($crate::per::notation::read!(decode, reader, $alt_name, $type, $crate::per::notation::codec!($($codec)?))) )?, )*
                     _ => return Err(reader.error($crate::per::Kind::BadAlternative)),
-                })
+                };
+                Ok(())
             }
 
             fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
@@ -242,7 +277,7 @@ macro_rules! choice {
                     $(
                         $name::$alt $( ($crate::per::notation::bind!(value $type)) )? => {
                             writer.root_alternative(Self::EXTENSIBLE, Self::ROOTS, $index)?;
-                            $( writer.member::<$type, $crate::per::notation::codec!($($codec)?)>(value, $alt_name)?; )?
+                            $( $crate::per::within($alt_name, <$crate::per::notation::codec!($($codec)?) as $crate::per::Codec<$type>>::encode(value, writer))?; )?
                         }
                     )*
                     $(
@@ -250,7 +285,7 @@ macro_rules! choice {
                             $name::$add $( ($crate::per::notation::bind!(value $add_type)) )? => {
                                 writer.extension_alternative($add_index);
                                 let open = writer.enter_open()?;
-                                $( writer.member::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(value, $add_name)?; )?
+                                $( $crate::per::within($add_name, <$crate::per::notation::codec!($($add_codec)?) as $crate::per::Codec<$add_type>>::encode(value, writer))?; )?
                                 writer.leave_open(open);
                             }
                         )*
@@ -282,16 +317,17 @@ macro_rules! choice {
                 }
             }
 
-            fn from_json(value: &$crate::per::json::Value) -> $crate::per::Result<Self> {
+            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
                 let (name, value) = $crate::per::json::only_member(value)?;
-                Ok(match name {
-                    $( $alt_name => $name::$alt $( ($crate::per::json::chosen::<$type, $crate::per::notation::codec!($($codec)?)>($alt_name, value)?) )?, )*
+                *self = match name {
+                    $( $alt_name => $name::$alt $( ($crate::per::notation::read!(read_json, value, $alt_name, $type, $crate::per::notation::codec!($($codec)?))) )?, )*
                     $(
-                        $( $add_name => $name::$add $( ($crate::per::json::chosen::<$add_type, $crate::per::notation::codec!($($add_codec)?)>($add_name, value)?) )?, )*
+                        $( $add_name => $name::$add $( ($crate::per::notation::read!(read_json, value, $add_name, $add_type, $crate::per::notation::codec!($($add_codec)?))) )?, )*
                         _ => $name::Unrecognized($crate::per::json::unknown_chosen(name, value)?),
                     )?
                     _ => return Err($crate::per::json::wanted("the name of an alternative")),
-                })
+                };
+                Ok(())
             }
         }
     };
@@ -314,12 +350,17 @@ macro_rules! enumerated {
         const _: () = assert!($crate::per::notation::consecutive(&[$( $index ),*]));
 
         impl $crate::per::Type for $name {
-            fn decode(reader: &mut $crate::per::Reader) -> $crate::per::Result<Self> {
-                match reader.alternative(true, [$( $index ),*].len())? {
-                    (true, index) => Ok($name::Unrecognized(index)),
-                    $( (false, $index) => Ok($name::$item), )*
-                    _ => Err(reader.error($crate::per::Kind::BadAlternative)),
-                }
+            fn blank() -> Self {
+                $name::Unrecognized(0)
+            }
+
+            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
+                *self = match reader.alternative(true, [$( $index ),*].len())? {
+                    (true, index) => $name::Unrecognized(index),
+                    $( (false, $index) => $name::$item, )*
+                    _ => return Err(reader.error($crate::per::Kind::BadAlternative)),
+                };
+                Ok(())
             }
 
             fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
@@ -340,11 +381,12 @@ macro_rules! enumerated {
                 }
             }
 
-            fn from_json(value: &$crate::per::json::Value) -> $crate::per::Result<Self> {
-                match value.as_str() {
-                    $( Some($item_name) => Ok($name::$item), )*
-                    _ => $crate::per::json::unknown_item_index(value).map($name::Unrecognized),
-                }
+            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
+                *self = match value.as_str() {
+                    $( Some($item_name) => $name::$item, )*
+                    _ => $name::Unrecognized($crate::per::json::unknown_item_index(value)?),
+                };
+                Ok(())
             }
         }
     };
@@ -362,4 +404,4 @@ pub(crate) const fn consecutive(indices: &[u32]) -> bool {
     true
 }
 
-pub(crate) use {bind, choice, codec, enumerated, extensible, given, one, sequence};
+pub(crate) use {bind, blank, choice, codec, enumerated, extensible, given, one, read, sequence};

@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::error::{Error, Kind, Result};
+use super::error::{Kind, Result};
 use super::json as notation;
-use super::{Codec, Reader, Type, Writer};
+use super::{Codec, Reader, Type, Writer, natural};
 
 /// OCTET STRING (SIZE (`LOW`..`HIGH`)).
 #[derive(Debug)]
@@ -18,16 +18,18 @@ pub(crate) enum Octets<const LOW: usize, const HIGH: usize> {}
 pub(crate) enum Bits<const LOW: usize, const HIGH: usize> {}
 
 impl<const N: usize> Type for [u8; N] {
-    fn decode(reader: &mut Reader) -> Result<Self> {
-        let mut octets = [0; N];
+    fn blank() -> Self {
+        [0; N]
+    }
+    fn decode(&mut self, reader: &mut Reader) -> Result<()> {
         if N <= 2 {
-            for octet in &mut octets {
+            for octet in self {
                 *octet = reader.bits(8)? as u8;
             }
         } else {
-            octets.copy_from_slice(reader.octets(N)?);
+            self.copy_from_slice(reader.octets(N)?);
         }
-        Ok(octets)
+        Ok(())
     }
     fn encode(&self, writer: &mut Writer) -> Result<()> {
         if N <= 2 {
@@ -42,32 +44,48 @@ impl<const N: usize> Type for [u8; N] {
     fn to_json(&self) -> Value {
         notation::hex(self).into()
     }
-    fn from_json(value: &Value) -> Result<Self> {
+    fn read_json(&mut self, value: &Value) -> Result<()> {
         let octets = notation::octets(value)?;
-        octets.try_into().map_err(|_| Error::new(Kind::Json("as many octets as the type has"), 0))
+        *self = octets.try_into().map_err(|_| notation::wanted("as many octets as the type has"))?;
+        Ok(())
     }
 }
 
-impl Type for Bytes {
-    fn decode(reader: &mut Reader) -> Result<Self> {
-        reader.counted_octets()
+natural!(Bytes: Counted);
+natural!(BitString: Counted);
+
+/// OCTET STRING, BIT STRING or open type, behind a length determinant without bounds.
+enum Counted {}
+
+impl Codec<Bytes> for Counted {
+    fn blank() -> Bytes {
+        Bytes::default()
     }
-    fn encode(&self, writer: &mut Writer) -> Result<()> {
-        writer.counted_octets(self);
+    fn decode(slot: &mut Bytes, reader: &mut Reader) -> Result<()> {
+        *slot = reader.counted_octets()?;
         Ok(())
     }
-    fn to_json(&self) -> Value {
-        notation::hex(self).into()
+    fn encode(value: &Bytes, writer: &mut Writer) -> Result<()> {
+        writer.counted_octets(value);
+        Ok(())
     }
-    fn from_json(value: &Value) -> Result<Self> {
-        Ok(notation::octets(value)?.into())
+    fn to_json(value: &Bytes) -> Value {
+        notation::hex(value).into()
+    }
+    fn read_json(slot: &mut Bytes, value: &Value) -> Result<()> {
+        *slot = notation::octets(value)?.into();
+        Ok(())
     }
 }
 
 impl<const LOW: usize, const HIGH: usize> Codec<Bytes> for Octets<LOW, HIGH> {
-    fn decode(reader: &mut Reader) -> Result<Bytes> {
+    fn blank() -> Bytes {
+        Bytes::default()
+    }
+    fn decode(slot: &mut Bytes, reader: &mut Reader) -> Result<()> {
         let count = reader.constrained(LOW as i64, HIGH as i64)?;
-        reader.slice(count as usize)
+        *slot = reader.slice(count as usize)?;
+        Ok(())
     }
     fn encode(value: &Bytes, writer: &mut Writer) -> Result<()> {
         if !(LOW..=HIGH).contains(&value.len()) {
@@ -78,10 +96,10 @@ impl<const LOW: usize, const HIGH: usize> Codec<Bytes> for Octets<LOW, HIGH> {
         Ok(())
     }
     fn to_json(value: &Bytes) -> Value {
-        value.to_json()
+        Counted::to_json(value)
     }
-    fn from_json(value: &Value) -> Result<Bytes> {
-        Bytes::from_json(value)
+    fn read_json(slot: &mut Bytes, value: &Value) -> Result<()> {
+        Counted::read_json(slot, value)
     }
 }
 
@@ -159,50 +177,56 @@ impl BitString {
     }
 }
 
-impl Type for BitString {
-    fn decode(reader: &mut Reader) -> Result<Self> {
-        let mut value = BitString::default();
+impl Codec<BitString> for Counted {
+    fn blank() -> BitString {
+        BitString::default()
+    }
+    fn decode(slot: &mut BitString, reader: &mut Reader) -> Result<()> {
         loop {
             let (count, more) = reader.length()?;
-            value.extend(reader, count)?;
+            slot.extend(reader, count)?;
             if !more {
-                return Ok(value);
+                return Ok(());
             }
         }
     }
-    fn encode(&self, writer: &mut Writer) -> Result<()> {
+    fn encode(value: &BitString, writer: &mut Writer) -> Result<()> {
         let mut done = 0;
         loop {
-            let (count, more) = writer.length(self.bits - done);
-            self.write(writer, done, count);
+            let (count, more) = writer.length(value.bits - done);
+            value.write(writer, done, count);
             done += count;
             if !more {
                 return Ok(());
             }
         }
     }
-    fn to_json(&self) -> Value {
-        json!({ "hex": notation::hex(&self.octets), "bits": self.bits })
+    fn to_json(value: &BitString) -> Value {
+        json!({ "hex": notation::hex(&value.octets), "bits": value.bits })
     }
-    fn from_json(value: &Value) -> Result<Self> {
+    fn read_json(slot: &mut BitString, value: &Value) -> Result<()> {
         let bits = value.get("bits").and_then(Value::as_u64);
         let (Some(hex), Some(bits)) = (value.get("hex"), bits) else {
-            return Err(Error::new(Kind::Json("an object of \"hex\" and \"bits\""), 0));
+            return Err(notation::wanted("an object of \"hex\" and \"bits\""));
         };
         let octets = notation::octets(hex)?;
         if (bits as usize).div_ceil(8) != octets.len() {
-            return Err(Error::new(Kind::Json("as many octets as the bits fill"), 0));
+            return Err(notation::wanted("as many octets as the bits fill"));
         }
-        Ok(BitString::new(octets, bits as usize))
+        *slot = BitString::new(octets, bits as usize);
+        Ok(())
     }
 }
 
 impl<const LOW: usize, const HIGH: usize> Codec<BitString> for Bits<LOW, HIGH> {
-    fn decode(reader: &mut Reader) -> Result<BitString> {
+    fn blank() -> BitString {
+        BitString::default()
+    }
+    fn decode(slot: &mut BitString, reader: &mut Reader) -> Result<()> {
         if HIGH >= 65_536 {
-            let value = BitString::decode(reader)?;
-            return match (LOW..=HIGH).contains(&value.bits) {
-                true => Ok(value),
+            Counted::decode(slot, reader)?;
+            return match (LOW..=HIGH).contains(&slot.bits) {
+                true => Ok(()),
                 false => Err(reader.error(Kind::BadLength)),
             };
         }
@@ -210,16 +234,14 @@ impl<const LOW: usize, const HIGH: usize> Codec<BitString> for Bits<LOW, HIGH> {
         if count > 0 && (LOW != HIGH || HIGH > 16) {
             reader.align();
         }
-        let mut value = BitString::default();
-        value.extend(reader, count)?;
-        Ok(value)
+        slot.extend(reader, count)
     }
     fn encode(value: &BitString, writer: &mut Writer) -> Result<()> {
         if !(LOW..=HIGH).contains(&value.bits) {
             return Err(writer.error(Kind::BadLength));
         }
         if HIGH >= 65_536 {
-            return value.encode(writer);
+            return Counted::encode(value, writer);
         }
         writer.constrained(LOW as i64, HIGH as i64, value.bits as i64)?;
         if value.bits > 0 && (LOW != HIGH || HIGH > 16) {
@@ -229,9 +251,9 @@ impl<const LOW: usize, const HIGH: usize> Codec<BitString> for Bits<LOW, HIGH> {
         Ok(())
     }
     fn to_json(value: &BitString) -> Value {
-        value.to_json()
+        Counted::to_json(value)
     }
-    fn from_json(value: &Value) -> Result<BitString> {
-        BitString::from_json(value)
+    fn read_json(slot: &mut BitString, value: &Value) -> Result<()> {
+        Counted::read_json(slot, value)
     }
 }

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::error::{Error, Kind, Result};
+use super::error::{Kind, Result};
+use super::json::wanted;
 use super::{Reader, Type, Writer};
 
 /// An object identifier. Short ones, and those of H.323 are short, live without allocation.
@@ -177,22 +178,31 @@ fn push_arc(contents: &mut Vec<u8>, arc: u128) {
 }
 
 impl Type for Oid {
-    fn decode(reader: &mut Reader) -> Result<Self> {
+    fn blank() -> Self {
+        Oid(Contents::Short { count: 0, octets: [0; SHORT] })
+    }
+    fn decode(&mut self, reader: &mut Reader) -> Result<()> {
         let contents = reader.counted_octets()?;
         if contents.len() > SHORT {
             reader.charge(contents.len())?;
         }
-        Oid::from_contents(&contents).ok_or_else(|| reader.error(Kind::BadOid))
+        *self = Oid::from_contents(&contents).ok_or_else(|| reader.error(Kind::BadOid))?;
+        Ok(())
     }
     fn encode(&self, writer: &mut Writer) -> Result<()> {
+        if self.contents().is_empty() {
+            // A blank one.
+            return Err(writer.error(Kind::BadOid));
+        }
         writer.counted_octets(self.contents());
         Ok(())
     }
     fn to_json(&self) -> Value {
         self.to_string().into()
     }
-    fn from_json(value: &Value) -> Result<Self> {
+    fn read_json(&mut self, value: &Value) -> Result<()> {
         let oid = value.as_str().and_then(|text| text.parse().ok());
-        oid.ok_or_else(|| Error::new(Kind::Json("a dotted object identifier"), 0))
+        *self = oid.ok_or_else(|| wanted("a dotted object identifier"))?;
+        Ok(())
     }
 }

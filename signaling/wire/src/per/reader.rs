@@ -5,7 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Kind, Result, within};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, MAX_DEPTH, MEMORY_FLOOR, MEMORY_PER_OCTET};
 
@@ -343,44 +343,47 @@ impl Reader {
         Ok((Additions { state, next: 0 }, present))
     }
 
-    pub(crate) fn member<T, C: Codec<T>>(&mut self, name: &'static str) -> Result<T> {
-        match C::decode(self) {
-            Ok(value) => Ok(value),
-            Err(error) => Err(error.in_member(name)),
-        }
-    }
-
     /// A root member whose presence is the next bit of `present`.
     pub(crate) fn optional<T, C: Codec<T>>(
         &mut self,
         present: &mut u64,
+        slot: &mut Option<T>,
         name: &'static str,
-    ) -> Result<Option<T>> {
+    ) -> Result<()> {
         let here = *present >> 63 != 0;
         *present <<= 1;
-        if here { self.member::<T, C>(name).map(Some) } else { Ok(None) }
+        if here { within(name, C::decode(slot.insert(C::blank()), self)) } else { Ok(()) }
     }
 
     /// The next extension addition, if the sender knew it and sent it.
     pub(crate) fn addition<T, C: Codec<T>>(
         &mut self,
         additions: &mut Additions,
+        slot: &mut Option<T>,
         name: &'static str,
-    ) -> Result<Option<T>> {
+    ) -> Result<()> {
+        if let Some(open) = self.enter_addition(additions)? {
+            within(name, C::decode(slot.insert(C::blank()), self))?;
+            self.leave_open(open);
+        }
+        Ok(())
+    }
+
+    fn enter_addition(&mut self, additions: &mut Additions) -> Result<Option<OpenType>> {
         if !self.next_addition(additions)? {
             return Ok(None);
         }
-        let open = self.enter_open()?;
-        let value = self.member::<T, C>(name)?;
-        self.leave_open(open);
-        Ok(Some(value))
+        self.enter_open().map(Some)
     }
 
     /// The additions behind the last one that the schema knows.
-    pub(crate) fn unknown_additions(&mut self, additions: &mut Additions) -> Result<UnknownAdditions> {
-        let mut unknown = UnknownAdditions::default();
+    pub(crate) fn unknown_additions(
+        &mut self,
+        additions: &mut Additions,
+        unknown: &mut UnknownAdditions,
+    ) -> Result<()> {
         if let Bitmap::Absent = additions.state {
-            return Ok(unknown);
+            return Ok(());
         }
         self.find_bitmap(additions)?;
         while let Bitmap::At { count, .. } = additions.state
@@ -396,7 +399,7 @@ impl Reader {
                 unknown.keep(index as u32, self.counted_octets()?);
             }
         }
-        Ok(unknown)
+        Ok(())
     }
 
     fn next_addition(&mut self, additions: &mut Additions) -> Result<bool> {

@@ -7,8 +7,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::error::{Error, Kind, Result};
-use super::{Codec, Reader, Type, Writer};
+use super::error::{Kind, Result};
+use super::json::wanted;
+use super::{Codec, Reader, Writer, natural};
 
 /// The upper bound of what has none.
 pub(crate) const UNBOUNDED: usize = usize::MAX;
@@ -79,7 +80,10 @@ fn aligned(low: usize, high: usize, bits: u32) -> bool {
 }
 
 impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Characters<A, LOW, HIGH> {
-    fn decode(reader: &mut Reader) -> Result<String> {
+    fn blank() -> String {
+        String::default()
+    }
+    fn decode(slot: &mut String, reader: &mut Reader) -> Result<()> {
         let count = match reader.size(LOW, HIGH)? {
             (count, false) => count,
             (_, true) => return Err(reader.error(Kind::BadLength)),
@@ -88,7 +92,7 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
             reader.align();
         }
         reader.charge_elements::<u8>(count)?;
-        let mut text = String::with_capacity(count);
+        slot.reserve_exact(count);
         for _ in 0..count {
             let code = reader.bits(Self::BITS)? as u8;
             let character = if Self::BITS == 4 {
@@ -98,11 +102,11 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
                 known.then_some(code)
             };
             match character {
-                Some(character) => text.push(char::from(character)),
+                Some(character) => slot.push(char::from(character)),
                 None => return Err(reader.error(Kind::BadCharacter)),
             }
         }
-        Ok(text)
+        Ok(())
     }
     fn encode(value: &String, writer: &mut Writer) -> Result<()> {
         // Characters of all these alphabets take one octet in UTF-8; others fail below.
@@ -130,8 +134,9 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
     fn to_json(value: &String) -> Value {
         value.as_str().into()
     }
-    fn from_json(value: &Value) -> Result<String> {
-        text(value).map(str::to_owned)
+    fn read_json(slot: &mut String, value: &Value) -> Result<()> {
+        *slot = text(value)?.to_owned();
+        Ok(())
     }
 }
 
@@ -140,10 +145,14 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
 pub(crate) enum General {}
 
 impl Codec<String> for General {
-    fn decode(reader: &mut Reader) -> Result<String> {
+    fn blank() -> String {
+        String::default()
+    }
+    fn decode(slot: &mut String, reader: &mut Reader) -> Result<()> {
         let octets = reader.counted_octets()?;
         reader.charge(2 * octets.len())?;
-        Ok(octets.iter().copied().map(char::from).collect())
+        slot.extend(octets.iter().copied().map(char::from));
+        Ok(())
     }
     fn encode(value: &String, writer: &mut Writer) -> Result<()> {
         let octets: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
@@ -154,8 +163,9 @@ impl Codec<String> for General {
     fn to_json(value: &String) -> Value {
         value.as_str().into()
     }
-    fn from_json(value: &Value) -> Result<String> {
-        text(value).map(str::to_owned)
+    fn read_json(slot: &mut String, value: &Value) -> Result<()> {
+        *slot = text(value)?.to_owned();
+        Ok(())
     }
 }
 
@@ -218,7 +228,10 @@ impl fmt::Debug for BmpString {
 pub(crate) enum Bmp<const LOW: usize = 0, const HIGH: usize = UNBOUNDED> {}
 
 impl<const LOW: usize, const HIGH: usize> Codec<BmpString> for Bmp<LOW, HIGH> {
-    fn decode(reader: &mut Reader) -> Result<BmpString> {
+    fn blank() -> BmpString {
+        BmpString::default()
+    }
+    fn decode(slot: &mut BmpString, reader: &mut Reader) -> Result<()> {
         let count = match reader.size(LOW, HIGH)? {
             (count, false) => count,
             (_, true) => return Err(reader.error(Kind::BadLength)),
@@ -226,7 +239,9 @@ impl<const LOW: usize, const HIGH: usize> Codec<BmpString> for Bmp<LOW, HIGH> {
         reader.charge(2 * count)?;
         let octets = reader.octets(2 * count)?;
         let units = octets.chunks_exact(2).filter_map(|unit| unit.first_chunk::<2>());
-        Ok(BmpString(units.map(|unit| u16::from_be_bytes(*unit)).collect()))
+        slot.0.reserve_exact(count);
+        slot.0.extend(units.map(|unit| u16::from_be_bytes(*unit)));
+        Ok(())
     }
     fn encode(value: &BmpString, writer: &mut Writer) -> Result<()> {
         let count = value.0.len();
@@ -249,27 +264,14 @@ impl<const LOW: usize, const HIGH: usize> Codec<BmpString> for Bmp<LOW, HIGH> {
     fn to_json(value: &BmpString) -> Value {
         value.to_string().into()
     }
-    fn from_json(value: &Value) -> Result<BmpString> {
-        text(value).map(BmpString::from)
+    fn read_json(slot: &mut BmpString, value: &Value) -> Result<()> {
+        *slot = text(value)?.into();
+        Ok(())
     }
 }
 
-/// Text, wherever nothing else is said, is a BMPString without bounds.
-impl Type for BmpString {
-    fn decode(reader: &mut Reader) -> Result<Self> {
-        Bmp::<0, UNBOUNDED>::decode(reader)
-    }
-    fn encode(&self, writer: &mut Writer) -> Result<()> {
-        Bmp::<0, UNBOUNDED>::encode(self, writer)
-    }
-    fn to_json(&self) -> Value {
-        Bmp::<0, UNBOUNDED>::to_json(self)
-    }
-    fn from_json(value: &Value) -> Result<Self> {
-        Bmp::<0, UNBOUNDED>::from_json(value)
-    }
-}
+natural!(BmpString: Bmp<0, UNBOUNDED>);
 
 fn text(value: &Value) -> Result<&str> {
-    value.as_str().ok_or_else(|| Error::new(Kind::Json("a string"), 0))
+    value.as_str().ok_or_else(|| wanted("a string"))
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 /// An alternative of an extensible CHOICE that the schema does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnknownAlternative {
     index: u32,
     octets: Bytes,

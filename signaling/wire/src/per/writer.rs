@@ -2,7 +2,7 @@
 //! In: numbers and octets. Out: one message. Strict: what cannot be written is an error.
 //! Not here: what the bits mean (the [`Codec`]s).
 
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Kind, Result, within};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, MAX_DEPTH};
 
@@ -206,16 +206,9 @@ impl Writer {
 
     // --- members of SEQUENCEs and CHOICEs (called by the schema's macros) --------------------
 
-    pub(crate) fn member<T, C: Codec<T>>(&mut self, value: &T, name: &'static str) -> Result<()> {
-        match C::encode(value, self) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.in_member(name)),
-        }
-    }
-
     pub(crate) fn optional<T, C: Codec<T>>(&mut self, value: &Option<T>, name: &'static str) -> Result<()> {
         match value {
-            Some(value) => self.member::<T, C>(value, name),
+            Some(value) => within(name, C::encode(value, self)),
             None => Ok(()),
         }
     }
@@ -250,7 +243,7 @@ impl Writer {
     pub(crate) fn addition<T, C: Codec<T>>(&mut self, value: &Option<T>, name: &'static str) -> Result<()> {
         let Some(value) = value else { return Ok(()) };
         let open = self.enter_open()?;
-        self.member::<T, C>(value, name)?;
+        within(name, C::encode(value, self))?;
         self.leave_open(open);
         Ok(())
     }
