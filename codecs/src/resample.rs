@@ -273,6 +273,9 @@ fn bessel_i0(x: f64) -> f64 {
     for k in 1..40 {
         term *= (x / 2.0 / f64::from(k)).powi(2);
         sum += term;
+        if term < 1e-12 {
+            break;
+        }
     }
     sum
 }
@@ -400,6 +403,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn chunking_never_changes_a_sample(
             from in prop::sample::select(&RATES[..]),

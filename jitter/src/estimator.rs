@@ -210,7 +210,8 @@ impl Estimator {
         let (mut least, mut wait) = (f64::INFINITY, 0);
         for (bin, weight) in self.bins.iter().enumerate().take(self.used).rev() {
             let cost = wait_cost(bin as f64) + event * events + event_ms * excess;
-            if cost <= least {
+            // The last bin holds what no wait would catch.
+            if cost <= least && bin + 1 < self.bins.len() {
                 (least, wait) = (cost, bin);
             }
             events += weight;

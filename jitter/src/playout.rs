@@ -200,7 +200,7 @@ impl Playout {
         }
         self.grid.pulled(out.len());
         self.steer(now_ns, &mut pulled);
-        pulled.timestamp = self.timestamp();
+        pulled.timestamp = self.timestamp(0);
         let mut filled = 0;
         while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             // Time goes on within the pull, though packets do not arrive in it.
@@ -212,6 +212,9 @@ impl Playout {
                 break;
             };
             let made = made.len();
+            if filled == 0 && matches!(kind, Kind::Decoded) {
+                pulled.timestamp = self.timestamp(made);
+            }
             match kind {
                 Kind::Decoded => pulled.decoded += made as u32,
                 Kind::Concealed => pulled.concealed += made as u32,
@@ -361,8 +364,28 @@ impl Playout {
     fn shorten(&mut self, situation: &Situation, most: usize) -> usize {
         let overlap = self.finder.template();
         self.decode_ahead(overlap + self.finder.longest());
+        let future = self.sound.future_len();
+        let packet = self.stream.map_or(1, |stream| stream.packet);
+        let border = self.grid.latest_border(future, packet);
         let Some(lag) = self.finder.find(self.sound.future(), 0, Look::Ahead, most) else { return 0 };
-        if !lag.quiet && lag.likeness < situation.least_likeness() {
+        if lag.quiet {
+            // Any lag will do: the one that brings packets' borders onto the pulls' grid, where they cost least.
+            let (grid, phase) = self.grid.phase(future, packet);
+            let top = (most + phase).min(self.finder.longest()).min(future.saturating_sub(overlap));
+            let lag = top.checked_sub(phase).map_or(0, |over| top - over % grid);
+            return accelerate(&mut self.sound, lag, overlap);
+        }
+        // Borders that move off the grid cost up to a pull: then a shorter lag.
+        let keeps =
+            |lag: usize| lag + self.grid.latest_border(future.saturating_sub(lag), packet) <= most + border;
+        let lag = if keeps(lag.samples) {
+            lag
+        } else {
+            let most = most.saturating_sub(self.grid.longest);
+            let Some(lag) = self.finder.find(self.sound.future(), 0, Look::Ahead, most) else { return 0 };
+            lag
+        };
+        if lag.likeness < situation.least_likeness() {
             return 0;
         }
         accelerate(&mut self.sound, lag.samples, overlap)
@@ -546,14 +569,14 @@ impl Playout {
         }
     }
 
-    /// RTP timestamp of the next sample.
-    fn timestamp(&self) -> Option<u32> {
+    /// RTP timestamp of the sample so many before the next.
+    fn timestamp(&self, before: usize) -> Option<u32> {
         let stream = self.stream.filter(|stream| stream.phase != Phase::Waiting)?;
         let made = match stream.phase {
             Phase::Concealing(made) | Phase::Muted(made) => made as i64,
             Phase::Waiting | Phase::Playing => 0,
         };
-        let position = stream.position - self.sound.future_len() as i64 + made;
+        let position = stream.position - self.sound.future_len() as i64 + made - before as i64;
         let (clock, rate) = (i64::from(self.config.clock_rate), i64::from(self.config.sample_rate));
         Some((stream.origin + (position * clock).div_euclid(rate)) as u32)
     }
@@ -631,8 +654,14 @@ impl Grid {
     /// How far into a pull a packet can begin at the latest, in samples: that much earlier than it is heard it has to
     /// be here. The next packet begins `ahead` samples after the start of this pull; they all hold `packet`.
     fn latest_border(&self, ahead: usize, packet: usize) -> usize {
+        let (grid, phase) = self.phase(ahead, packet);
+        self.longest.saturating_sub(grid) / grid * grid + phase
+    }
+
+    /// The grid on which borders of packets fall into pulls, and how far off it they are.
+    fn phase(&self, ahead: usize, packet: usize) -> (usize, usize) {
         let grid = gcd(self.common, packet).max(1);
-        self.longest.saturating_sub(grid) / grid * grid + ahead % grid
+        (grid, ahead % grid)
     }
 }
 

@@ -154,6 +154,43 @@ fn a_pause_of_the_sender_is_silence_and_the_next_words_are_whole() {
 }
 
 #[test]
+fn what_would_exceed_the_greatest_delay_is_dropped_and_the_sound_goes_on() {
+    let source = speech(RATE * 10);
+    let arrivals = packets(&source, PACKET, (0, 0), |n| {
+        let sent = (n as u64 + 1) * 20 * MS;
+        let freed = 3_600 * MS;
+        Some(20 * MS + if (3_000 * MS..freed).contains(&sent) { freed - sent } else { 0 })
+    });
+    let heard =
+        run(&mut playout(PlayoutConfig { max_delay_ms: 80, ..config() }), &arrivals, 9_000 * MS, 0.0, |_| 80);
+    assert!((15..=30).contains(&heard.stats.packets_discarded), "{:?}", heard.stats);
+    assert!(heard.stats.delay_us < 60_000 && heard.stats.resets == 0, "{:?}", heard.stats);
+    let (from, to) = (RATE * 7, RATE * 8);
+    assert!((0..1_000).any(|delay| heard.samples[from + delay..to + delay] == source[from..to]));
+}
+
+#[test]
+fn a_full_store_lets_go_of_the_oldest() {
+    let mut playout = playout(PlayoutConfig { max_packets: 8, ..config() });
+    let source = speech(RATE);
+    for (n, arrival) in packets(&source, PACKET, (0, 0), |_| Some(0)).iter().take(20).enumerate() {
+        let fate = playout.insert(PlayoutPacket {
+            sequence: arrival.sequence,
+            timestamp: arrival.timestamp,
+            marker: false,
+            payload: &arrival.payload,
+            arrival_ns: arrival.arrival_ns,
+        });
+        assert_eq!(fate, if n < 8 { Insert::Queued } else { Insert::Overflow }, "packet {n}");
+    }
+    assert_eq!(playout.stats().packets_discarded, 12);
+    let mut block = [0; 1_280];
+    let pulled = playout.pull(450 * MS, &mut block);
+    assert_eq!((pulled.decoded, pulled.timestamp), (1_280, Some(12 * 160)));
+    assert_eq!(block, source[12 * PACKET..20 * PACKET]);
+}
+
+#[test]
 fn another_decoder_takes_over_and_the_old_one_comes_back() {
     let mut playout = playout(config());
     let old = playout.set_decoder(CodecKind::Pcma.decoder()).ok().unwrap();

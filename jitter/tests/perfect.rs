@@ -53,9 +53,9 @@ fn timestamps_of_pulls_follow_the_sound() {
             assert!(expected.is_none());
             continue;
         }
-        let timestamp = pulled.timestamp.or(Some(u32::MAX - 1_000));
-        assert!(expected.is_none() || timestamp == expected, "{timestamp:?} {expected:?}");
-        expected = timestamp.map(|timestamp| timestamp.wrapping_add(80));
+        let timestamp = pulled.timestamp.unwrap();
+        assert_eq!(timestamp, expected.unwrap_or(u32::MAX - 1_000));
+        expected = Some(timestamp.wrapping_add(80));
     }
     assert!(expected.is_some());
 }
