@@ -7,7 +7,8 @@
 pub struct EngineConfig {
     /// Rate of the samples inside, Hz: the codec's.
     pub sample_rate: u32,
-    /// What the RTP sender starts with. RFC 3550 §5.1 wants it random; this crate has no randomness of its own.
+    /// What the RTP sender starts with. **To be set at random for each call** (RFC 3550 §5.1); this crate has no
+    /// randomness of its own. Two ends with the same SSRC take each other for an echo and hear nothing (§8.2).
     pub sender: SenderIdentity,
     /// Samples worked on at once. A driver may hand in any length: longer blocks are cut into these.
     pub max_block: usize,

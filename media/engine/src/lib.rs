@@ -48,6 +48,11 @@ pub mod rt;
 pub mod simulate;
 mod trash;
 
+/// Traps what the unit tests mark as real time.
+#[cfg(test)]
+#[global_allocator]
+static TRAP: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
+
 pub use command::{CommandRing, Full, RxCommand, RxFormat, SinkId, SourceId, TxCommand, TxFormat};
 pub use config::{EngineConfig, SenderIdentity};
 pub use control::clip::{ClipFeeder, ClipMeters, Fed, SampleReader};

@@ -89,7 +89,7 @@ fn centred(samples: &[i16]) -> Vec<f64> {
     samples.iter().map(|sample| f64::from(*sample) - mean).collect()
 }
 
-/// `[n]` is the energy of the first n samples.
+/// At n, the energy of the first n samples.
 fn running_energy(samples: &[f64]) -> Vec<f64> {
     let mut sum = 0.0;
     std::iter::once(0.0)
@@ -107,7 +107,7 @@ fn between(running: &[f64], start: usize, end: usize) -> f64 {
     }
 }
 
-/// Σ reference[i] · recording[i + lag], at index lag modulo the length.
+/// The sum of the products of the reference and the recording `lag` samples later, at index `lag` modulo the length.
 fn cross_correlation(reference: &[f64], recording: &[f64]) -> Option<Vec<f64>> {
     let len = (reference.len() + recording.len() + 1).next_power_of_two();
     let mut planner = RealFftPlanner::<f64>::new();

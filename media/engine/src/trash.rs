@@ -1,7 +1,8 @@
 //! The only way out for objects: what the real-time side no longer needs travels back to be dropped by control.
 //! In: boxes, from one processor. Out: the same boxes, at `Control::collect`.
 //!
-//! A full ring loses nothing: the object waits in the bin's one slot, is tried again at every block, and until it has
+//! The ring holds as many objects as the command ring holds commands, and control empties it before each command: it
+//! does not fill up. If it did, nothing would be lost: the object waits in the bin's one slot, is tried again at every block, and until it has
 //! gone the processor carries out no further command (each retires one object at most). Commands wait in their own
 //! ring meanwhile, in order; sound goes on.
 //! Not here: what is retired when (`rt/tx.rs`, `rt/rx.rs`).
@@ -67,5 +68,65 @@ impl TrashHeap {
     /// Drops everything that has come; how many objects.
     pub(crate) fn empty(&mut self) -> usize {
         std::iter::from_fn(|| self.ring.try_pop()).map(drop).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use assert_no_alloc::assert_no_alloc;
+
+    use super::*;
+    use crate::command::{CommandRing, RxOrder, SinkId, commands};
+    use crate::config::EngineConfig;
+    use crate::meters::{Meters, RxMeters, TxMeters};
+    use crate::rt::rx::RxProcessor;
+
+    /// Counts how many of it were dropped.
+    struct Witness(Arc<AtomicUsize>);
+
+    impl Sink for Witness {
+        fn write(&mut self, _played_ns: u64, _block: &[i16]) {}
+    }
+
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_full_ring_holds_commands_back_and_drops_nothing_in_real_time() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let meters = Arc::new(Meters::new(&TxMeters::default(), &RxMeters::default()));
+        let (mut sender, receiver) = commands(16, CommandRing::Receive);
+        let (bin, mut heap) = trash(2);
+        let config = EngineConfig { max_nodes: 5, ..EngineConfig::new(8_000) };
+        let mut rx = RxProcessor::new(config, receiver, bin, Arc::clone(&meters));
+        for n in 0..5 {
+            let sink = Box::new(Witness(Arc::clone(&dropped)));
+            assert!(sender.send(RxOrder::AddSink(SinkId(n), sink)).is_ok());
+        }
+        for n in 0..5 {
+            assert!(sender.send(RxOrder::RemoveSink(SinkId(n))).is_ok());
+        }
+        let mut blocks = |n| {
+            for _ in 0..n {
+                assert_no_alloc(|| rx.process(0, &mut [0; 80]));
+            }
+            meters.rx()
+        };
+        let stuck = blocks(10);
+        // Two removals are in the ring, one in the slot; the others wait.
+        assert_eq!((stuck.commands, dropped.load(Ordering::Relaxed)), (8, 0));
+        assert!(stuck.trash_stalls >= 8, "{}", stuck.trash_stalls);
+        assert_eq!((heap.empty(), dropped.load(Ordering::Relaxed)), (2, 2));
+        assert_eq!(blocks(1).commands, 10 - 1 + 1);
+        assert_eq!((heap.empty(), dropped.load(Ordering::Relaxed)), (2, 4));
+        let done = blocks(1);
+        assert_eq!((heap.empty(), dropped.load(Ordering::Relaxed)), (1, 5));
+        assert_eq!(blocks(1).trash_stalls, done.trash_stalls);
     }
 }

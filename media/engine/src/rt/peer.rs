@@ -70,6 +70,12 @@ impl PeerFilter {
             }
     }
 
+    /// Whether a packet may be played before its source has proved itself: the host was negotiated, and no source of
+    /// it was ever found.
+    pub(crate) fn trusts_first(&self) -> bool {
+        matches!(self.peer, Peer::Address(_)) && self.latched.is_none()
+    }
+
     /// A packet from `source` was accepted for playout: that is the port now.
     pub(crate) fn latch(&mut self, source: SocketAddr, arrival_ns: u64) {
         let source = canonical(source);

@@ -3,9 +3,17 @@
 //!
 //! ```text
 //! PacketRx ─▶ peer? ─▶ RtpReceiver ─▶ Playout ─▶ pull ─┬─▶ sinks
-//!            strangers   │ probation: held, and         └─ gain ─▶ speaker
-//!            dropped     ▼ played with the packet that confirms it
+//!            strangers   │                              └─ gain ─▶ speaker
+//!            dropped     └ probation: see below
 //! ```
+//!
+//! # The first packet
+//!
+//! RFC 3550 believes a source after two packets in sequence. The very first packet from the negotiated host is queued
+//! at once all the same: to hold it would start playout a packet too late, and two packets are as easily sent as one.
+//! If another source is confirmed instead, playout is emptied first. In every other case (no host was negotiated, a
+//! source that follows another, a restarted numbering) the packet is held and queued just before the one that
+//! confirms it.
 //!
 //! Not here: who plays (the driver), what playout decides (`offhook-jitter`), RTCP (control).
 //! RT: no allocation, lock, syscall, log or panic. (`new` allocates and is called by control.)
@@ -45,6 +53,8 @@ pub struct RxProcessor {
     has_started: bool,
     filter: PeerFilter,
     receiver: RtpReceiver,
+    /// Whose first packet was queued before it was confirmed.
+    early: Option<(SocketAddr, u32)>,
     /// The last packet of a source on probation.
     new_source: Held,
     /// The last packet that may begin a restarted numbering.
@@ -87,6 +97,7 @@ impl RxProcessor {
             has_started: false,
             filter: PeerFilter::new(receiver.source_timeout_ns),
             receiver: RtpReceiver::new(receiver),
+            early: None,
             new_source: Held::new(config.max_datagram),
             restart: Held::new(config.max_datagram),
             datagram: vec![0; config.max_datagram].into(),
@@ -248,10 +259,18 @@ impl RxProcessor {
         };
         match self.receiver.receive(arrival_ns, datagram) {
             Receipt::Reject(_) => {}
-            Receipt::Probation(packet) => match packet.continuity {
-                Continuity::Restarted => self.restart.hold(&packet, source, arrival_ns),
-                _ => self.new_source.hold(&packet, source, arrival_ns),
-            },
+            Receipt::Probation(packet) if packet.continuity == Continuity::Restarted => {
+                self.restart.hold(&packet, source, arrival_ns);
+            }
+            Receipt::Probation(packet) => {
+                if self.early.is_none() && self.filter.trusts_first() {
+                    self.early = Some((source, packet.view.ssrc()));
+                    self.meters.first_packet_ns.get_or_insert(arrival_ns);
+                    insert(&mut format.playout, &packet, arrival_ns);
+                } else {
+                    self.new_source.hold(&packet, source, arrival_ns);
+                }
+            }
             Receipt::Accept(packet) => {
                 self.filter.latch(source, arrival_ns);
                 let held = match packet.continuity {
@@ -261,7 +280,8 @@ impl RxProcessor {
                 };
                 let mut first_ns = arrival_ns;
                 if let Some(held) = held {
-                    if self.meters.first_packet_ns.is_some() {
+                    let is_early = self.early.take() == Some((source, packet.view.ssrc()));
+                    if !is_early && self.meters.first_packet_ns.is_some() {
                         format.playout.reset();
                     }
                     if held.release(&packet, source, &mut format.playout) {

@@ -210,6 +210,7 @@ fn sleep_until(deadline_ns: u64) {
 mod tests {
     use super::*;
     use crate::{EngineConfig, split};
+    use assert_no_alloc::assert_no_alloc;
     use ringbuf::HeapRb;
     use ringbuf::traits::Split;
 
@@ -247,7 +248,7 @@ mod tests {
         let mut deadline = 10 * MS;
         for n in 1..=1_000u64 {
             assert_eq!(deadline, n * 10 * MS);
-            deadline = ticks.wake(deadline + n * 7_919 % (9 * MS), deadline);
+            deadline = assert_no_alloc(|| ticks.wake(deadline + n * 7_919 % (9 * MS), deadline));
         }
         assert_eq!(control.meters().rx().blocks, 1_000);
         assert_eq!(ticks.shared.ticks.load(Ordering::Relaxed), 1_000);
@@ -261,7 +262,7 @@ mod tests {
         let deadline = ticks.wake(10 * MS, 10 * MS);
         assert_eq!(deadline, 20 * MS);
         // 120 ms late: 13 ticks are due, 12 missed, 5 of those caught up, 7 left out.
-        assert_eq!(ticks.wake(140 * MS, deadline), 150 * MS);
+        assert_eq!(assert_no_alloc(|| ticks.wake(140 * MS, deadline)), 150 * MS);
         assert_eq!(ticks.shared.ticks.load(Ordering::Relaxed), 1 + 6);
         assert_eq!(ticks.shared.caught_up.load(Ordering::Relaxed), 5);
         assert_eq!(ticks.shared.skipped.load(Ordering::Relaxed), 7);
@@ -285,13 +286,13 @@ mod tests {
         };
         other.flags.is_leaving.store(true, Ordering::Release);
         assert!(to.try_push(Box::new(other)).is_ok());
-        ticks.wake(10 * MS, 10 * MS);
+        assert_no_alloc(|| ticks.wake(10 * MS, 10 * MS));
         assert_eq!(ticks.legs.len(), 1, "the second has left");
         ticks.legs[0].flags.is_leaving.store(true, Ordering::Release);
         ticks.wake(20 * MS, 20 * MS);
         assert_eq!((ticks.legs.len(), control.meters().rx().blocks), (1, 2));
         assert_eq!(full_from.try_pop().map(|leg| leg.id), Some(2));
-        ticks.wake(30 * MS, 30 * MS);
+        assert_no_alloc(|| ticks.wake(30 * MS, 30 * MS));
         assert_eq!((ticks.legs.len(), control.meters().rx().blocks), (0, 2));
         assert_eq!(full_from.try_pop().map(|leg| leg.id), Some(1));
         assert!(from.try_pop().is_none());
