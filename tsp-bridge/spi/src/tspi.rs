@@ -52,7 +52,8 @@ pub trait Tspi: Send + Sync {
     /// Closes a line; its calls are released. Alias `TSPI_lineClose`.
     fn line_close(&self, line: HdLine) -> Result<(), LineError>;
 
-    /// The media of arriving calls that somebody wants; calls outside it are refused, not announced.
+    /// The media of arriving calls that somebody wants; calls outside it are refused, not announced. A provider that
+    /// begins to listen here and cannot answers with an error: it reaches the client that opens the line.
     /// Alias `TSPI_lineSetDefaultMediaDetection`.
     fn line_set_default_media_detection(&self, line: HdLine, media: MediaTypes) -> Result<(), LineError>;
 
@@ -115,6 +116,10 @@ pub trait Tspi: Send + Sync {
 }
 
 /// What a provider reports; the broker implements it. Callable from any thread; returns at once.
+///
+/// From inside [`call_state`](Self::call_state) and [`call_info`](Self::call_info) the broker may ask
+/// [`Tspi::line_call_info`], and a client that acts on what it is told may come back with any request: report without
+/// holding a lock that those need.
 pub trait TspEvents: Send + Sync {
     /// The one completion of an asynchronous request. Alias `ASYNC_COMPLETION`.
     fn async_completion(&self, request: RequestId, result: Result<(), LineError>);
