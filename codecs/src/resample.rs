@@ -199,6 +199,7 @@ impl Resampler {
     /// Computes output while the history reaches; returns how much.
     fn drain(&mut self, output: &mut [i16]) -> usize {
         let mut produced = 0;
+        let (whole, part) = (self.down / self.up, self.down % self.up);
         for sample in output {
             let window = self.history.get(self.start..self.start + self.taps);
             let row = self.rows.get(self.phase * self.taps..(self.phase + 1) * self.taps);
@@ -209,9 +210,12 @@ impl Resampler {
             // `as` saturates.
             *sample = dot(window, row).round_ties_even() as i16;
             produced += 1;
-            let step = self.phase + self.down;
-            self.start += step / self.up;
-            self.phase = step % self.up;
+            self.start += whole;
+            self.phase += part;
+            if self.phase >= self.up {
+                self.phase -= self.up;
+                self.start += 1;
+            }
         }
         produced
     }
@@ -236,7 +240,8 @@ fn design(from: u32, to: u32, up: usize) -> (Vec<f32>, usize, f64) {
     let delay_s = half_low / low;
     // In input samples.
     let half = delay_s * f64::from(from);
-    let taps = ((2.0 * half).ceil() as usize + 1).next_multiple_of(LANES);
+    // At the very ends the sinc is zero.
+    let taps = ((2.0 * half).ceil() as usize).next_multiple_of(LANES);
     // Cycles a sample of the input, at half the lower rate, times two.
     let cut = low / f64::from(from);
     let mut rows = Vec::with_capacity(up * taps);
