@@ -112,10 +112,13 @@ impl Reader {
         for _ in 0..ATTEMPTS {
             match self.read(buffer) {
                 Read::Datagram { len, source, stamp_wall_ns } => {
-                    let now_ns = monotonic_ns();
-                    let arrival_ns = stamp_wall_ns.map_or(now_ns, |stamp_wall_ns| {
-                        stamp::arrival_ns(stamp_wall_ns, stamp::wall_ns(), now_ns, self.empty_ns)
-                    });
+                    let arrival_ns = match stamp_wall_ns {
+                        Some(stamp_wall_ns) => {
+                            let (wall_ns, now_ns) = stamp::clocks_ns();
+                            stamp::arrival_ns(stamp_wall_ns, wall_ns, now_ns, self.empty_ns)
+                        }
+                        None => monotonic_ns(),
+                    };
                     return Some(Received { len, source, arrival_ns });
                 }
                 Read::Empty => {

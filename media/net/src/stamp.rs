@@ -31,11 +31,23 @@ pub(crate) fn enable(_socket: &UdpSocket) -> bool {
     false
 }
 
-/// The wall clock: nanoseconds since 1970.
-pub(crate) fn wall_ns() -> u64 {
-    let now = clock_gettime(ClockId::Realtime);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0))
+/// The wall clock (nanoseconds since 1970) and the monotonic one, of the same moment: read again if the thread was
+/// interrupted in between, twice at most.
+pub(crate) fn clocks_ns() -> (u64, u64) {
+    const CLOSE_NS: u64 = 20_000;
+    let mut pair = (0, 0);
+    for _ in 0..3 {
+        let before = monotonic_ns();
+        let wall = clock_gettime(ClockId::Realtime);
+        let after = monotonic_ns();
+        let seconds = u64::try_from(wall.tv_sec).unwrap_or(0);
+        let rest = u64::try_from(wall.tv_nsec).unwrap_or(0);
+        pair = (seconds.saturating_mul(1_000_000_000).saturating_add(rest), before.midpoint(after));
+        if after.saturating_sub(before) < CLOSE_NS {
+            break;
+        }
+    }
+    pair
 }
 
 /// The monotonic time of a wall-clock stamp. `empty_ns`: when the socket was last found empty, or 0.
@@ -47,13 +59,13 @@ pub(crate) fn arrival_ns(stamp_wall_ns: u64, now_wall_ns: u64, now_ns: u64, empt
 /// The wall-clock time of a monotonic one, by how far the two clocks are apart now: nanoseconds since 1970. For
 /// capture files and sender reports.
 pub fn wall_of_monotonic(at_ns: u64) -> u64 {
-    let (wall, now) = (wall_ns(), monotonic_ns());
+    let (wall, now) = clocks_ns();
     if at_ns >= now { wall.saturating_add(at_ns - now) } else { wall.saturating_sub(now - at_ns) }
 }
 
 /// The monotonic time of a wall-clock one (nanoseconds since 1970), by how far the two clocks are apart now.
 pub fn monotonic_of_wall(at_wall_ns: u64) -> u64 {
-    let (wall, now) = (wall_ns(), monotonic_ns());
+    let (wall, now) = clocks_ns();
     if at_wall_ns >= wall {
         now.saturating_add(at_wall_ns - wall)
     } else {
