@@ -29,6 +29,9 @@ pub struct Config {
     pub h245_after_fast_start: bool,
     /// Answer Setup with CallProceeding at once. Without it the first answer is Alerting or Connect.
     pub call_proceeding: bool,
+    /// Both directions of a session must use one codec: as master we reject another
+    /// (masterSlaveConflict). Our media side does not need it.
+    pub symmetric_codecs: bool,
     /// The number of our first logical channel; H323Plus starts at 101.
     pub first_channel: u16,
     /// Fixes the statusDeterminationNumber instead of drawing it: for replaying recordings.
@@ -51,6 +54,7 @@ impl Default for Config {
             h245_in_setup: false,
             h245_after_fast_start: true,
             call_proceeding: true,
+            symmetric_codecs: false,
             first_channel: 101,
             status_determination_number: None,
             timers: Timers::default(),

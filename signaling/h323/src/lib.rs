@@ -19,12 +19,16 @@
 
 mod address;
 mod call;
+mod capability;
 mod cause;
 mod config;
 mod event;
+mod fast_connect;
+mod h245;
 mod media;
 mod random;
 mod timer;
+mod tunnel;
 
 pub use address::Alias;
 pub use call::{Call, CallState, Channel, Closed, IncomingParams, OutgoingParams};

@@ -93,6 +93,28 @@ impl Default for Timers {
     }
 }
 
+impl Timers {
+    /// How long `timer` runs; `None`: not at all.
+    pub(crate) fn of(&self, timer: Timer) -> Option<Duration> {
+        match timer {
+            Timer::SignalingConnect => Some(self.signaling_connect),
+            Timer::SetupWait => Some(self.setup_wait),
+            Timer::T301 => Some(self.t301),
+            Timer::T303 => Some(self.t303),
+            Timer::T310 => Some(self.t310),
+            Timer::MediaWait => Some(self.media_wait),
+            Timer::H245Start => Some(self.h245_start),
+            Timer::T101 => Some(self.t101),
+            Timer::T103(_) => Some(self.t103),
+            Timer::T105 => Some(self.t105),
+            Timer::T106 => Some(self.t106),
+            Timer::RoundTripInterval => self.round_trip_interval,
+            Timer::EndSession => Some(self.end_session),
+            Timer::Linger => Some(self.linger),
+        }
+    }
+}
+
 /// The running timers. Their number is bounded by the number of logical channels, which is bounded.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TimerTable {

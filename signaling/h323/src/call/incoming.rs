@@ -1,0 +1,202 @@
+//! The called side of set-up: Setup, the application's decision, our answers (Q.931 5.2, H.323 8.1).
+//! In: Setup; accept, answer, set_media. Out: CallProceeding, Alerting, Connect, events.
+//!
+//! Fast connect is answered in the first message that is sent after the application has accepted or
+//! answered *and* the media side is known: Alerting, else Connect. A caller that sets mediaWaitForConnect
+//! gets it in Connect. Connect waits for the media side (MediaWait) and, when H.245 needs a
+//! connection of its own, for the driver to listen.
+//!
+//! Not here: releases (`release`), H.245 (`control`).
+
+use std::time::Duration;
+
+use offhook_wire::h225::{H323UuPduH323MessageBody as Body, SetupUuie};
+use offhook_wire::h225_message::CallSignal;
+use offhook_wire::q931::{Cause, Presentation, RedirectingNumber};
+
+use super::message::{Answer, Common};
+use super::release::Ending;
+use super::{Call, CallState, Side};
+use crate::address::{aliases_from, from_h225};
+use crate::event::{ConnectInfo, Event, SetupInfo};
+use crate::fast_connect::{self, FastConnect};
+use crate::tunnel::Path;
+use crate::{Origin, Timer};
+
+impl Call {
+    pub(super) fn on_setup(&mut self, now: Duration, signal: &CallSignal) {
+        self.identity.call_reference = signal.q931.call_reference.flipped();
+        self.timers.stop(Timer::SetupWait);
+        self.state = CallState::Present;
+        let (Some(Body::Setup(setup)), Some(uuie)) = (signal.body(), &signal.uuie) else {
+            let cause = Cause::MANDATORY_ELEMENT_MISSING;
+            return self.finish(now, Ending::new(Origin::Machine, cause, "Setup without its UUIE"));
+        };
+        self.identity.conference_id = setup.conference_id;
+        self.identity.call_identifier = setup.call_identifier.as_ref().map_or([0; 16], |id| id.guid);
+
+        let common = Common::from(signal.body().unwrap_or(&Body::Empty));
+        common.describe(&mut self.peer);
+        let pdu = &uuie.h323_uu_pdu;
+        self.h245.tunnelling.hear(pdu.h245_tunnelling);
+        self.h245.tunnelling.settle();
+        if let Some(address) = common.h245_address {
+            self.on_h245_address(address);
+        }
+        self.called.media_waits = setup.media_wait_for_connect == Some(true);
+        match common.fast_start {
+            Some(elements) if self.config.fast_start && !elements.is_empty() => {
+                self.fast =
+                    FastConnect::Proposed(fast_connect::read(elements, self.config.limits.fast_start));
+            }
+            Some(_) => {
+                self.fast = FastConnect::Refused;
+                self.called.refusal_due = true;
+            }
+            None => {}
+        }
+        let parallel = setup.parallel_h245_control.iter().flatten();
+        let early: Vec<_> = pdu.h245_control.iter().flatten().chain(parallel).cloned().collect();
+        self.h245.parallel = !early.is_empty();
+
+        let info = self.setup_info(signal, setup);
+        self.notify(Event::Setup(Box::new(info)));
+        // The application has this long to decide.
+        self.start_timer(Timer::T301, now);
+        if self.config.call_proceeding {
+            self.state = CallState::IncomingProceeding;
+            self.outbox.push(self.identity.call_proceeding(&self.config));
+        }
+        for octets in early {
+            self.on_tunnelled(now, &octets);
+        }
+    }
+
+    fn setup_info(&self, signal: &CallSignal, setup: &SetupUuie) -> SetupInfo {
+        let number = signal.q931.calling_party_number();
+        let restricted = number.as_ref().is_some_and(|n| n.presentation != Presentation::Allowed);
+        SetupInfo {
+            display: signal.q931.display(),
+            caller_aliases: aliases_from(setup.source_address.as_ref()),
+            caller_number: number.map(|number| number.digits),
+            caller_presentable: !restricted,
+            called_aliases: aliases_from(setup.destination_address.as_ref()),
+            called_number: signal.q931.called_party_number().map(|number| number.digits),
+            redirecting_number: signal.q931.readable::<RedirectingNumber>().map(|number| number.digits),
+            call_identifier: self.identity.call_identifier,
+            conference_id: self.identity.conference_id,
+            call_reference: self.identity.call_reference.value(),
+            source_signal_address: setup.source_call_signal_address.as_ref().and_then(from_h225),
+            peer: self.peer.clone(),
+            fast_start: setup.fast_start.is_some(),
+            tunnelling: self.h245.tunnelling.is_active(),
+        }
+    }
+
+    /// The application rings.
+    pub(super) fn on_accept(&mut self, now: Duration) {
+        let rings = matches!(self.state, CallState::Present | CallState::IncomingProceeding);
+        if self.side != Side::Called || !rings || self.released {
+            return;
+        }
+        if !self.called.media_waits {
+            self.resolve_fast_connect(now);
+        }
+        self.state = CallState::Received;
+        self.called.alerted = true;
+        let answer = self.take_answer();
+        self.outbox.push(self.identity.alerting(&self.config, answer));
+    }
+
+    /// The application answers.
+    pub(super) fn on_answer(&mut self, now: Duration) {
+        let set_up =
+            matches!(self.state, CallState::Present | CallState::IncomingProceeding | CallState::Received);
+        if self.side != Side::Called || !set_up || self.released || self.called.answer {
+            return;
+        }
+        self.called.answer = true;
+        if self.media.is_none() {
+            self.start_timer(Timer::MediaWait, now);
+        }
+        self.try_connect(now);
+    }
+
+    /// The media side is known, or has changed.
+    pub(super) fn on_media(&mut self, now: Duration) {
+        self.media_changed(now);
+        if self.side == Side::Called && !self.released {
+            self.try_connect(now);
+        }
+    }
+
+    /// Connect, if everything is there that it has to carry.
+    pub(super) fn try_connect(&mut self, now: Duration) {
+        if !self.called.answer || self.media.is_none() || self.state == CallState::Active || self.released {
+            return;
+        }
+        // Whether fast connect succeeds decides whether H.245 needs a connection now.
+        let acceptable = match (&self.fast, &self.media) {
+            (FastConnect::Proposed(proposals), Some(media)) => {
+                fast_connect::answer(proposals, media, || 1).is_some()
+            }
+            (fast, _) => fast.is_accepted(),
+        };
+        let separate = self.h245.tunnelling.is_impossible() && self.h245.peer.is_none();
+        if !acceptable && separate && self.wait_to_listen() {
+            return;
+        }
+        self.state = CallState::Active;
+        self.timers.stop(Timer::T301);
+        self.resolve_fast_connect(now);
+        let mut answer = self.take_answer();
+        if let Path::Listening(address) = self.h245.path {
+            answer.h245_address = Some(address);
+            self.h245.told = true;
+        }
+        self.outbox.push(self.identity.connect(&self.config, answer));
+        if !self.fast.is_accepted() && !self.control.is_heard() {
+            self.start_timer(Timer::H245Start, now);
+        }
+        self.notify(Event::Connected(Box::new(ConnectInfo {
+            display: None,
+            connected_aliases: self.config.aliases.clone(),
+            connected_number: None,
+            peer: self.peer.clone(),
+            fast_start: self.fast.is_accepted(),
+            tunnelling: self.h245.tunnelling.is_active(),
+        })));
+        // Channels that waited for Connect open now.
+        self.after_control(now);
+        self.resume_h245(now);
+    }
+
+    fn resolve_fast_connect(&mut self, now: Duration) {
+        let Some(media) = &self.media else {
+            return;
+        };
+        let FastConnect::Proposed(proposals) = &self.fast else {
+            return;
+        };
+        let control = &mut self.control;
+        match fast_connect::answer(proposals, media, || control.take_channel_number()) {
+            Some((elements, agreed)) => {
+                self.fast = FastConnect::Accepted;
+                self.called.fast_answer = Some(elements);
+                self.adopt(now, agreed);
+            }
+            None => {
+                self.fast = FastConnect::Refused;
+                self.called.refusal_due = true;
+            }
+        }
+    }
+
+    fn take_answer(&mut self) -> Answer {
+        Answer {
+            h245_address: None,
+            fast_start: self.called.fast_answer.take(),
+            fast_connect_refused: std::mem::take(&mut self.called.refusal_due),
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Call signalling messages, built and read.
+//! In: the call's identity and what a message is to say. Out: [`CallSignal`]s; and from received ones
+//! what several kinds of message say alike ([`Common`]).
+//! Not here: when a message is sent or allowed (`outgoing`, `incoming`, `signal`, `release`).
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use offhook_wire::h225::{
+    AlertingUuie, CallIdentifier, CallProceedingUuie, CallType, ConnectUuie, EndpointType, FacilityReason,
+    FacilityUuie, H221NonStandard, H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body,
+    InformationUuie, ReleaseCompleteReason, ReleaseCompleteUuie, SetupUuie, SetupUuieConferenceGoal,
+    StatusUuie, TerminalInfo, VendorIdentifier,
+};
+use offhook_wire::h225_message::CallSignal;
+use offhook_wire::per::Oid;
+use offhook_wire::q931::{
+    BearerCapability, CallReference, CallState as CallStateElement, CalledPartyNumber, CallingPartyNumber,
+    Cause, CauseElement, Display, KeypadFacility, Location, Message, MessageType,
+};
+
+use crate::address::{aliases_to, from_h225, to_h225};
+use crate::{Alias, CallState, Config, PeerInfo, ReleaseReason, Vendor};
+
+/// H.225.0 version 7: {itu-t(0) recommendation(0) h(8) 2250 version(0) 7}.
+const PROTOCOL_IDENTIFIER: Oid = Oid::new(&[0, 0, 8, 2250, 0, 7]);
+
+/// What every message of a call says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity {
+    pub(super) call_reference: CallReference,
+    pub(super) call_identifier: [u8; 16],
+    pub(super) conference_id: [u8; 16],
+}
+
+/// What Setup says beyond the identity.
+pub(super) struct Setup<'a> {
+    pub(super) destination: Option<&'a Alias>,
+    pub(super) source_address: Option<SocketAddr>,
+    pub(super) destination_address: SocketAddr,
+    pub(super) h245_address: Option<SocketAddr>,
+    pub(super) fast_start: Option<Vec<Bytes>>,
+}
+
+/// What the answers to Setup may carry for fast connect and H.245.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) h245_address: Option<SocketAddr>,
+    pub(super) fast_start: Option<Vec<Bytes>>,
+    pub(super) fast_connect_refused: bool,
+}
+
+impl Identity {
+    fn call_identifier(&self) -> CallIdentifier {
+        CallIdentifier::new(self.call_identifier)
+    }
+
+    fn signal(&self, kind: MessageType, body: Body) -> CallSignal {
+        let uuie = H323UserInformation::new(H323UuPdu::new(body));
+        CallSignal { q931: Message::new(kind, self.call_reference), uuie: Some(uuie) }
+    }
+
+    pub(super) fn setup(&self, config: &Config, setup: Setup<'_>) -> CallSignal {
+        let mut uuie = SetupUuie::new(
+            PROTOCOL_IDENTIFIER,
+            endpoint(&config.vendor),
+            false,
+            self.conference_id,
+            SetupUuieConferenceGoal::Create,
+            CallType::PointToPoint,
+        );
+        uuie.h245_address = setup.h245_address.map(to_h225);
+        uuie.source_address = aliases_to(&config.aliases);
+        uuie.destination_address =
+            setup.destination.and_then(|alias| aliases_to(std::slice::from_ref(alias)));
+        uuie.dest_call_signal_address = Some(to_h225(setup.destination_address));
+        uuie.source_call_signal_address = setup.source_address.map(to_h225);
+        uuie.call_identifier = Some(self.call_identifier());
+        uuie.media_wait_for_connect = Some(false);
+        uuie.can_overlap_send = Some(false);
+        uuie.fast_start = setup.fast_start;
+        uuie.multiple_calls = Some(false);
+        uuie.maintain_connection = Some(false);
+        let mut signal = self.signal(MessageType::SETUP, Body::Setup(uuie.into()));
+        let number = config.aliases.iter().find_map(digits);
+        let called = setup.destination.and_then(digits);
+        signal.q931 = signal.q931.with(&BearerCapability::voice(BearerCapability::H221_H242));
+        if let Some(number) = number {
+            signal.q931 = signal.q931.with(&CallingPartyNumber::new(number));
+        }
+        if let Some(called) = called {
+            signal.q931 = signal.q931.with(&CalledPartyNumber::new(called));
+        }
+        with_display(signal, config)
+    }
+
+    pub(super) fn call_proceeding(&self, config: &Config) -> CallSignal {
+        let mut uuie = CallProceedingUuie::new(PROTOCOL_IDENTIFIER, endpoint(&config.vendor));
+        uuie.call_identifier = Some(self.call_identifier());
+        uuie.multiple_calls = Some(false);
+        uuie.maintain_connection = Some(false);
+        let signal = self.signal(MessageType::CALL_PROCEEDING, Body::CallProceeding(uuie.into()));
+        with_display(signal, config)
+    }
+
+    pub(super) fn alerting(&self, config: &Config, answer: Answer) -> CallSignal {
+        let mut uuie = AlertingUuie::new(PROTOCOL_IDENTIFIER, endpoint(&config.vendor));
+        uuie.call_identifier = Some(self.call_identifier());
+        uuie.h245_address = answer.h245_address.map(to_h225);
+        uuie.fast_start = answer.fast_start;
+        uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
+        uuie.multiple_calls = Some(false);
+        uuie.maintain_connection = Some(false);
+        uuie.alerting_address = aliases_to(&config.aliases);
+        let signal = self.signal(MessageType::ALERTING, Body::Alerting(uuie.into()));
+        with_display(signal, config)
+    }
+
+    pub(super) fn connect(&self, config: &Config, answer: Answer) -> CallSignal {
+        let mut uuie = ConnectUuie::new(PROTOCOL_IDENTIFIER, endpoint(&config.vendor), self.conference_id);
+        uuie.call_identifier = Some(self.call_identifier());
+        uuie.h245_address = answer.h245_address.map(to_h225);
+        uuie.fast_start = answer.fast_start;
+        uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
+        uuie.multiple_calls = Some(false);
+        uuie.maintain_connection = Some(false);
+        uuie.connected_address = aliases_to(&config.aliases);
+        let mut signal = self.signal(MessageType::CONNECT, Body::Connect(uuie.into()));
+        signal.q931 = signal.q931.with(&BearerCapability::voice(BearerCapability::H221_H242));
+        with_display(signal, config)
+    }
+
+    /// Facility startH245: connect your H.245 to here (H.323 8.2.3).
+    pub(super) fn start_h245(&self, address: SocketAddr) -> CallSignal {
+        let mut uuie = FacilityUuie::new(PROTOCOL_IDENTIFIER, FacilityReason::StartH245);
+        uuie.call_identifier = Some(self.call_identifier());
+        uuie.h245_address = Some(to_h225(address));
+        self.signal(MessageType::FACILITY, Body::Facility(uuie.into()))
+    }
+
+    /// Facility with an empty body, the wrapper of tunnelled H.245 (H.323 8.2.1).
+    pub(super) fn wrapper(&self) -> CallSignal {
+        let mut signal = self.signal(MessageType::FACILITY, Body::Empty);
+        // H.225.0 table 19: the Facility element is mandatory, and empty when it says nothing.
+        signal.q931.insert(offhook_wire::q931::InformationElement::variable(
+            offhook_wire::q931::ElementId::FACILITY,
+            Bytes::new(),
+        ));
+        signal
+    }
+
+    pub(super) fn information(&self, keys: &str) -> CallSignal {
+        let mut uuie = InformationUuie::new(PROTOCOL_IDENTIFIER);
+        uuie.call_identifier = Some(self.call_identifier());
+        let mut signal = self.signal(MessageType::INFORMATION, Body::Information(uuie.into()));
+        signal.q931 = signal.q931.with(&KeypadFacility::new(keys));
+        signal
+    }
+
+    pub(super) fn status(&self, cause: Cause, diagnostics: Bytes, state: CallState) -> CallSignal {
+        let uuie = StatusUuie::new(PROTOCOL_IDENTIFIER, self.call_identifier());
+        let mut signal = self.signal(MessageType::STATUS, Body::Status(uuie.into()));
+        let mut element = CauseElement::new(Location::USER, cause);
+        element.diagnostics = diagnostics;
+        signal.q931 = signal.q931.with(&element).with(&CallStateElement::new(state.number()));
+        signal
+    }
+
+    pub(super) fn release_complete(&self, cause: Cause, reason: Option<ReleaseReason>) -> CallSignal {
+        let mut uuie = ReleaseCompleteUuie::new(PROTOCOL_IDENTIFIER);
+        uuie.reason = reason.and_then(reason_to);
+        uuie.call_identifier = Some(self.call_identifier());
+        let mut signal = self.signal(MessageType::RELEASE_COMPLETE, Body::ReleaseComplete(uuie.into()));
+        signal.q931 = signal.q931.with(&CauseElement::new(Location::USER, cause));
+        signal
+    }
+}
+
+/// The digits of an alias that has nothing else.
+fn digits(alias: &Alias) -> Option<&str> {
+    match alias {
+        Alias::DialedDigits(digits) | Alias::PartyNumber(digits) => Some(digits),
+        _ => None,
+    }
+}
+
+fn with_display(mut signal: CallSignal, config: &Config) -> CallSignal {
+    if !config.display.is_empty() {
+        let mut text = config.display.clone();
+        while text.len() > Display::MAX_OCTETS {
+            text.pop();
+        }
+        signal.q931 = signal.q931.with(&Display::new(text));
+    }
+    signal
+}
+
+fn endpoint(vendor: &Vendor) -> EndpointType {
+    let text = |text: &str| {
+        let octets = text.as_bytes();
+        let octets = octets.get(..256).unwrap_or(octets);
+        (!octets.is_empty()).then(|| Bytes::copy_from_slice(octets))
+    };
+    let codes = H221NonStandard::new(vendor.t35_country, vendor.t35_extension, vendor.manufacturer);
+    let mut identifier = VendorIdentifier::new(codes);
+    identifier.product_id = text(&vendor.product);
+    identifier.version_id = text(&vendor.version);
+    let mut endpoint = EndpointType::new(false, false);
+    endpoint.vendor = Some(identifier.into());
+    endpoint.terminal = Some(TerminalInfo::new().into());
+    endpoint
+}
+
+/// What several kinds of received message have in common.
+#[derive(Debug, Default)]
+pub(super) struct Common<'a> {
+    pub(super) h245_address: Option<SocketAddr>,
+    pub(super) fast_start: Option<&'a [Bytes]>,
+    pub(super) fast_connect_refused: bool,
+    pub(super) endpoint: Option<&'a EndpointType>,
+    pub(super) protocol: Option<&'a Oid>,
+}
+
+impl<'a> From<&'a Body> for Common<'a> {
+    fn from(body: &'a Body) -> Self {
+        match body {
+            Body::Setup(uuie) => Self {
+                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
+                fast_start: uuie.fast_start.as_deref(),
+                fast_connect_refused: false,
+                endpoint: Some(&uuie.source_info),
+                protocol: Some(&uuie.protocol_identifier),
+            },
+            Body::CallProceeding(uuie) => Self {
+                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
+                fast_start: uuie.fast_start.as_deref(),
+                fast_connect_refused: uuie.fast_connect_refused.is_some(),
+                endpoint: Some(&uuie.destination_info),
+                protocol: Some(&uuie.protocol_identifier),
+            },
+            Body::Alerting(uuie) => Self {
+                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
+                fast_start: uuie.fast_start.as_deref(),
+                fast_connect_refused: uuie.fast_connect_refused.is_some(),
+                endpoint: Some(&uuie.destination_info),
+                protocol: Some(&uuie.protocol_identifier),
+            },
+            Body::Progress(uuie) => Self {
+                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
+                fast_start: uuie.fast_start.as_deref(),
+                fast_connect_refused: uuie.fast_connect_refused.is_some(),
+                endpoint: Some(&uuie.destination_info),
+                protocol: Some(&uuie.protocol_identifier),
+            },
+            Body::Connect(uuie) => Self {
+                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
+                fast_start: uuie.fast_start.as_deref(),
+                fast_connect_refused: uuie.fast_connect_refused.is_some(),
+                endpoint: Some(&uuie.destination_info),
+                protocol: Some(&uuie.protocol_identifier),
+            },
+            Body::Facility(uuie) => Self {
+                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
+                fast_start: uuie.fast_start.as_deref(),
+                fast_connect_refused: uuie.fast_connect_refused.is_some(),
+                endpoint: None,
+                protocol: Some(&uuie.protocol_identifier),
+            },
+            Body::Information(uuie) => Self {
+                fast_start: uuie.fast_start.as_deref(),
+                fast_connect_refused: uuie.fast_connect_refused.is_some(),
+                protocol: Some(&uuie.protocol_identifier),
+                ..Self::default()
+            },
+            _ => Self::default(),
+        }
+    }
+}
+
+impl Common<'_> {
+    /// Adds what this message says about the peer.
+    pub(super) fn describe(&self, peer: &mut PeerInfo) {
+        if let Some(protocol) = self.protocol {
+            // {itu-t(0) recommendation(0) h(8) 2250 version(0) n}
+            peer.protocol_version = protocol.arcs().nth(5).and_then(|version| u32::try_from(version).ok());
+        }
+        let Some(endpoint) = self.endpoint else {
+            return;
+        };
+        peer.gateway = endpoint.gateway.is_some();
+        if let Some(vendor) = &endpoint.vendor {
+            let codes = &vendor.vendor;
+            peer.manufacturer = Some((codes.t35_country_code, codes.t35_extension, codes.manufacturer_code));
+            peer.product = vendor.product_id.as_ref().map(text);
+            peer.version = vendor.version_id.as_ref().map(text);
+        }
+    }
+}
+
+/// Octets of a peer as text: UTF-8 as far as it is, without the NULs that many send at the end.
+fn text(octets: &Bytes) -> String {
+    String::from_utf8_lossy(octets).trim_end_matches('\0').to_owned()
+}
+
+pub(super) fn reason_from(reason: &ReleaseCompleteReason) -> ReleaseReason {
+    match reason {
+        ReleaseCompleteReason::NoBandwidth => ReleaseReason::NoBandwidth,
+        ReleaseCompleteReason::GatekeeperResources => ReleaseReason::GatekeeperResources,
+        ReleaseCompleteReason::UnreachableDestination => ReleaseReason::UnreachableDestination,
+        ReleaseCompleteReason::DestinationRejection => ReleaseReason::DestinationRejection,
+        ReleaseCompleteReason::InvalidRevision => ReleaseReason::InvalidRevision,
+        ReleaseCompleteReason::NoPermission => ReleaseReason::NoPermission,
+        ReleaseCompleteReason::UnreachableGatekeeper => ReleaseReason::UnreachableGatekeeper,
+        ReleaseCompleteReason::GatewayResources => ReleaseReason::GatewayResources,
+        ReleaseCompleteReason::BadFormatAddress => ReleaseReason::BadFormatAddress,
+        ReleaseCompleteReason::AdaptiveBusy => ReleaseReason::AdaptiveBusy,
+        ReleaseCompleteReason::InConf => ReleaseReason::InConf,
+        ReleaseCompleteReason::UndefinedReason => ReleaseReason::UndefinedReason,
+        ReleaseCompleteReason::FacilityCallDeflection => ReleaseReason::FacilityCallDeflection,
+        ReleaseCompleteReason::SecurityDenied => ReleaseReason::SecurityDenied,
+        ReleaseCompleteReason::CalledPartyNotRegistered => ReleaseReason::CalledPartyNotRegistered,
+        ReleaseCompleteReason::CallerNotRegistered => ReleaseReason::CallerNotRegistered,
+        ReleaseCompleteReason::NewConnectionNeeded => ReleaseReason::NewConnectionNeeded,
+        ReleaseCompleteReason::NonStandardReason(_) => ReleaseReason::NonStandardReason,
+        ReleaseCompleteReason::ReplaceWithConferenceInvite(_) => ReleaseReason::ReplaceWithConferenceInvite,
+        ReleaseCompleteReason::GenericDataReason => ReleaseReason::GenericDataReason,
+        ReleaseCompleteReason::NeededFeatureNotSupported => ReleaseReason::NeededFeatureNotSupported,
+        ReleaseCompleteReason::TunnelledSignallingRejected => ReleaseReason::TunnelledSignallingRejected,
+        ReleaseCompleteReason::InvalidCID => ReleaseReason::InvalidCid,
+        ReleaseCompleteReason::SecurityError(_) => ReleaseReason::SecurityError,
+        ReleaseCompleteReason::HopCountExceeded => ReleaseReason::HopCountExceeded,
+        ReleaseCompleteReason::Unrecognized(_) => ReleaseReason::Unknown,
+    }
+}
+
+/// The wire's alternative; `None` for those whose contents we do not have.
+fn reason_to(reason: ReleaseReason) -> Option<ReleaseCompleteReason> {
+    Some(match reason {
+        ReleaseReason::NoBandwidth => ReleaseCompleteReason::NoBandwidth,
+        ReleaseReason::GatekeeperResources => ReleaseCompleteReason::GatekeeperResources,
+        ReleaseReason::UnreachableDestination => ReleaseCompleteReason::UnreachableDestination,
+        ReleaseReason::DestinationRejection => ReleaseCompleteReason::DestinationRejection,
+        ReleaseReason::InvalidRevision => ReleaseCompleteReason::InvalidRevision,
+        ReleaseReason::NoPermission => ReleaseCompleteReason::NoPermission,
+        ReleaseReason::UnreachableGatekeeper => ReleaseCompleteReason::UnreachableGatekeeper,
+        ReleaseReason::GatewayResources => ReleaseCompleteReason::GatewayResources,
+        ReleaseReason::BadFormatAddress => ReleaseCompleteReason::BadFormatAddress,
+        ReleaseReason::AdaptiveBusy => ReleaseCompleteReason::AdaptiveBusy,
+        ReleaseReason::InConf => ReleaseCompleteReason::InConf,
+        ReleaseReason::UndefinedReason => ReleaseCompleteReason::UndefinedReason,
+        ReleaseReason::FacilityCallDeflection => ReleaseCompleteReason::FacilityCallDeflection,
+        ReleaseReason::SecurityDenied => ReleaseCompleteReason::SecurityDenied,
+        ReleaseReason::CalledPartyNotRegistered => ReleaseCompleteReason::CalledPartyNotRegistered,
+        ReleaseReason::CallerNotRegistered => ReleaseCompleteReason::CallerNotRegistered,
+        ReleaseReason::NewConnectionNeeded => ReleaseCompleteReason::NewConnectionNeeded,
+        ReleaseReason::GenericDataReason => ReleaseCompleteReason::GenericDataReason,
+        ReleaseReason::NeededFeatureNotSupported => ReleaseCompleteReason::NeededFeatureNotSupported,
+        ReleaseReason::TunnelledSignallingRejected => ReleaseCompleteReason::TunnelledSignallingRejected,
+        ReleaseReason::InvalidCid => ReleaseCompleteReason::InvalidCID,
+        ReleaseReason::HopCountExceeded => ReleaseCompleteReason::HopCountExceeded,
+        ReleaseReason::NonStandardReason
+        | ReleaseReason::ReplaceWithConferenceInvite
+        | ReleaseReason::SecurityError
+        | ReleaseReason::Unknown => return None,
+    })
+}

@@ -1,0 +1,174 @@
+//! How a call ends: releases, closed connections, expired timers.
+//! In: who ends it and why. Out: endSession and ReleaseComplete, closed channels, `Released`, sockets closed.
+//!
+//! ```text
+//!   local    endSession ┐ ReleaseComplete ─▶ Released ─▶ Linger until the peer answers or closes ─▶ CloseSignaling
+//!   remote   (H.245: endSession) ─────────▶ Released ─▶ CloseSignaling
+//! ```
+//! Tunnelled, endSession rides in ReleaseComplete; on its own connection the peer's is waited for
+//! (H.323 8.5), which the application need not.
+
+use std::time::Duration;
+
+use offhook_wire::h225::H323UuPduH323MessageBody as Body;
+use offhook_wire::h225_message::CallSignal;
+use offhook_wire::q931::Cause;
+use tracing::debug;
+
+use super::message::reason_from;
+use super::{Call, CallState, Closed, Link, Side};
+use crate::event::{Action, Event};
+use crate::tunnel::Path;
+use crate::{Origin, ReleaseInfo, ReleaseReason, Timer};
+
+/// Why and how the call ends.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) origin: Origin,
+    pub(super) cause: Option<Cause>,
+    pub(super) reason: Option<ReleaseReason>,
+    pub(super) text: String,
+    /// Tell the peer by ReleaseComplete.
+    pub(super) tell: bool,
+}
+
+impl Ending {
+    /// We end it; the peer is told.
+    pub(super) fn new(origin: Origin, cause: Cause, text: impl Into<String>) -> Self {
+        let reason = ReleaseReason::for_cause(cause);
+        Self { origin, cause: Some(cause), reason, text: text.into(), tell: true }
+    }
+
+    /// There is nobody to tell any more.
+    pub(super) fn silent(mut self) -> Self {
+        self.tell = false;
+        self
+    }
+}
+
+impl Call {
+    /// Ends the call, once.
+    pub(super) fn finish(&mut self, now: Duration, ending: Ending) {
+        if self.released {
+            return;
+        }
+        debug!(?ending, state = ?self.state, "call released");
+        let connected = self.state == CallState::Active;
+        let path = self.h245.path;
+        let session = matches!(path, Path::Tunnelled | Path::Connected);
+        let awaiting_end = session && self.end_h245(now);
+        self.close_channels(now);
+        self.timers.retain(|_| false);
+        self.released = true;
+
+        let tells = ending.tell && self.link == Link::Open && self.state != CallState::Null;
+        if tells {
+            let cause = ending.cause.unwrap_or(Cause::NORMAL_UNSPECIFIED);
+            self.outbox.push(self.identity.release_complete(cause, ending.reason));
+        }
+        self.send_outbox(now);
+        self.state = CallState::Null;
+
+        match path {
+            Path::Connected if awaiting_end && tells => self.start_timer(Timer::EndSession, now),
+            _ if path.has_socket() => self.close_h245(),
+            _ => self.h245.path = Path::Closed,
+        }
+        if tells {
+            self.start_timer(Timer::Linger, now);
+        } else {
+            self.close_signaling();
+        }
+        self.notify(Event::Released(Box::new(ReleaseInfo {
+            origin: ending.origin,
+            cause: ending.cause,
+            reason: ending.reason,
+            connected,
+            text: ending.text,
+        })));
+    }
+
+    /// ReleaseComplete, or what Q.931 networks send in its place.
+    pub(super) fn on_release(&mut self, now: Duration, signal: &CallSignal) {
+        let reason = match signal.body() {
+            Some(Body::ReleaseComplete(uuie)) => uuie.reason.as_ref().map(reason_from),
+            _ => None,
+        };
+        let cause = signal.q931.cause();
+        let text = match (cause, reason) {
+            (Some(cause), Some(reason)) => format!("the peer released: {cause}, {reason:?}"),
+            (Some(cause), None) => format!("the peer released: {cause}"),
+            (None, Some(reason)) => format!("the peer released: {reason:?}"),
+            (None, None) => "the peer released without saying why".to_owned(),
+        };
+        self.finish(now, Ending { origin: Origin::Remote, cause, reason, text, tell: false });
+    }
+
+    /// The peer's ReleaseComplete has crossed ours, or answers it: nothing more will come.
+    pub(super) fn on_crossing_release(&mut self) {
+        self.timers.stop(Timer::Linger);
+        self.close_signaling();
+    }
+
+    pub(super) fn on_signaling_closed(&mut self, now: Duration, why: Closed) {
+        let before = std::mem::replace(&mut self.link, Link::Closed);
+        self.timers.stop(Timer::Linger);
+        if self.released || before == Link::Closed {
+            return;
+        }
+        let (cause, text) = match (before, why) {
+            (Link::Connecting, Closed::Refused) => {
+                (Cause::DESTINATION_OUT_OF_ORDER, "the peer refuses the connection")
+            }
+            (Link::Connecting, _) => (Cause::NO_ROUTE_TO_DESTINATION, "the peer cannot be reached"),
+            (_, Closed::ByPeer) => (Cause::TEMPORARY_FAILURE, "the peer closed the connection"),
+            _ => (Cause::TEMPORARY_FAILURE, "the connection broke"),
+        };
+        self.finish(now, Ending::new(Origin::Network, cause, text).silent());
+    }
+
+    pub(super) fn on_timer(&mut self, now: Duration, timer: Timer) {
+        let (cause, text) = match timer {
+            Timer::Linger => return self.close_signaling(),
+            Timer::EndSession if self.released => return self.close_h245(),
+            Timer::EndSession => {
+                let cause = Cause::NORMAL_CALL_CLEARING;
+                let ending = Ending::new(Origin::Remote, cause, "the peer ended the H.245 session");
+                return self.finish(now, ending);
+            }
+            Timer::T303 if !self.t303_repeated => {
+                // The second T303 of Q.931 5.1.1, without its repeated Setup: TCP has delivered the first.
+                self.t303_repeated = true;
+                return self.start_timer(Timer::T303, now);
+            }
+            Timer::SignalingConnect => {
+                (Cause::NO_ROUTE_TO_DESTINATION, "no connection within the time allowed")
+            }
+            Timer::SetupWait => (Cause::RECOVERY_ON_TIMER_EXPIRY, "no Setup on the connection (setup wait)"),
+            Timer::T303 => (Cause::NO_USER_RESPONDING, "no answer to Setup (T303)"),
+            Timer::T310 => (Cause::RECOVERY_ON_TIMER_EXPIRY, "nothing after CallProceeding (T310)"),
+            Timer::T301 if self.side == Side::Caller => (Cause::NO_ANSWER_FROM_USER, "not answered (T301)"),
+            Timer::T301 => (Cause::NO_ANSWER_FROM_USER, "not answered here (T301)"),
+            Timer::MediaWait => (Cause::RESOURCE_UNAVAILABLE, "the media side does not answer"),
+            Timer::H245Start => (Cause::RECOVERY_ON_TIMER_EXPIRY, "H.245 does not come up"),
+            Timer::T101 | Timer::T103(_) | Timer::T105 | Timer::T106 | Timer::RoundTripInterval => {
+                return self.on_h245_timer(now, timer);
+            }
+        };
+        self.finish(now, Ending::new(Origin::Timer(timer), cause, text));
+    }
+
+    pub(super) fn close_signaling(&mut self) {
+        if std::mem::replace(&mut self.link, Link::Closed) != Link::Closed {
+            self.actions.push_back(Action::CloseSignaling);
+        }
+    }
+
+    pub(super) fn close_h245(&mut self) {
+        self.timers.stop(Timer::EndSession);
+        if self.h245.path.has_socket() {
+            self.actions.push_back(Action::CloseH245);
+        }
+        self.h245.path = Path::Closed;
+    }
+}

@@ -1,0 +1,298 @@
+//! Received call signalling messages: taken apart, checked, handed on (Q.931 5.8, H.225.0 7).
+//! In: octets of the call signalling connection. Out: turns of the call; Status for what cannot be.
+//!
+//! The order within a message: h245Tunnelling, the message itself, fastStart, h245Address, then tunnelled
+//! H.245. Supplementary services (H.450 APDUs) are carried by and ignored.
+//!
+//! Not here: what Setup, Alerting and the like do (`incoming`, `outgoing`, `release`).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use offhook_wire::h225::{FacilityReason, FacilityUuie, H323UuPduH323MessageBody as Body};
+use offhook_wire::h225_message::{CallSignal, CallSignalError};
+use offhook_wire::q931::{CallState as CallStateElement, Cause, Message, MessageType, NotificationIndicator};
+use tracing::debug;
+
+use super::message::{Common, Identity};
+use super::release::Ending;
+use super::{Call, CallState, Link, Side};
+use crate::address::{aliases_from, from_h225};
+use crate::event::{DigitVia, Event};
+use crate::fast_connect::{self, FastConnect};
+use crate::{Origin, ReleaseReason};
+
+/// The most keys of one Keypad facility element (Q.931 4.5.18: 34 octets).
+const MAX_KEYS: usize = 34;
+
+impl Call {
+    pub(super) fn on_signaling_octets(&mut self, now: Duration, octets: &[u8]) {
+        self.signal_decoder.push(octets);
+        while self.link == Link::Open {
+            match self.signal_decoder.next() {
+                Ok(Some(payload)) => self.on_payload(now, &payload),
+                Ok(None) => return,
+                Err(error) => {
+                    // TPKT cannot be resynchronised: nothing that follows can be read.
+                    self.errors = self.errors.saturating_add(1);
+                    let text = format!("the connection carries no TPKT: {error}");
+                    self.finish(now, Ending::new(Origin::Machine, Cause::PROTOCOL_ERROR, text));
+                    return self.close_signaling();
+                }
+            }
+            // Each message is a turn of its own: what it brings about is sent before the next is read.
+            self.flush(now);
+        }
+    }
+
+    fn on_payload(&mut self, now: Duration, payload: &Bytes) {
+        match CallSignal::decode(payload) {
+            Ok(signal) => self.on_signal(now, &signal),
+            Err(CallSignalError::Uuie { q931, source }) => {
+                debug!(%source, "UUIE not understood");
+                self.on_bad_uuie(now, *q931);
+            }
+            Err(error) => {
+                debug!(%error, "call signalling message not understood");
+                self.on_protocol_error(now, &error.to_string());
+            }
+        }
+    }
+
+    /// Something that cannot be decoded. Before Setup there is no call to save.
+    fn on_protocol_error(&mut self, now: Duration, text: &str) {
+        self.errors = self.errors.saturating_add(1);
+        let awaiting_setup = self.side == Side::Called && self.state == CallState::Null;
+        if awaiting_setup {
+            let ending = Ending::new(Origin::Machine, Cause::INVALID_MESSAGE, text);
+            self.finish(now, ending.silent());
+        } else if self.errors > self.config.limits.protocol_errors {
+            self.finish(now, Ending::new(Origin::Machine, Cause::PROTOCOL_ERROR, text));
+        }
+    }
+
+    /// The Q.931 message stands, its UUIE does not.
+    fn on_bad_uuie(&mut self, now: Duration, q931: Message) {
+        let kind = q931.message_type;
+        let ours = q931.call_reference.value() == self.identity.call_reference.value();
+        let awaiting_setup = self.side == Side::Called && self.state == CallState::Null && !self.released;
+        if kind == MessageType::RELEASE_COMPLETE {
+            // Over is over, whatever else it wanted to say.
+            return self.on_signal(now, &CallSignal { q931, uuie: None });
+        }
+        if kind == MessageType::SETUP && awaiting_setup {
+            self.errors = self.errors.saturating_add(1);
+            self.identity.call_reference = q931.call_reference.flipped();
+            self.state = CallState::Present;
+            let cause = Cause::INVALID_ELEMENT_CONTENTS;
+            return self.finish(now, Ending::new(Origin::Machine, cause, "Setup's UUIE is not readable"));
+        }
+        self.on_protocol_error(now, "a UUIE is not readable");
+        if ours && !self.released && !awaiting_setup {
+            // Q.931 5.8.7.2: User-user is not mandatory; its message is taken without it. What has to be in it
+            // (Connect's answer to fast connect) is missing all the same: say so.
+            self.answer_status(Cause::INVALID_ELEMENT_CONTENTS, Bytes::from_static(&[0x7e]));
+            self.on_signal(now, &CallSignal { q931, uuie: None });
+        }
+    }
+
+    fn on_signal(&mut self, now: Duration, signal: &CallSignal) {
+        let kind = signal.q931.message_type;
+        let reference = signal.q931.call_reference;
+        let same = reference.value() == self.identity.call_reference.value();
+        if self.released {
+            if same && kind == MessageType::RELEASE_COMPLETE {
+                self.on_crossing_release();
+            }
+            return;
+        }
+        if self.side == Side::Called && self.state == CallState::Null {
+            match kind {
+                MessageType::SETUP => self.on_setup(now, signal),
+                _ => self.on_foreign(now, signal),
+            }
+            return;
+        }
+        if !same {
+            return self.on_foreign(now, signal);
+        }
+        if matches!(kind, MessageType::RELEASE_COMPLETE | MessageType::RELEASE | MessageType::DISCONNECT) {
+            return self.on_release(now, signal);
+        }
+        if kind == MessageType::SETUP {
+            // Q.931 5.8.3.2 e): a Setup for a call that exists is ignored.
+            return;
+        }
+        self.on_call_message(now, kind, signal);
+        for octets in signal.h245_control() {
+            self.on_tunnelled(now, octets);
+        }
+    }
+
+    /// A message of this call, other than the first and the last.
+    fn on_call_message(&mut self, now: Duration, kind: MessageType, signal: &CallSignal) {
+        if let Some(uuie) = &signal.uuie {
+            let pdu = &uuie.h323_uu_pdu;
+            // provisionalRespToH245Tunnelling: a gatekeeper answers for an endpoint that has not yet.
+            if pdu.provisional_resp_to_h245_tunnelling.is_none() {
+                self.h245.tunnelling.hear(pdu.h245_tunnelling);
+            }
+        }
+        let common = signal.body().map(Common::from).unwrap_or_default();
+        common.describe(&mut self.peer);
+        let mut connects = false;
+        match (kind, self.side) {
+            (MessageType::CALL_PROCEEDING, Side::Caller) => self.on_call_proceeding(now),
+            (MessageType::SETUP_ACKNOWLEDGE, Side::Caller) => self.on_setup_acknowledge(now),
+            (MessageType::ALERTING, Side::Caller) => self.on_alerting(now),
+            (MessageType::PROGRESS, _) => self.on_progress(now, signal),
+            (MessageType::CONNECT, Side::Caller) => connects = self.on_connect(now),
+            (MessageType::FACILITY, _) => {
+                if let Some(Body::Facility(uuie)) = signal.body() {
+                    self.on_facility(uuie);
+                }
+            }
+            (MessageType::INFORMATION, _) => self.on_information(signal),
+            (MessageType::NOTIFY, _) => {
+                if let Some(indicator) = signal.q931.readable::<NotificationIndicator>() {
+                    self.notify(Event::Notify(indicator.description));
+                }
+            }
+            (MessageType::STATUS, _) => self.on_status(now, signal),
+            (MessageType::STATUS_INQUIRY, _) => {
+                self.answer_status(Cause::RESPONSE_TO_STATUS_ENQUIRY, Bytes::new());
+            }
+            // Q.931 knows it on the network side; it says nothing new.
+            (MessageType::CONNECT_ACKNOWLEDGE | MessageType::USER_INFORMATION, _) => {}
+            // Known, and not for this side of a call (Q.931 5.8.4).
+            (
+                MessageType::CALL_PROCEEDING
+                | MessageType::SETUP_ACKNOWLEDGE
+                | MessageType::ALERTING
+                | MessageType::CONNECT,
+                Side::Called,
+            ) => self.answer_status(Cause::INCOMPATIBLE_CALL_STATE, Bytes::copy_from_slice(&[kind.0])),
+            _ => self.answer_status(Cause::MESSAGE_TYPE_NOT_IMPLEMENTED, Bytes::copy_from_slice(&[kind.0])),
+        }
+        self.on_fast_connect_answer(now, &common);
+        if let Some(address) = common.h245_address {
+            self.on_h245_address(address);
+        }
+        if connects {
+            self.after_connect(now, signal);
+            self.resume_h245(now);
+        }
+    }
+
+    fn on_fast_connect_answer(&mut self, now: Duration, common: &Common<'_>) {
+        let FastConnect::Offered(offered) = &self.fast else {
+            // Answers are repeated (WIRE.md 4); the first one counts.
+            return;
+        };
+        if let (Some(elements), Some(media)) = (common.fast_start, &self.media) {
+            let limit = self.config.limits.fast_start;
+            let agreed = fast_connect::read_answer(elements, offered, media, limit);
+            if agreed.is_empty() {
+                debug!("the answer to fast connect opens nothing");
+                self.fast = FastConnect::Refused;
+            } else {
+                self.fast = FastConnect::Accepted;
+                self.adopt(now, agreed);
+                self.after_control(now);
+            }
+        } else if common.fast_connect_refused {
+            self.fast = FastConnect::Refused;
+        }
+    }
+
+    fn on_facility(&mut self, uuie: &FacilityUuie) {
+        match uuie.reason {
+            FacilityReason::StartH245 => self.h245.peer_began = true,
+            FacilityReason::CallForwarded
+            | FacilityReason::RouteCallToGatekeeper
+            | FacilityReason::RouteCallToMC => {
+                // Not followed: whoever sends it releases the call next, or the application does.
+                let address = uuie.alternative_address.as_ref().and_then(from_h225);
+                let aliases = aliases_from(uuie.alternative_alias_address.as_ref());
+                self.notify(Event::ForwardRequested { address, aliases });
+            }
+            _ => {}
+        }
+    }
+
+    fn on_information(&mut self, signal: &CallSignal) {
+        let keys = signal.q931.keypad_facility().unwrap_or_default();
+        for digit in keys.chars().take(MAX_KEYS) {
+            self.notify(Event::Digit { digit, duration: None, via: DigitVia::Keypad });
+        }
+    }
+
+    /// Q.931 5.8.11: a peer whose call is in the null state has no call.
+    fn on_status(&mut self, now: Duration, signal: &CallSignal) {
+        let state = signal.q931.readable::<CallStateElement>();
+        let cause = signal.q931.cause();
+        // Answers to what the peer did not know may carry whatever state; they end nothing.
+        let complaint = matches!(
+            cause,
+            Some(
+                Cause::MESSAGE_TYPE_NOT_IMPLEMENTED
+                    | Cause::MESSAGE_NOT_COMPATIBLE_WITH_STATE
+                    | Cause::ELEMENT_NOT_IMPLEMENTED
+            )
+        );
+        if state.is_some_and(|state| state.coding_standard == 0 && state.value == 0) && !complaint {
+            let text = "the peer says that it has no such call";
+            let ending = Ending::new(Origin::Remote, Cause::INCOMPATIBLE_CALL_STATE, text);
+            self.finish(now, ending);
+        }
+    }
+
+    /// Status; so many times and no more, for Status is never worth a storm.
+    fn answer_status(&mut self, cause: Cause, diagnostics: Bytes) {
+        if self.may_answer() {
+            self.outbox.push(self.identity.status(cause, diagnostics, self.state));
+        }
+    }
+
+    fn may_answer(&mut self) -> bool {
+        let may = self.statuses < self.config.limits.status_answers && self.link == Link::Open;
+        self.statuses = self.statuses.saturating_add(1);
+        may
+    }
+
+    /// A message of another call, or of none (Q.931 5.8.3.2).
+    fn on_foreign(&mut self, now: Duration, signal: &CallSignal) {
+        let reference = signal.q931.call_reference;
+        let kind = signal.q931.message_type;
+        if self.side == Side::Called && self.state == CallState::Null {
+            // Each one uses up the patience with a caller that has not come to the point.
+            self.on_patience(now);
+        }
+        let silent = matches!(kind, MessageType::RELEASE_COMPLETE | MessageType::STATUS);
+        let nobody = reference.value() == 0;
+        if silent || nobody || self.released || !self.may_answer() {
+            return;
+        }
+        let identity = Identity {
+            call_reference: reference.flipped(),
+            call_identifier: [0; 16],
+            conference_id: [0; 16],
+        };
+        let answer = if kind == MessageType::SETUP {
+            // One call a connection: the other one needs another.
+            let reason = ReleaseReason::NewConnectionNeeded;
+            identity.release_complete(reason.cause(), Some(reason))
+        } else {
+            identity.release_complete(Cause::INVALID_CALL_REFERENCE, None)
+        };
+        self.outbox.push(answer);
+    }
+
+    fn on_patience(&mut self, now: Duration) {
+        self.errors = self.errors.saturating_add(1);
+        if self.errors > self.config.limits.protocol_errors {
+            let ending = Ending::new(Origin::Machine, Cause::INVALID_CALL_REFERENCE, "no Setup comes first");
+            self.finish(now, ending.silent());
+        }
+    }
+}
