@@ -8,9 +8,12 @@
 const SLACK_NS: i64 = 12_500_000;
 /// Beyond the slack by this much, any lag is taken and the pauses between cuts are short.
 const URGENT_NS: i64 = 40_000_000;
-/// Least likeness at which stretching is not heard, and when it is urgent.
+/// Least likeness of a lag: while there is time to find a good place, as a rule, and when it is urgent.
+const ALIKE_AT_EASE: f32 = 0.85;
 const ALIKE: f32 = 0.6;
 const ALIKE_URGENT: f32 = 0.25;
+/// As long as no more than this is too much, there is time to find a good place.
+const EASE_NS: i64 = 5_000_000;
 /// Below any likeness.
 const ANY: f32 = -1.0;
 
@@ -77,6 +80,8 @@ impl Situation {
             ANY
         } else if self.is_urgent() {
             ALIKE_URGENT
+        } else if self.excess_ns > -self.target_ns / 4 && self.excess_ns < SLACK_NS + EASE_NS {
+            ALIKE_AT_EASE
         } else {
             ALIKE
         }

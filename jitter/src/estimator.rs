@@ -26,7 +26,7 @@ const MEMORY: f64 = 800.0;
 const WAIT_LEVEL: f64 = 0.02;
 const WAIT_CURVE: f64 = 0.000_35;
 const WAIT_STEEP: f64 = 0.09;
-const EVENT: f64 = 400.0;
+const EVENT: f64 = 800.0;
 const EVENT_MS: f64 = 8.0;
 /// Packets from one weighing of the costs to the next, once the stream is this many packets old.
 const WEIGH_EVERY: u32 = 4;
