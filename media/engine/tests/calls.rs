@@ -201,6 +201,29 @@ fn a_peer_that_moves_to_another_port_is_found_again_after_its_silence() {
 }
 
 #[test]
+fn another_negotiated_peer_is_heard_at_once_and_the_old_one_no_more() {
+    let (mut world, [to_bert, _]) = perfect(&vec![0i16; 4 * 8_000]);
+    world.run_ms(500);
+    let carl = at("192.0.2.3:7000");
+    world.ends[1].control.rx(RxCommand::SetPeer(Peer::Address(carl.ip()))).unwrap();
+    world.run_ms(10);
+    let before = world.ends[1].control.meters().rx();
+    for n in 0..20u16 {
+        to_bert.inject(carl, &packet(33, n, u32::from(n) * 160, 0x20));
+        world.run_ms(20);
+    }
+    let rx = world.ends[1].control.meters().rx();
+    assert_eq!((rx.peer, rx.receiver.ssrc), (Some(carl), Some(33)));
+    assert_eq!(
+        rx.receiver.accepted,
+        before.receiver.accepted + 19,
+        "and the first, played while on probation"
+    );
+    assert!(rx.strangers >= 20, "Anna's");
+    assert!(world.ends[1].heard.iter().any(|x| x.abs() > 1_000), "Carl's");
+}
+
+#[test]
 fn a_full_network_is_counted_and_never_waited_for() {
     let mut world = World::new();
     let there = LinkConfig { capacity: 3, delay_ns: 1_000 * MS, ..LinkConfig::perfect(at(ANNA)) };

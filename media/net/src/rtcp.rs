@@ -9,6 +9,9 @@ use offhook_engine::SendOutcome;
 
 use crate::rtp::{Reader, reachable, send_to};
 
+/// Datagrams of strangers that one `receive` drops before it returns.
+const MAX_STRANGERS: usize = 64;
+
 /// A non-blocking RTCP socket that listens to one host.
 #[derive(Debug)]
 pub struct RtcpSocket {
@@ -58,9 +61,9 @@ impl RtcpSocket {
     }
 
     /// Takes the peer's next packet into `buffer`, or `None` if none waits. What strangers sent is dropped and counted
-    /// on the way.
+    /// on the way; a flood of it also ends in `None`, until the next call.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<RtcpReceived> {
-        loop {
+        for _ in 0..MAX_STRANGERS {
             let received = self.reader.receive(buffer)?;
             if self.peer == Some(received.source.ip().to_canonical()) {
                 let len = received.len.min(buffer.len());
@@ -68,5 +71,6 @@ impl RtcpSocket {
             }
             self.strangers += 1;
         }
+        None
     }
 }

@@ -5,6 +5,8 @@
 //! taken from it, wall now less wall then, and only within bounds that the monotonic clock gives: it cannot have
 //! arrived after it was read, nor before the socket was last found empty. A step of the wall clock between arrival and
 //! reading can therefore move one arrival by no more than the time between two looks at the socket, and no other.
+//! Linux begins to stamp a moment after the first socket of the machine has asked for it; a datagram that arrives before
+//! is stamped when it is read, which is what happens without stamps anyway.
 //! Not here: reading sockets (`rtp.rs`).
 //! RT (all but `enable`): no allocation, lock, log or panic; reading the clocks is no syscall on Linux.
 

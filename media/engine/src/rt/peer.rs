@@ -37,13 +37,15 @@ impl PeerFilter {
         PeerFilter { peer: Peer::Nobody, latched: None, last_ns: 0, timeout_ns, is_change_announced: false }
     }
 
-    /// Another peer; the same one again keeps its port.
-    pub(crate) fn set(&mut self, peer: Peer) {
-        if peer != self.peer {
+    /// Another peer, whether it is one; the same one again keeps its port.
+    pub(crate) fn set(&mut self, peer: Peer) -> bool {
+        let is_other = peer != self.peer;
+        if is_other {
             self.peer = peer;
             self.latched = None;
             self.is_change_announced = false;
         }
+        is_other
     }
 
     /// The next port that passes probation is taken without waiting for the old one to fall silent.

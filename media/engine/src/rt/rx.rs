@@ -178,7 +178,11 @@ impl RxProcessor {
             RxCommand::SetTransport(transport) => self.transport.replace(transport).map(Trash::PacketRx),
             RxCommand::ClearTransport => self.transport.take().map(Trash::PacketRx),
             RxCommand::SetPeer(peer) => {
-                self.filter.set(peer);
+                if self.filter.set(peer) {
+                    // Another host is another source.
+                    self.receiver.expect_source_change();
+                    self.early = None;
+                }
                 None
             }
             RxCommand::SetFormat(format) => {
@@ -265,6 +269,10 @@ impl RxProcessor {
             Receipt::Probation(packet) => {
                 if self.early.is_none() && self.filter.trusts_first() {
                     self.early = Some((source, packet.view.ssrc()));
+                    if self.meters.first_packet_ns.is_some() {
+                        // What is there is of a peer before this one.
+                        format.playout.reset();
+                    }
                     self.meters.first_packet_ns.get_or_insert(arrival_ns);
                     insert(&mut format.playout, &packet, arrival_ns);
                 } else {
