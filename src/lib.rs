@@ -1,1 +1,39 @@
-//! offhook.
+//! offhook: an H.323/RTP telephone.
+//!
+//! This crate composes the rooms of the house into one process: broker, H.323 provider (TSP) and media provider (MSP)
+//! behind the application's API.
+//!
+//! ```no_run
+//! use offhook::{Direction, DisconnectCode, Embedded, EmbeddedConfig, MediaTypes, Privilege, TerminalClass};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let phone = Embedded::start(EmbeddedConfig::default()).await?;
+//! let address = phone.address();
+//! address.open(Privilege::None, MediaTypes::AUDIO).await?;
+//! let call = address.create_call("h323:bob@192.0.2.7", MediaTypes::AUDIO)?;
+//! let record = address.create_terminal(TerminalClass::FileRecord { path: "bob.wav".into() }, Direction::Render)?;
+//! for stream in call.streams()?.iter().filter(|s| s.direction() == Direction::Render) {
+//!     stream.select_terminal(&record)?;
+//! }
+//! call.connect().await?;
+//! tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+//! call.disconnect(DisconnectCode::Normal).await?;
+//! phone.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In: a configuration. Out: [`Embedded`], whose [`Address`] places and takes calls; [`capture`] writes what went over
+//! the wire; [`measure`] says how long sound took.
+//! Not here: any behaviour of a call. The `offhook` command (`src/cli`) is an application of this API like any other.
+
+pub mod capture;
+mod embedded;
+pub mod measure;
+
+pub use embedded::{Embedded, EmbeddedConfig, StartError};
+pub use offhook_codecs::CodecKind;
+pub use offhook_device as device;
+pub use offhook_msp::MspConfig;
+pub use offhook_tapi::*;
+pub use offhook_tsp::{Alias, CallConfig, H323Config};

@@ -1,0 +1,85 @@
+//! The samples talk to each other: `call` calls `answer`, then `record`; what arrives is on disk.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/speech/alice.wav");
+
+/// Kills what is left of a sample when the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, as a rule.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a sample that answers and reads where it listens.
+fn answering(program: &str, args: &[&str]) -> Result<(Running, String), Box<dyn Error>> {
+    let mut child = Running(Command::new(program).args(args).stdout(Stdio::piped()).spawn()?);
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    let at = line.trim().strip_prefix("listening on ").ok_or(format!("not listening: {line:?}"))?;
+    Ok((child, at.to_owned()))
+}
+
+fn call(to: &str, record: &Path) -> Result<(), Box<dyn Error>> {
+    let status = Command::new(env!("CARGO_BIN_EXE_call")).args([to, SPEECH]).arg(record).arg("2").status()?;
+    if status.success() { Ok(()) } else { Err(format!("call: {status}").into()) }
+}
+
+/// The greatest sample, and how many there are.
+fn heard(path: &Path) -> Result<(u16, usize), Box<dyn Error>> {
+    let samples: Vec<i16> = hound::WavReader::open(path)?.samples().collect::<Result<_, _>>()?;
+    Ok((samples.iter().map(|s| s.unsigned_abs()).max().unwrap_or(0), samples.len()))
+}
+
+#[test]
+fn call_hears_its_own_speech_from_answer() -> Result<(), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let record = dir.path().join("echo.wav");
+    let (_answer, at) = answering(env!("CARGO_BIN_EXE_answer"), &["127.0.0.1:0"])?;
+    call(&at, &record)?;
+    let (peak, samples) = heard(&record)?;
+    assert!(peak > 8_000, "loud speech came back: peak {peak}");
+    assert!(samples > 8_000, "{samples} samples");
+    Ok(())
+}
+
+#[test]
+fn record_keeps_what_the_caller_said_and_ends_when_he_hangs_up() -> Result<(), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let (message, greeting) = (dir.path().join("message.wav"), dir.path().join("greeting.wav"));
+    let machine = ["127.0.0.1:0", SPEECH, message.to_str().ok_or("path")?];
+    let (mut record, at) = answering(env!("CARGO_BIN_EXE_record"), &machine)?;
+    call(&at, &greeting)?;
+    let began = Instant::now();
+    while record.0.try_wait()?.is_none() {
+        assert!(began.elapsed() < Duration::from_secs(10), "the machine ends with the call");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for file in [&message, &greeting] {
+        let (peak, samples) = heard(file)?;
+        assert!(peak > 8_000 && samples > 8_000, "{}: peak {peak}, {samples} samples", file.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn the_samples_stay_short_and_the_readme_shows_one_of_them() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for sample in ["call", "answer", "record"] {
+        let text = std::fs::read_to_string(root.join(format!("src/bin/{sample}.rs")))?;
+        assert!(text.lines().count() <= 120, "{sample} is for copying: keep it short");
+    }
+    let sample = std::fs::read_to_string(root.join("src/bin/call.rs"))?;
+    let program = sample.split_once("#[tokio::main]").ok_or("no main")?.1;
+    let readme = std::fs::read_to_string(root.join("../README.md"))?;
+    assert!(readme.contains(program.trim()), "the README's program is samples/src/bin/call.rs");
+    Ok(())
+}

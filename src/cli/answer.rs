@@ -1,0 +1,300 @@
+//! `offhook answer`: takes calls, any number at once, until Ctrl-C.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use offhook::capture::Capture;
+use offhook::{
+    AddressEvent, Call, CallState, DisconnectCode, Embedded, Event, EventFilter, EventStream, H323Config,
+    MediaTypes, Privilege,
+};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::args::AnswerArgs;
+use super::call::Interrupt;
+use super::leg::{self, Course, Sound};
+use super::live::{INTERVAL, Live};
+use super::report::CallReport;
+use super::{Failure, Outcome};
+
+/// How long calls may take to end after Ctrl-C.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(args: AnswerArgs) -> Result<Outcome, Failure> {
+    if let Some(dir) = &args.record {
+        std::fs::create_dir_all(dir).map_err(|why| Failure(format!("{}: {why}", dir.display())))?;
+    }
+    let h323 = H323Config { listen: args.listen, ..H323Config::default() };
+    let (config, capture) = leg::configure("offhook answer", &args.media, &args.signalling, h323)?;
+    let phone = Embedded::start(config).await.map_err(Failure::new)?;
+    let served = serve(&phone, &args, capture.as_ref()).await;
+    phone.shutdown().await;
+    let captured = capture.map_or(Ok(()), |capture| capture.finish());
+    served?;
+    captured.map_err(Failure::new)?;
+    Ok(Outcome::Done)
+}
+
+async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture>>) -> Result<(), Failure> {
+    let address = phone.address();
+    let filter = EventFilter::CALL_NOTIFICATION | EventFilter::ADDRESS;
+    let mut events = phone.tapi().events(filter);
+    let answering = Answering::new(args, capture.map(Arc::as_ref))?;
+    // What cannot be opened now cannot be opened for a caller either: say so before anybody calls.
+    answering.sound(0).terminals(address)?.release()?;
+    answering.forget_probe();
+    address.open(Privilege::Owner, MediaTypes::AUDIO).await.map_err(Failure::new)?;
+    let at = phone.listening().ok_or_else(|| Failure::new("the line does not listen"))?;
+    if args.output.json {
+        println!("{}", json!({ "event": "listening", "address": at.to_string() }));
+    } else {
+        println!("listening on {at}");
+    }
+    let mut interrupt = Interrupt::new();
+    let mut calls = JoinSet::new();
+    let mut taken = 0;
+    let mut result = Ok(());
+    loop {
+        let wanted = args.calls.is_none_or(|most| taken < most);
+        tokio::select! {
+            event = events.next(), if wanted => match event {
+                Some(Event::CallNotification { call, privilege: Privilege::Owner }) => {
+                    if calls.len() >= args.max_calls {
+                        refuse(&call, DisconnectCode::Busy).await;
+                        continue;
+                    }
+                    taken += 1;
+                    let events = phone.tapi().events(EventFilter::ALL.only(&call));
+                    calls.spawn(answering.clone().take(phone.address().clone(), call, events, taken));
+                }
+                Some(Event::Address { event: AddressEvent::Closed(why), .. }) => {
+                    result = Err(Failure::new(why));
+                    break;
+                }
+                Some(_) => {}
+                None => break,
+            },
+            ended = calls.join_next(), if !calls.is_empty() => note(ended, &mut result),
+            () = interrupt.wait() => break,
+        }
+        if !wanted && calls.is_empty() {
+            break;
+        }
+    }
+    answering.hang_up();
+    let farewell = async {
+        while let Some(ended) = calls.join_next().await {
+            note(Some(ended), &mut result);
+        }
+    };
+    if timeout(FAREWELL, farewell).await.is_err() {
+        tracing::warn!("some calls did not end in time");
+    }
+    result
+}
+
+/// The first failure of a call is what the command ends with.
+fn note(
+    ended: Option<Result<Result<(), Failure>, tokio::task::JoinError>>,
+    result: &mut Result<(), Failure>,
+) {
+    let failed = match ended {
+        Some(Ok(Err(why))) => why,
+        Some(Err(why)) => Failure::new(why),
+        Some(Ok(Ok(()))) | None => return,
+    };
+    eprintln!("offhook: {failed}");
+    if result.is_ok() {
+        *result = Err(failed);
+    }
+}
+
+async fn refuse(call: &Call, code: DisconnectCode) {
+    if let Err(error) = call.disconnect(code).await {
+        tracing::info!(%error, "a call that was to be refused had ended");
+    }
+    call.release().await;
+}
+
+/// What every call is answered with.
+#[derive(Clone)]
+struct Answering(Arc<Shared>);
+
+struct Shared {
+    play: Option<PathBuf>,
+    repeat: bool,
+    tone: Option<f32>,
+    record: Option<PathBuf>,
+    echo: bool,
+    null: bool,
+    ring: Duration,
+    duration: Option<Duration>,
+    json: bool,
+    quiet: bool,
+    capture: Option<PathBuf>,
+    started: u64,
+    live_calls: AtomicU64,
+    leaving: tokio::sync::watch::Sender<bool>,
+}
+
+impl Answering {
+    fn new(args: &AnswerArgs, capture: Option<&Capture>) -> Result<Self, Failure> {
+        let started = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_err(|why| Failure(format!("the clock is before 1970: {why}")))?
+            .as_secs();
+        Ok(Self(Arc::new(Shared {
+            play: args.play.clone(),
+            repeat: args.media.repeat,
+            tone: args.media.tone,
+            record: args.record.clone(),
+            echo: args.echo,
+            null: args.media.null,
+            ring: Duration::from_millis(args.ring_ms),
+            duration: args.duration,
+            json: args.output.json,
+            quiet: args.output.no_live_line(),
+            capture: capture.and(args.media.capture.clone()),
+            started,
+            live_calls: AtomicU64::new(0),
+            leaving: tokio::sync::watch::channel(false).0,
+        })))
+    }
+
+    fn recording(&self, number: u32) -> Option<PathBuf> {
+        let dir = self.0.record.as_ref()?;
+        Some(dir.join(format!("call-{}-{number}.wav", self.0.started)))
+    }
+
+    fn sound(&self, number: u32) -> Sound {
+        Sound {
+            play: self.0.play.clone(),
+            repeat: self.0.repeat,
+            tone: self.0.tone,
+            record: self.recording(number),
+            echo: self.0.echo,
+            null: self.0.null,
+            listen_in: false,
+        }
+    }
+
+    /// Removes the recording that was opened to see whether one can be.
+    fn forget_probe(&self) {
+        if let Some(path) = self.recording(0)
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::debug!(%error, path = %path.display(), "the probe left nothing");
+        }
+    }
+
+    /// Tells every call to end.
+    fn hang_up(&self) {
+        self.0.leaving.send_replace(true);
+    }
+
+    /// Takes one call from offer to end.
+    async fn take(
+        self,
+        address: offhook::Address,
+        call: Call,
+        events: EventStream,
+        number: u32,
+    ) -> Result<(), Failure> {
+        let terminals = match self.sound(number).terminals(&address) {
+            Ok(terminals) => terminals,
+            Err(why) => {
+                refuse(&call, DisconnectCode::Busy).await;
+                return Err(why);
+            }
+        };
+        let mut course = Course::default();
+        let selected = terminals.select(&call, self.0.echo);
+        self.0.live_calls.fetch_add(1, Relaxed);
+        let answered = match selected {
+            Ok(()) => self.stay(&call, events, &mut course).await,
+            Err(why) => {
+                refuse(&call, DisconnectCode::Busy).await;
+                Err(why)
+            }
+        };
+        self.0.live_calls.fetch_sub(1, Relaxed);
+        let report = CallReport::of("callee", &call, &course, &terminals, self.0.capture.as_deref()).await;
+        call.release().await;
+        let released = terminals.release();
+        self.say(&report)?;
+        answered.and(released)
+    }
+
+    async fn stay(&self, call: &Call, mut events: EventStream, course: &mut Course) -> Result<(), Failure> {
+        let mut leaving = self.0.leaving.subscribe();
+        // One line cannot show two calls.
+        let live = Live::new(self.0.quiet || self.0.live_calls.load(Relaxed) > 1);
+        let mut ticks = tokio::time::interval(INTERVAL);
+        let answer = self.answer(call);
+        tokio::pin!(answer);
+        let (mut answering, mut result) = (true, Ok(()));
+        let hang_up = self.0.duration.unwrap_or(Duration::from_secs(10 * 365 * 24 * 3600));
+        let mut until = tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 3600);
+        let mut asked = false;
+        while course.ended.is_none() {
+            let connected = course.connect.is_some();
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => course.note(&event),
+                    None => return Err(Failure::new("the broker is gone")),
+                },
+                answered = &mut answer, if answering => {
+                    answering = false;
+                    // A caller who has gone before we answered is no failure of ours.
+                    if call.state() != CallState::Disconnected && call.state() != CallState::Offering {
+                        result = answered;
+                    }
+                }
+                _ = ticks.tick() => live.draw(call, course),
+                () = tokio::time::sleep_until(until) => asked = disconnect(call).await,
+                left = leaving.wait_for(|leaving| *leaving), if !asked => {
+                    if left.is_ok() {
+                        asked = disconnect(call).await;
+                    }
+                }
+            }
+            if !connected && course.connect.is_some() {
+                until = tokio::time::Instant::now() + hang_up;
+            }
+        }
+        while let Some(event) = events.try_next() {
+            course.note(&event);
+        }
+        live.clear();
+        result
+    }
+
+    /// Rings, then answers.
+    async fn answer(&self, call: &Call) -> Result<(), Failure> {
+        call.accept().await.map_err(Failure::new)?;
+        sleep(self.0.ring).await;
+        call.answer().await.map_err(Failure::new)
+    }
+
+    fn say(&self, report: &CallReport) -> Result<(), Failure> {
+        if self.0.json {
+            let mut value = serde_json::to_value(report).map_err(Failure::new)?;
+            value["event"] = json!("call");
+            println!("{value}");
+        } else {
+            print!("{report}");
+        }
+        Ok(())
+    }
+}
+
+async fn disconnect(call: &Call) -> bool {
+    if let Err(error) = call.disconnect(DisconnectCode::Normal).await {
+        tracing::info!(%error, "hanging up");
+    }
+    true
+}

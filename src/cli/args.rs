@@ -1,0 +1,304 @@
+//! The command line's grammar, from which help, completions and man pages are made.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use offhook::CodecKind;
+
+/// An H.323/RTP telephone.
+#[derive(Debug, Parser)]
+#[command(name = "offhook", version, propagate_version = true)]
+#[command(
+    after_help = "Exit status: 0 done; 1 a file, port or device failed; 2 wrong usage; 3 the call did not come \
+about; 4 it did and no sound arrived; 130 interrupted before."
+)]
+pub(crate) struct Cli {
+    /// Say more (-v what happens, -vv how, -vvv everything); RUST_LOG overrides
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Call somebody
+    #[command(after_help = "Examples:\n  \
+        offhook call 192.0.2.7                            talk over the sound card\n  \
+        offhook call bob@192.0.2.7 --play hello.wav --record bob.wav --duration 10\n  \
+        offhook call h323:100@pbx.example --codec pcma --capture call.pcap --json\n  \
+        offhook call '[2001:db8::1]:1721' --tone 440 --null --duration 3")]
+    Call(CallArgs),
+    /// Answer calls until Ctrl-C
+    #[command(after_help = "Examples:\n  \
+        offhook answer                                    answer over the sound card\n  \
+        offhook answer --echo                             say back what is heard\n  \
+        offhook answer --play greeting.wav --record calls/ --json\n  \
+        offhook answer --listen 127.0.0.1:0 --calls 1 --ring-ms 500")]
+    Answer(AnswerArgs),
+    /// List sound cards
+    Devices(DevicesArgs),
+    /// Call oneself: two processes on this machine, speech both ways, everything measured
+    #[command(after_help = "Example:\n  offhook demo --out out")]
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  offhook completions bash > /etc/bash_completion.d/offhook")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write all of them into a directory
+    Man {
+        /// The directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// host, host:port, alias@host, h323:alias@host
+    pub(crate) address: String,
+    /// Play this WAV file into the call
+    #[arg(long, value_name = "FILE.wav", conflicts_with = "tone")]
+    pub(crate) play: Option<PathBuf>,
+    /// Record what is heard into this WAV file
+    #[arg(long, value_name = "FILE.wav")]
+    pub(crate) record: Option<PathBuf>,
+    /// Also play what is heard over the sound card while recording
+    #[arg(long, requires = "record")]
+    pub(crate) listen_in: bool,
+    /// Hang up after so many seconds; without it the call lasts until either side hangs up
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Give up ringing after so many seconds
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "60")]
+    pub(crate) timeout: Duration,
+    /// Once connected, send these digits
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) digits: Option<String>,
+    /// Write the JSON report here as well
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) media: MediaArgs,
+    #[command(flatten)]
+    pub(crate) signalling: SignallingArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// Where to take calls; port 0 takes a free one and says which
+    #[arg(long, value_name = "ADDR", value_parser = listen_address, default_value = "0.0.0.0:1720")]
+    pub(crate) listen: SocketAddr,
+    /// Play this WAV file to every caller
+    #[arg(long, value_name = "FILE.wav", conflicts_with_all = ["tone", "echo"])]
+    pub(crate) play: Option<PathBuf>,
+    /// Record every caller into a file of its own in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Say back what is heard
+    #[arg(long, conflicts_with = "tone")]
+    pub(crate) echo: bool,
+    /// Stop after so many calls
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) calls: Option<u32>,
+    /// Ring so long before answering, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=170_000))]
+    pub(crate) ring_ms: u64,
+    /// Hang up after so many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Refuse calls as busy while so many are up
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) max_calls: usize,
+    #[command(flatten)]
+    pub(crate) media: MediaArgs,
+    #[command(flatten)]
+    pub(crate) signalling: SignallingArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// What both sides choose about media.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Media")]
+pub(crate) struct MediaArgs {
+    /// Codecs, most wanted first: pcmu, pcma
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = codec, default_value = "pcma,pcmu")]
+    pub(crate) codec: Vec<CodecKind>,
+    /// Milliseconds of sound in a packet
+    #[arg(long, value_name = "MS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(5..=60))]
+    pub(crate) packet_ms: u16,
+    /// Send a tone of so many Hz instead of a microphone
+    #[arg(long, value_name = "HZ", value_parser = tone)]
+    pub(crate) tone: Option<f32>,
+    /// Start the WAV file again at its end
+    #[arg(long)]
+    pub(crate) repeat: bool,
+    /// Where nothing is chosen use no sound card: send silence, drop what is heard
+    #[arg(long)]
+    pub(crate) null: bool,
+    /// The local address for RTP; by default the one that reaches the far end
+    #[arg(long, value_name = "IP")]
+    pub(crate) media_address: Option<IpAddr>,
+    /// The ports for RTP and RTCP
+    #[arg(long, value_name = "LOW-HIGH", value_parser = port_range)]
+    pub(crate) rtp_ports: Option<(u16, u16)>,
+    /// Write everything sent and received to this pcap file
+    #[arg(long, value_name = "FILE.pcap")]
+    pub(crate) capture: Option<PathBuf>,
+}
+
+/// What both sides choose about signalling.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signalling")]
+pub(crate) struct SignallingArgs {
+    /// Neither offer nor accept fast connect
+    #[arg(long)]
+    pub(crate) no_fast_start: bool,
+    /// Use a TCP connection of its own for H.245
+    #[arg(long)]
+    pub(crate) no_tunnel: bool,
+    /// As caller, begin H.245 inside Setup
+    #[arg(long)]
+    pub(crate) h245_in_setup: bool,
+    /// The name to show to the far end
+    #[arg(long, value_name = "NAME", default_value = "offhook")]
+    pub(crate) display: String,
+    /// An alias of ours (a number or a name); may be given several times
+    #[arg(long, value_name = "ALIAS")]
+    pub(crate) alias: Vec<String>,
+}
+
+impl OutputArgs {
+    /// Whether the live line is unwanted.
+    pub(crate) fn no_live_line(&self) -> bool {
+        self.quiet || (self.json && !self.live)
+    }
+}
+
+/// How to say it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Print JSON on standard output instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No live line
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// The live line even with --json
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) live: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where recordings, report and capture go
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub(crate) out: PathBuf,
+    /// How long the call lasts, in seconds
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "6")]
+    pub(crate) duration: Duration,
+    /// Codecs, most wanted first
+    #[arg(long, value_name = "LIST", default_value = "pcma,pcmu")]
+    pub(crate) codec: String,
+    /// Neither offer nor accept fast connect
+    #[arg(long)]
+    pub(crate) no_fast_start: bool,
+    /// Use a TCP connection of its own for H.245
+    #[arg(long)]
+    pub(crate) no_tunnel: bool,
+    /// Print the report as JSON on standard output instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.0..=864_000.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("between 0 and 864000 seconds".to_owned())
+    }
+}
+
+fn tone(text: &str) -> Result<f32, String> {
+    let hz: f32 = text.parse().map_err(|_| "not a number of Hz".to_owned())?;
+    if (20.0..=3_400.0).contains(&hz) { Ok(hz) } else { Err("between 20 and 3400 Hz".to_owned()) }
+}
+
+fn codec(text: &str) -> Result<CodecKind, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "pcmu" | "ulaw" | "g711u" => Ok(CodecKind::Pcmu),
+        "pcma" | "alaw" | "g711a" => Ok(CodecKind::Pcma),
+        _ => Err("known codecs: pcmu, pcma".to_owned()),
+    }
+}
+
+fn port_range(text: &str) -> Result<(u16, u16), String> {
+    let parsed = text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    match parsed {
+        Some((low, high)) if 0 < low && low < high => Ok((low, high)),
+        _ => Err("LOW-HIGH with 0 < LOW < HIGH".to_owned()),
+    }
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, 1720));
+    }
+    text.parse().map_err(|_| "an IP address, or IP:port".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_in_the_help_parses() {
+        for command in Cli::command().get_subcommands() {
+            let Some(help) = command.get_after_help() else { continue };
+            for line in help.to_string().lines().filter(|l| l.trim_start().starts_with("offhook")) {
+                let words = line.split("  ").find(|part| part.contains("offhook")).unwrap_or_default();
+                let words = words.split(" > ").next().unwrap_or_default();
+                let words = words.split_whitespace().map(|w| w.trim_matches('\''));
+                assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for bad in [
+            &["offhook", "call"][..],
+            &["offhook", "call", "h", "--codec", "opal"],
+            &["offhook", "call", "h", "--packet-ms", "500"],
+            &["offhook", "call", "h", "--duration", "-1"],
+            &["offhook", "call", "h", "--play", "a.wav", "--tone", "440"],
+            &["offhook", "answer", "--calls", "0"],
+            &["offhook", "answer", "--listen", "nowhere"],
+            &["offhook", "answer", "--rtp-ports", "9-3"],
+        ] {
+            assert!(Cli::try_parse_from(bad).is_err(), "{bad:?}");
+        }
+    }
+}

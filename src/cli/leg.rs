@@ -1,0 +1,204 @@
+//! What `call` and `answer` share: configuration from arguments, terminals for a call, its course as events tell it.
+//!
+//! In: arguments, events. Out: [`EmbeddedConfig`], selected [`Terminals`], a [`Course`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use offhook::capture::Capture;
+use offhook::{
+    Address, Alias, Call, CallConfig, Direction, EmbeddedConfig, Event, H323Config, LineCallState,
+    MspCallEvent, MspConfig, Terminal, TerminalClass, Timestamp,
+};
+
+use super::Failure;
+use super::args::{MediaArgs, SignallingArgs};
+
+/// The telephone that the arguments describe, and the capture that it writes.
+pub(super) fn configure(
+    application: &str,
+    media: &MediaArgs,
+    signalling: &SignallingArgs,
+    h323: H323Config,
+) -> Result<(EmbeddedConfig, Option<Arc<Capture>>), Failure> {
+    let capture =
+        media.capture.as_deref().map(Capture::create).transpose().map_err(Failure::new)?.map(Arc::new);
+    let call = CallConfig {
+        display: signalling.display.clone(),
+        aliases: signalling.alias.iter().map(|a| Alias::from_text(a)).collect(),
+        fast_start: !signalling.no_fast_start,
+        tunnelling: !signalling.no_tunnel,
+        h245_in_setup: signalling.h245_in_setup,
+        ..h323.call.clone()
+    };
+    let mut msp = MspConfig { bind: media.media_address, ..MspConfig::default() };
+    msp.codecs.clone_from(&media.codec);
+    msp.packet_ms = media.packet_ms;
+    if let Some((low, high)) = media.rtp_ports {
+        msp.ports = low..=high;
+    }
+    let h323 = match &capture {
+        Some(capture) => {
+            msp.tap = Some(capture.clone());
+            H323Config { call, tap: Some(capture.clone()), ..h323 }
+        }
+        None => H323Config { call, ..h323 },
+    };
+    Ok((EmbeddedConfig { application: application.to_owned(), h323, msp }, capture))
+}
+
+/// Where sound comes from and goes to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sound {
+    /// A file to play.
+    pub(super) play: Option<PathBuf>,
+    /// Begin it again at its end.
+    pub(super) repeat: bool,
+    /// A tone to send.
+    pub(super) tone: Option<f32>,
+    /// A file to record into.
+    pub(super) record: Option<PathBuf>,
+    /// Say back what is heard.
+    pub(super) echo: bool,
+    /// No sound card where nothing else is chosen.
+    pub(super) null: bool,
+    /// The sound card beside a recording.
+    pub(super) listen_in: bool,
+}
+
+/// The terminals of a call.
+pub(super) struct Terminals {
+    play: Option<(PathBuf, Terminal)>,
+    record: Option<(PathBuf, Terminal)>,
+    others: Vec<Terminal>,
+}
+
+impl Sound {
+    /// Makes the terminals; the error says what cannot be opened and how to go on.
+    pub(super) fn terminals(&self, address: &Address) -> Result<Terminals, Failure> {
+        let make = |class, direction| address.create_terminal(class, direction).map_err(Failure::new);
+        let card = |direction| {
+            let class = if self.null { TerminalClass::Null } else { TerminalClass::DefaultDevice };
+            make(class, direction).map_err(|Failure(why)| {
+                let (file, tone) = match direction {
+                    Direction::Capture => ("--play FILE.wav", ", --tone HZ"),
+                    Direction::Render => ("--record FILE.wav", ""),
+                };
+                Failure(format!("{why} (to go on without a sound card: {file}{tone}, or --null)"))
+            })
+        };
+        let mut terminals = Terminals { play: None, record: None, others: Vec::new() };
+        if self.echo {
+            terminals.others.push(make(TerminalClass::Echo, Direction::Capture)?);
+        } else if let Some(path) = &self.play {
+            let class = TerminalClass::FilePlayback { path: path.clone(), repeat: self.repeat };
+            terminals.play = Some((path.clone(), make(class, Direction::Capture)?));
+        } else if let Some(frequency) = self.tone {
+            terminals.others.push(make(TerminalClass::Tone { frequency, level: -10.0 }, Direction::Capture)?);
+        } else {
+            terminals.others.push(card(Direction::Capture)?);
+        }
+        if let Some(path) = &self.record {
+            let class = TerminalClass::FileRecord { path: path.clone() };
+            terminals.record = Some((path.clone(), make(class, Direction::Render)?));
+        }
+        if self.listen_in || (self.record.is_none() && !self.echo) {
+            terminals.others.push(card(Direction::Render)?);
+        }
+        Ok(terminals)
+    }
+}
+
+impl Terminals {
+    /// Selects each on the stream that it fits; an echo on both.
+    pub(super) fn select(&self, call: &Call, echo: bool) -> Result<(), Failure> {
+        for stream in call.streams().map_err(Failure::new)? {
+            for terminal in self.all() {
+                if echo && self.others.first().is_some_and(|t| t.name() == terminal.name())
+                    || terminal.direction() == stream.direction()
+                {
+                    stream.select_terminal(terminal).map_err(Failure::new)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn play(&self) -> Option<(&Path, &Terminal)> {
+        self.play.as_ref().map(|(path, terminal)| (path.as_path(), terminal))
+    }
+
+    pub(super) fn record(&self) -> Option<(&Path, &Terminal)> {
+        self.record.as_ref().map(|(path, terminal)| (path.as_path(), terminal))
+    }
+
+    /// Releases all; the first failure (a disk that was full, for one) is the answer.
+    pub(super) fn release(self) -> Result<(), Failure> {
+        let mut result = Ok(());
+        for terminal in self.all() {
+            if let Err(why) = terminal.release() {
+                result = result.and(Err(Failure(format!("{}: {why}", terminal.name()))));
+            }
+        }
+        result
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Terminal> {
+        let files = self.play.iter().chain(&self.record).map(|(_, terminal)| terminal);
+        files.chain(&self.others)
+    }
+}
+
+/// A call's course, as its events tell it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course {
+    /// Setup left, or arrived.
+    pub(super) setup: Option<Timestamp>,
+    /// CallProceeding came (caller).
+    pub(super) proceeding: Option<Timestamp>,
+    /// Alerting came, or left.
+    pub(super) alerting: Option<Timestamp>,
+    /// Connect came, or left.
+    pub(super) connect: Option<Timestamp>,
+    /// The call ended.
+    pub(super) ended: Option<Timestamp>,
+    /// The provider's last state.
+    pub(super) state: Option<LineCallState>,
+    /// Digits that came.
+    pub(super) digits: String,
+    /// Failures of streams and terminals, for people.
+    pub(super) troubles: Vec<String>,
+}
+
+impl Course {
+    /// Notes an event.
+    pub(super) fn note(&mut self, event: &Event) {
+        match event {
+            Event::CallState { line_state, at, .. } => self.enter(*line_state, *at),
+            Event::Digit { digit, .. } => self.digits.push(*digit),
+            Event::CallMedia {
+                event: event @ (MspCallEvent::StreamFail | MspCallEvent::TerminalFail),
+                cause,
+                terminal,
+                ..
+            } => {
+                let why = terminal.as_ref().and_then(|t| t.status().ok()?.failed);
+                self.troubles.push(why.unwrap_or_else(|| format!("{event:?}: {cause:?}")));
+            }
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, state: LineCallState, at: Timestamp) {
+        let moment = match state {
+            LineCallState::Offering | LineCallState::Dialing => &mut self.setup,
+            LineCallState::Proceeding => &mut self.proceeding,
+            LineCallState::Accepted | LineCallState::Ringback => &mut self.alerting,
+            LineCallState::Connected(_) => &mut self.connect,
+            LineCallState::Disconnected(_) | LineCallState::Idle => &mut self.ended,
+            _ => return self.state = Some(state),
+        };
+        moment.get_or_insert(at);
+        self.state = Some(state);
+    }
+}

@@ -1,0 +1,118 @@
+//! The command line: what is asked (`args`), each command in a file, what is said back (`report`, `live`).
+//!
+//! Exit status: 0 done; 1 something local failed (a file, a port, a device); 2 wrong usage; 3 the call did not come
+//! about; 4 it did, and no sound arrived; 130 interrupted before it came about.
+
+mod answer;
+mod args;
+mod call;
+mod demo;
+mod devices;
+mod leg;
+mod live;
+mod report;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use tracing_subscriber::EnvFilter;
+
+use self::args::{Cli, Command};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All went well.
+    Done,
+    /// The call did not come about.
+    NoCall,
+    /// The call came about and no sound arrived.
+    NoSound,
+    /// Interrupted before the call came about.
+    Interrupted,
+}
+
+impl Outcome {
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::NoCall => 3,
+            Self::NoSound => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Something local failed; the text is the message.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Failure(pub(crate) String);
+
+impl Failure {
+    pub(crate) fn new(what: impl ToString) -> Self {
+        Self(what.to_string())
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.verbose);
+    match execute(cli.command) {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        Err(Failure(why)) => {
+            eprintln!("offhook: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<Outcome, Failure> {
+    match command {
+        Command::Call(args) => on_runtime(call::run(args)),
+        Command::Answer(args) => on_runtime(answer::run(args)),
+        Command::Demo(args) => on_runtime(demo::run(args)),
+        Command::Devices(args) => devices::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "offhook", &mut io::stdout());
+            Ok(Outcome::Done)
+        }
+        Command::Man { out } => man(out.as_deref()),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<Outcome, Failure>>) -> Result<Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|why| Failure(format!("cannot start: {why}")))?;
+    runtime.block_on(work)
+}
+
+/// Writes the man pages: one to standard output, or all into a directory.
+fn man(out: Option<&std::path::Path>) -> Result<Outcome, Failure> {
+    let command = Cli::command();
+    match out {
+        None => clap_mangen::Man::new(command).render(&mut io::stdout()).map_err(Failure::new)?,
+        Some(dir) => {
+            std::fs::create_dir_all(dir).map_err(|why| Failure(format!("{}: {why}", dir.display())))?;
+            clap_mangen::generate_to(command, dir)
+                .map_err(|why| Failure(format!("{}: {why}", dir.display())))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Logs go to standard error: warnings by default, more with each `-v`; RUST_LOG overrides.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
