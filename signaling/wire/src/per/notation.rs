@@ -159,18 +159,18 @@ macro_rules! sequence {
             }
 
             fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
+                let extended = None::<bool>;
                 $(
                     let known: &[bool] = &[$( self.$add.is_some() ),*];
-                    let extended = known.contains(&true) || !self.unknown.is_empty();
-                    writer.bit(extended);
+                    let extended = Some(known.contains(&true) || !self.unknown.is_empty());
                 )?
-                $( $( writer.bit(Option::<$opt_type>::is_some(&self.$root)); )? )*
+                writer.preamble(extended, &[$( $( Option::<$opt_type>::is_some(&self.$root) ,)? )*]);
                 $(
                     $( $crate::per::within($root_name, <$crate::per::notation::codec!($($req_codec)?) as $crate::per::Codec<$req_type>>::encode(&self.$root, writer))?; )?
                     $( writer.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&self.$root, $root_name)?; )?
                 )*
                 $(
-                    if extended {
+                    if extended == Some(true) {
                         writer.additions(known, &self.unknown);
                         $( writer.addition::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(&self.$add, $add_name)?; )*
                         writer.unknown_additions(known.len(), &self.unknown);

@@ -328,6 +328,7 @@ impl Reader {
 
     /// The alternative just entered, kept as it is.
     pub(crate) fn unknown_alternative(&mut self, index: u32) -> Result<UnknownAlternative> {
+        self.charge(UnknownAlternative::COST)?;
         Ok(UnknownAlternative::new(index, self.open_octets()?))
     }
 

@@ -4,26 +4,27 @@
 use bytes::Bytes;
 
 /// An alternative of an extensible CHOICE that the schema does not know.
+/// A pointer in size, so that the rare does not enlarge the common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UnknownAlternative {
-    index: u32,
-    octets: Bytes,
-}
+pub struct UnknownAlternative(Option<Box<(u32, Bytes)>>);
 
 impl UnknownAlternative {
+    /// What it costs of a message's memory budget.
+    pub(crate) const COST: usize = size_of::<(u32, Bytes)>();
+
     /// The alternative that is the `index`th (from zero) behind the extension mark.
     pub fn new(index: u32, octets: Bytes) -> Self {
-        UnknownAlternative { index, octets }
+        UnknownAlternative(Some(Box::new((index, octets))))
     }
 
     /// Its place behind the extension mark, from zero.
     pub fn index(&self) -> u32 {
-        self.index
+        self.0.as_ref().map_or(0, |kept| kept.0)
     }
 
     /// Its encoding.
-    pub fn octets(&self) -> &Bytes {
-        &self.octets
+    pub fn octets(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |kept| &kept.1)
     }
 }
 

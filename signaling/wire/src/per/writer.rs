@@ -50,6 +50,11 @@ impl Writer {
     /// The low `count` bits (at most 64) of `value`.
     #[inline]
     pub(crate) fn bits(&mut self, value: u64, count: u32) {
+        if self.used == 0 && count.is_multiple_of(8) {
+            let octets = value.to_be_bytes();
+            self.octets.extend_from_slice(octets.get(8 - count as usize / 8..).unwrap_or(&octets));
+            return;
+        }
         let mut left = count;
         while left > 0 {
             let free = 8 - self.used;
@@ -213,6 +218,20 @@ impl Writer {
         }
     }
 
+    /// The extension bit, and the presence bits of optional root members.
+    pub(crate) fn preamble(&mut self, extended: Option<bool>, optional: &[bool]) {
+        if let Some(extended) = extended {
+            self.bit(extended);
+        }
+        self.bitmap(optional);
+    }
+
+    fn bitmap(&mut self, present: &[bool]) {
+        for part in present.chunks(64) {
+            self.bits(part.iter().fold(0, |bits, bit| bits << 1 | u64::from(*bit)), part.len() as u32);
+        }
+    }
+
     /// The presence bitmap of the known additions and of those kept unknown.
     pub(crate) fn additions(&mut self, known: &[bool], unknown: &UnknownAdditions) {
         let count = known.len().max(unknown.bitmap_length());
@@ -222,9 +241,7 @@ impl Writer {
             self.bit(true);
             self.length(count);
         }
-        for &present in known {
-            self.bit(present);
-        }
+        self.bitmap(known);
         let mut index = known.len();
         for addition in unknown.iter().skip_while(|a| (a.index() as usize) < known.len()) {
             self.zeros(addition.index() as usize - index);

@@ -98,7 +98,7 @@ sequence! {
         crypto_tokens "cryptoTokens": Vec<CryptoH323Token>,
         fast_start "fastStart": Vec<Bytes>,
         fast_connect_refused "fastConnectRefused": (),
-        circuit_info "circuitInfo": CircuitInfo,
+        circuit_info "circuitInfo": Box<CircuitInfo>,
     }
 }
 
@@ -117,7 +117,7 @@ sequence! {
         capacity "capacity": CallCapacity,
         service_control "serviceControl": Vec<ServiceControlSession>,
         feature_set "featureSet": FeatureSet,
-        destination_info "destinationInfo": EndpointType,
+        destination_info "destinationInfo": Box<EndpointType>,
         display_name "displayName": Vec<DisplayName>,
     }
 }
@@ -190,7 +190,7 @@ sequence! {
         service_control "serviceControl": Vec<ServiceControlSession>,
         symmetric_operation_required "symmetricOperationRequired": (),
         capacity "capacity": CallCapacity,
-        circuit_info "circuitInfo": CircuitInfo,
+        circuit_info "circuitInfo": Box<CircuitInfo>,
         desired_protocols "desiredProtocols": Vec<SupportedProtocols>,
         needed_features "neededFeatures": Vec<FeatureDescriptor>,
         desired_features "desiredFeatures": Vec<FeatureDescriptor>,
@@ -293,9 +293,9 @@ sequence! {
         maintain_connection "maintainConnection": bool,
         fast_connect_refused "fastConnectRefused": (),
         service_control "serviceControl": Vec<ServiceControlSession>,
-        circuit_info "circuitInfo": CircuitInfo,
+        circuit_info "circuitInfo": Box<CircuitInfo>,
         feature_set "featureSet": FeatureSet,
-        destination_info "destinationInfo": EndpointType,
+        destination_info "destinationInfo": Box<EndpointType>,
         h245_security_mode "h245SecurityMode": H245Security,
     }
 }
@@ -391,7 +391,7 @@ sequence! {
         connected_address "connectedAddress": Vec<AliasAddress>,
         presentation_indicator "presentationIndicator": PresentationIndicator,
         screening_indicator "screeningIndicator": ScreeningIndicator,
-        destination_info "destinationInfo": EndpointType,
+        destination_info "destinationInfo": Box<EndpointType>,
         display_name "displayName": Vec<DisplayName>,
     }
 }

@@ -38,8 +38,8 @@ sequence! {
     /// `CallCapacity`.
     #[derive(Default)]
     CallCapacity {
-        maximum_call_capacity "maximumCallCapacity"?: CallCapacityInfo,
-        current_call_capacity "currentCallCapacity"?: CallCapacityInfo,
+        maximum_call_capacity "maximumCallCapacity"?: Box<CallCapacityInfo>,
+        current_call_capacity "currentCallCapacity"?: Box<CallCapacityInfo>,
         ...
     }
 }

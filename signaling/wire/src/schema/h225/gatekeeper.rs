@@ -18,7 +18,7 @@ sequence! {
         alias_address "aliasAddress"?: Vec<AliasAddress>,
         call_signal_address "callSignalAddress"?: Vec<TransportAddress>,
         ras_address "rasAddress"?: Vec<TransportAddress>,
-        endpoint_type "endpointType"?: EndpointType,
+        endpoint_type "endpointType"?: Box<EndpointType>,
         tokens "tokens"?: Vec<h235::ClearToken>,
         crypto_tokens "cryptoTokens"?: Vec<CryptoH323Token>,
         priority "priority"?: u8 as Int<0, 127>,
@@ -26,7 +26,7 @@ sequence! {
         dest_extra_call_info "destExtraCallInfo"?: Vec<AliasAddress>,
         ...
         alternate_transport_addresses "alternateTransportAddresses": AlternateTransportAddresses,
-        circuit_info "circuitInfo": CircuitInfo,
+        circuit_info "circuitInfo": Box<CircuitInfo>,
         feature_set "featureSet": FeatureSet,
     }
 }

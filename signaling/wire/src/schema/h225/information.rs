@@ -86,7 +86,7 @@ sequence! {
         pdu "pdu": Vec<InfoRequestResponsePerCallInfoPdu>,
         call_linkage "callLinkage": CallLinkage,
         usage_information "usageInformation": RasUsageInformation,
-        circuit_info "circuitInfo": CircuitInfo,
+        circuit_info "circuitInfo": Box<CircuitInfo>,
     }
 }
 

@@ -70,18 +70,18 @@ sequence! {
         token_oid "tokenOID": Oid,
         time_stamp "timeStamp"?: u32 as TimeStamp,
         password "password"?: BmpString as Password,
-        dhkey "dhkey"?: DHset,
+        dhkey "dhkey"?: Box<DHset>,
         challenge "challenge"?: Bytes as ChallengeString,
         random "random"?: i64 as RandomVal,
-        certificate "certificate"?: TypedCertificate,
+        certificate "certificate"?: Box<TypedCertificate>,
         general_id "generalID"?: BmpString as Identifier,
-        non_standard "nonStandard"?: NonStandardParameter,
+        non_standard "nonStandard"?: Box<NonStandardParameter>,
         ...
         eckasdhkey "eckasdhkey": Eckasdh,
         senders_id "sendersID": BmpString as Identifier,
         h235_key "h235Key": H235Key,
         profile_info "profileInfo": Vec<ProfileElement>,
-        dhkeyext "dhkeyext": DHsetExt,
+        dhkeyext "dhkeyext": Box<DHsetExt>,
     }
 }
 

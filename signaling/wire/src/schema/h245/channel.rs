@@ -308,7 +308,7 @@ sequence! {
     RequestChannelClose {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         ...
-        qos_capability "qosCapability": QOSCapability,
+        qos_capability "qosCapability": Box<QOSCapability>,
         reason "reason": RequestChannelCloseReason,
     }
 }
