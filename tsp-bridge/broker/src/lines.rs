@@ -16,7 +16,7 @@ use offhook_spi::{
     Privilege, RequestId, Tspi,
 };
 
-use crate::model::{ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, State};
+use crate::model::{ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, Stage, State};
 
 /// What is left to do, without the lock, once a slot has changed.
 enum Next {
@@ -275,7 +275,12 @@ impl Inner {
                         client.calls.remove(&holder.call);
                     }
                 }
-                state.fail_outstanding(ht, &LineError::failed(format!("the line was closed: {why}")));
+                let error = LineError::failed(format!("the line was closed: {why}"));
+                state.fail_outstanding(ht, &error);
+                if let Stage::Making { client, request, completed: true, .. } = call.stage {
+                    // Completed, and the reply waited for the provider's handle.
+                    state.reply(client, request, Err(error));
+                }
             }
             for opener in gone.joining {
                 state.reply(opener.client, opener.request, Err(why.clone()));
@@ -327,7 +332,7 @@ impl State {
             device.slot = Slot::Closing { waiting: Vec::new() };
         }
         // Calls announced that no client holds: the provider releases them with the line.
-        self.calls.retain(|_, call| call.line != line || call.stage == crate::model::Stage::Abandoned);
+        self.calls.retain(|_, call| call.line != line || call.stage == Stage::Abandoned);
         Some(Next::CloseDevice(gone.tsp, gone.hd))
     }
 }

@@ -247,7 +247,7 @@ fn whatever_clients_and_network_do_every_request_has_one_completion() {
 /// The same with a thread a client and one for the network, all at once.
 #[test]
 fn the_same_holds_with_threads() {
-    for seed in seeds(12) {
+    for seed in seeds(24) {
         let (broker, switch) = network(Drive::Immediate);
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {

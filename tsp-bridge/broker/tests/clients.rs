@@ -5,7 +5,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use offhook_broker::Broker;
-use offhook_broker::scripted::{Scripted, ScriptedConfig, Step};
+use offhook_broker::scripted::{Scripted, ScriptedConfig, Step, Verb};
 use offhook_spi::{
     ApiVersion, AppEvent, AppReply, AppRequest, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode,
     HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState as S, LineDevCaps, LineError,
@@ -214,11 +214,13 @@ fn the_last_link_gone_after_the_last_broker_ends_the_providers() {
     assert_eq!(switch.log().last().map(String::as_str), Some("provider_shutdown"));
 }
 
-/// A provider that obeys its tester in what `line_open` and `line_make_call` do.
+/// Run from inside `line_make_call`, before it returns.
+struct Hook(Box<dyn FnOnce(&Scripted) + Send>);
+
+/// A provider that obeys its tester in what happens inside `line_make_call`.
 struct Bent {
     inner: Arc<Scripted>,
-    hook: Mutex<Option<Box<dyn FnOnce(&Scripted) + Send>>>,
-    busy_port: bool,
+    hook: Mutex<Option<Hook>>,
 }
 
 impl Tspi for Bent {
@@ -244,9 +246,6 @@ impl Tspi for Bent {
         self.inner.line_close(line)
     }
     fn line_set_default_media_detection(&self, line: HdLine, media: MediaTypes) -> Result<(), LineError> {
-        if self.busy_port && !media.is_empty() {
-            return Err(LineError::ResourceUnavail("port 1720 is taken".to_owned()));
-        }
         self.inner.line_set_default_media_detection(line, media)
     }
     fn line_make_call(
@@ -258,7 +257,7 @@ impl Tspi for Bent {
     ) -> Result<HdCall, LineError> {
         let made = self.inner.line_make_call(r, l, c, p);
         let hook = self.hook.lock().unwrap().take();
-        if let Some(hook) = hook {
+        if let Some(Hook(hook)) = hook {
             hook(&self.inner);
         }
         made
@@ -298,9 +297,9 @@ impl Tspi for Bent {
     }
 }
 
-fn bent(busy_port: bool) -> (Broker, Arc<Bent>) {
+fn bent() -> (Broker, Arc<Bent>) {
     let inner = Scripted::new(ScriptedConfig::default());
-    let bent = Arc::new(Bent { inner, hook: Mutex::default(), busy_port });
+    let bent = Arc::new(Bent { inner, hook: Mutex::default() });
     let broker = Broker::new();
     broker.add_provider(bent.clone()).unwrap();
     (broker, bent)
@@ -308,15 +307,16 @@ fn bent(busy_port: bool) -> (Broker, Arc<Bent>) {
 
 #[test]
 fn a_provider_that_cannot_listen_fails_the_opening_and_nothing_stays_open() {
-    let (broker, bent) = bent(true);
+    let (broker, switch) = stepped();
     let client = Client::new(&broker, "app");
     let open = |privilege| {
         client.ask(AppRequest::OpenLine { device: DeviceId(0), privilege, media: MediaTypes::AUDIO })
     };
     let taken = LineError::ResourceUnavail("port 1720 is taken".to_owned());
+    switch.refuse(Verb::Listen, Some(taken.clone()));
     assert_eq!(open(Privilege::Owner), Err(taken.clone()));
     assert_eq!(broker.census().lines, 0);
-    assert_eq!(bent.inner.log().last().map(String::as_str), Some("line_close"));
+    assert_eq!(switch.log().last().map(String::as_str), Some("line_close"));
     let Ok(AppReply::Line(_)) = open(Privilege::None) else { panic!("calling out needs no port") };
     assert_eq!(open(Privilege::Owner), Err(taken));
     assert_eq!(broker.census().lines, 1);
@@ -324,7 +324,7 @@ fn a_provider_that_cannot_listen_fails_the_opening_and_nothing_stays_open() {
 
 #[test]
 fn what_a_provider_reports_between_completion_and_return_follows_the_reply() {
-    let (broker, bent) = bent(false);
+    let (broker, bent) = bent();
     let client = Client::new(&broker, "app");
     let line = client.open_with_msp(Privilege::Owner);
     client.clear();
@@ -333,10 +333,10 @@ fn what_a_provider_reports_between_completion_and_return_follows_the_reply() {
     bent.inner.script_dial("bob", steps);
     let seen = Arc::new(Mutex::new(None));
     let (look, events) = (seen.clone(), client.events());
-    *bent.hook.lock().unwrap() = Some(Box::new(move |switch: &Scripted| {
+    *bent.hook.lock().unwrap() = Some(Hook(Box::new(move |switch: &Scripted| {
         switch.run();
         *look.lock().unwrap() = Some(events.len());
-    }));
+    })));
     let id = client.dial(line, "bob");
     assert_eq!(*seen.lock().unwrap(), Some(0));
     match client.events().as_slice() {
@@ -352,15 +352,15 @@ fn what_a_provider_reports_between_completion_and_return_follows_the_reply() {
 
 #[test]
 fn a_client_that_leaves_while_its_call_is_being_placed_leaves_no_call_behind() {
-    let (broker, bent) = bent(false);
+    let (broker, bent) = bent();
     let client = Client::new(&broker, "app");
     let line = client.open(Privilege::None, MediaTypes::NONE);
     let other = Client::new(&broker, "other");
     other.open(Privilege::None, MediaTypes::NONE);
     let link = client.link.clone().unwrap();
-    *bent.hook.lock().unwrap() = Some(Box::new(move |_: &Scripted| {
+    *bent.hook.lock().unwrap() = Some(Hook(Box::new(move |_: &Scripted| {
         link.submit(RequestId(77), AppRequest::CloseLine { line }).unwrap();
-    }));
+    })));
     let id = client.dial(line, "bob");
     assert!(matches!(client.reply(id), Some(Err(LineError::OperationFailed(_)))));
     bent.inner.run();

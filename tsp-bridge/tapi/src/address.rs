@@ -45,7 +45,7 @@ impl Address {
     }
 
     /// Opens the address. Calls can be placed from now on; with [`Privilege::Owner`] arriving calls that carry one
-    /// of `media` are offered, with [`Privilege::Monitor`] they are shown.
+    /// of `media` are offered, with [`Privilege::Monitor`] they are shown. An error leaves it as it was.
     #[doc(alias = "ITTAPI::RegisterCallNotifications")]
     pub async fn open(&self, privilege: Privilege, media: MediaTypes) -> Result<(), TapiError> {
         let shared = &self.shared;
@@ -65,7 +65,11 @@ impl Address {
         if lock(&shared.inner).listening.is_some() {
             return Err(TapiError::AlreadyOpen);
         }
-        shared.open_line(privilege, media).await.map(drop)
+        let opened = shared.open_line(privilege, media).await;
+        if opened.is_err() && base.is_none() {
+            shared.close_lines().await;
+        }
+        opened.map(drop)
     }
 
     /// Closes the address. Its calls are over: those that only this application owned are dropped.

@@ -91,6 +91,19 @@ impl Call {
         }
     }
 
+    /// The name to show to the far end; before the call is dialled.
+    #[doc(alias = "ITCallInfo::put_CallInfoString")]
+    #[doc(alias = "CIS_DISPLAYABLEADDRESS")]
+    pub fn set_display(&self, name: &str) -> Result<(), TapiError> {
+        match &mut *lock(&self.shared().inner) {
+            CallInner { released: false, phase: Phase::Undialled, params: Some(params), .. } => {
+                params.display = Some(name.to_owned());
+                Ok(())
+            }
+            _ => Err(TapiError::InvalidCallState),
+        }
+    }
+
     /// Its streams.
     #[doc(alias = "ITStreamControl::EnumerateStreams")]
     pub fn streams(&self) -> Result<Vec<Stream>, TapiError> {
@@ -103,9 +116,9 @@ impl Call {
     /// only once. Alias `ITBasicCallControl::Connect(FALSE)`.
     pub async fn dial(&self) -> Result<(), TapiError> {
         let shared = self.shared();
-        let params = match (&shared.params, &mut lock(&shared.inner)) {
-            (Some(params), inner) if matches!(inner.phase, Phase::Undialled) && !inner.released => {
-                inner.phase = Phase::Dialling(Vec::new());
+        let params = match &mut *lock(&shared.inner) {
+            CallInner { released: false, phase: phase @ Phase::Undialled, params: Some(params), .. } => {
+                *phase = Phase::Dialling(Vec::new());
                 params.clone()
             }
             _ => return Err(TapiError::InvalidCallState),
@@ -263,7 +276,6 @@ pub(crate) struct CallShared {
     pub(crate) id: u64,
     pub(crate) address: Arc<AddressShared>,
     privilege: Privilege,
-    params: Option<CallParams>,
     pub(crate) inner: Mutex<CallInner>,
     pub(crate) status: watch::Sender<CallStatus>,
     media: OnceLock<Result<MspHalf, TapiError>>,
@@ -276,6 +288,8 @@ pub(crate) struct CallInner {
     pub(crate) phase: Phase,
     pub(crate) released: bool,
     pub(crate) info: CallInfo,
+    /// What to dial, if it is ours to dial.
+    params: Option<CallParams>,
 }
 
 /// How the broker knows the call; see the top of the file.
@@ -341,8 +355,7 @@ impl CallShared {
             id: address.core.next_call.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             address: address.clone(),
             privilege,
-            params,
-            inner: Mutex::new(CallInner { phase, released: false, info }),
+            inner: Mutex::new(CallInner { phase, released: false, info, params }),
             status: watch::Sender::new(CallStatus::NEW),
             media: OnceLock::new(),
             selections: Mutex::default(),

@@ -103,6 +103,8 @@ pub enum Verb {
     Drop,
     /// `line_generate_digits`.
     GenerateDigits,
+    /// `line_set_default_media_detection` with media: it has no script, but can be refused.
+    Listen,
 }
 
 /// The fake switch.

@@ -82,7 +82,15 @@ impl Tspi for Scripted {
 
     fn line_set_default_media_detection(&self, line: HdLine, media: MediaTypes) -> Result<(), LineError> {
         self.note(&format!("line_set_default_media_detection {media:?}"));
-        self.lock().lines.get_mut(&line).map(|line| line.detection = media).ok_or(LineError::InvalLineHandle)
+        let mut state = self.lock();
+        match state.refusals.get(&Verb::Listen) {
+            Some(error) if !media.is_empty() => Err(error.clone()),
+            _ => {
+                let line = state.lines.get_mut(&line).ok_or(LineError::InvalLineHandle)?;
+                line.detection = media;
+                Ok(())
+            }
+        }
     }
 
     fn line_make_call(
