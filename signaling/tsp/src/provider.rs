@@ -21,7 +21,8 @@ use crate::config::H323Config;
 use crate::destination::Destination;
 use crate::listener::{self, Listening};
 
-/// The H.323 provider: one line device.
+/// The H.323 provider: one line device. Clones are the same provider.
+#[derive(Clone)]
 pub struct H323Provider {
     inner: Arc<Inner>,
 }

@@ -4,7 +4,7 @@
 //! Not here: any decision about the protocol.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -138,8 +138,9 @@ impl Running {
 
     fn h245_accepted(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
-            // The H.245 address goes to the peer alone, so nobody else has a reason to connect.
-            Ok((stream, from)) if from.ip() == self.signaling_ends.1.ip() => {
+            // The H.245 address goes to the peer alone, so nobody else has a reason to connect. Every loopback address
+            // is this machine.
+            Ok((stream, from)) if same_host(from.ip(), self.signaling_ends.1.ip()) => {
                 self.h245_listener = None;
                 self.h245_up(stream, true);
             }
@@ -460,6 +461,10 @@ impl Running {
             tracing::debug!(call = self.context.hd.0, %error, ?message, "the MSP was not told");
         }
     }
+}
+
+fn same_host(a: IpAddr, b: IpAddr) -> bool {
+    a == b || (a.is_loopback() && b.is_loopback())
 }
 
 // Each waits for ever where there is nothing to wait for, and may be dropped at any await.

@@ -1,0 +1,429 @@
+//! Two providers call each other over loopback sockets; a scripted broker and a scripted MSP stand behind each.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
+use std::time::{Duration, Instant};
+
+use offhook_pair::{Codec, CodecOffer, Flow, Session, ToMsp, ToTsp};
+use offhook_spi::{
+    ApiVersion, CallInfoChange, CallParams, DigitMode, DisconnectMode, HdCall, HdLine, HdMspLine, HtCall,
+    HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents, Tspi,
+};
+use offhook_tsp::{CallConfig, H323Config, H323Provider};
+use tokio::runtime::Runtime;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The broker's name for the call that a desk places.
+const PLACED: HtCall = HtCall(1 << 40);
+
+/// A broker with one line, an MSP that is always ready, and a log of what the provider said.
+struct Desk {
+    provider: H323Provider,
+    heard: mpsc::Receiver<String>,
+    line: HdLine,
+    events: Arc<Events>,
+}
+
+struct Events {
+    say: Mutex<mpsc::Sender<String>>,
+    provider: OnceLock<H323Provider>,
+    line: OnceLock<(HdLine, HdMspLine)>,
+    calls: Mutex<Vec<HdCall>>,
+    placed: OnceLock<HdCall>,
+    this: OnceLock<Weak<Events>>,
+    msp_port: u16,
+    willing: bool,
+}
+
+impl Events {
+    fn say(&self, what: String) {
+        // The desk may have closed.
+        let _ = self.say.lock().unwrap().send(what);
+    }
+}
+
+impl TspEvents for Events {
+    fn async_completion(&self, request: RequestId, result: Result<(), LineError>) {
+        let result = result.map_or_else(|e| format!("failed: {e}"), |()| "done".to_owned());
+        self.say(format!("request {} {result}", request.0));
+    }
+
+    fn new_call(&self, _: HtLine, call: HdCall) -> Option<HtCall> {
+        self.say("newcall".to_owned());
+        self.calls.lock().unwrap().push(call);
+        self.willing.then_some(HtCall(call.0))
+    }
+
+    fn call_state(&self, _: HtLine, _: HtCall, state: LineCallState, _: Timestamp) {
+        self.say(format!("{state:?}"));
+    }
+
+    fn call_info(&self, _: HtLine, _: HtCall, _: CallInfoChange) {}
+
+    fn digit(&self, _: HtLine, _: HtCall, digit: char, _: DigitMode) {
+        self.say(format!("digit {digit}"));
+    }
+
+    fn send_msp_data(
+        &self,
+        _: HtLine,
+        call: Option<HtCall>,
+        msp: Option<HtMspLine>,
+        data: Opaque,
+    ) -> Result<(), LineError> {
+        let message = ToMsp::decode(data.as_bytes()).map_err(LineError::failed)?;
+        match message {
+            ToMsp::Prepare { peer } => {
+                self.say(format!("msp prepare {peer} to {msp:?}"));
+                if self.msp_port == 0 {
+                    return Ok(());
+                }
+                let (provider, (line, instance)) = (self.provider.get().unwrap(), *self.line.get().unwrap());
+                let call = call.unwrap();
+                let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+                let offer = |codec, payload_type| CodecOffer {
+                    codec,
+                    payload_type,
+                    packet_ms: 20,
+                    max_packet_ms: 60,
+                };
+                let sessions = vec![Session {
+                    session: 1,
+                    rtp: at(self.msp_port),
+                    rtcp: at(self.msp_port + 1),
+                    codecs: vec![offer(Codec::Pcma, 8), offer(Codec::Pcmu, 0)],
+                }];
+                let prepared = Opaque::new(ToTsp::Prepared { sessions }.encode())?;
+                // The broker names calls that came as the provider does; the one that we place it calls PLACED.
+                let (provider, events) = (provider.clone(), self.this.get().unwrap().upgrade().unwrap());
+                // An MSP answers from another thread.
+                std::thread::spawn(move || {
+                    let call = if call == PLACED { *events.placed.wait() } else { HdCall(call.0) };
+                    provider.line_receive_msp_data(line, Some(call), instance, prepared)
+                });
+            }
+            ToMsp::Start(channels) => {
+                for c in channels {
+                    let mut text = format!("msp start {:?} {:?} {} ms", c.id.flow, c.codec, c.packet_ms);
+                    if c.id.flow == Flow::Transmit {
+                        let port = c.remote_rtp.map_or(0, |a| a.port());
+                        write!(text, " to {port}").unwrap();
+                    }
+                    self.say(text);
+                }
+            }
+            ToMsp::Stop(channels) => {
+                for c in channels {
+                    self.say(format!("msp stop {:?}", c.flow));
+                }
+            }
+            ToMsp::StopAll => self.say("msp stop all".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn line_closed(&self, _: HtLine, why: LineError) {
+        self.say(format!("line closed: {why}"));
+    }
+}
+
+struct Wishes {
+    call: CallConfig,
+    msp_port: u16,
+    willing: bool,
+    prepare_timeout: Duration,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self {
+            call: CallConfig::default(),
+            msp_port: 5_000,
+            willing: true,
+            prepare_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Desk {
+    fn new(runtime: &Runtime, wishes: Wishes) -> Self {
+        let config = H323Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            call: wishes.call,
+            prepare_timeout: wishes.prepare_timeout,
+            ..H323Config::default()
+        };
+        let provider = H323Provider::new(config, runtime.handle().clone());
+        let (say, heard) = mpsc::channel();
+        let events = Arc::new(Events {
+            say: Mutex::new(say),
+            provider: OnceLock::new(),
+            line: OnceLock::new(),
+            calls: Mutex::default(),
+            placed: OnceLock::new(),
+            this: OnceLock::new(),
+            msp_port: wishes.msp_port,
+            willing: wishes.willing,
+        });
+        provider.provider_init(events.clone()).unwrap();
+        let line = provider.line_open(0, HtLine(1), ApiVersion::V3_1).unwrap();
+        let msp = provider.line_create_msp_instance(line, 0, HtMspLine(9)).unwrap();
+        assert!(events.provider.set(provider.clone()).is_ok() && events.line.set((line, msp)).is_ok());
+        assert!(events.this.set(Arc::downgrade(&events)).is_ok());
+        Self { provider, heard, line, events }
+    }
+
+    fn listen(&self) -> SocketAddr {
+        self.provider.line_set_default_media_detection(self.line, MediaTypes::AUDIO).unwrap();
+        self.provider.listening().unwrap()
+    }
+
+    fn dial(&self, to: &str) -> Result<HdCall, LineError> {
+        let params =
+            CallParams { destination: to.to_owned(), media: MediaTypes::AUDIO, display: Some("Desk".into()) };
+        let placed = self.provider.line_make_call(RequestId(1), self.line, PLACED, &params)?;
+        assert!(self.events.placed.set(placed).is_ok(), "a desk places one call");
+        Ok(placed)
+    }
+
+    /// What is said until `last`, which is included.
+    fn until(&self, last: &str) -> Vec<String> {
+        let (began, mut said) = (Instant::now(), Vec::new());
+        loop {
+            match self.heard.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+                Ok(what) => {
+                    let found = what == last;
+                    said.push(what);
+                    if found {
+                        return said;
+                    }
+                }
+                Err(_) => panic!("waiting for {last:?}, heard {said:#?}"),
+            }
+        }
+    }
+
+    fn incoming(&self) -> HdCall {
+        *self.events.calls.lock().unwrap().last().unwrap()
+    }
+}
+
+fn position(said: &[String], what: &str) -> usize {
+    said.iter().position(|s| s == what).unwrap_or_else(|| panic!("no {what:?} in {said:#?}"))
+}
+
+const CONNECTED: &str = "Connected(Active)";
+const SLOW: fn() -> CallConfig = || CallConfig { fast_start: false, ..CallConfig::default() };
+
+#[test]
+fn a_call_goes_through_every_state_in_order_at_both_ends() {
+    let runtime = Runtime::new().unwrap();
+    for config in [CallConfig::default(), SLOW(), CallConfig { tunnelling: false, ..SLOW() }] {
+        let alice =
+            Desk::new(&runtime, Wishes { call: config.clone(), msp_port: 5_000, ..Wishes::default() });
+        let bob = Desk::new(&runtime, Wishes { call: config, msp_port: 6_000, ..Wishes::default() });
+        let at = bob.listen();
+        let placed = alice.dial(&format!("bob@{at}")).unwrap();
+
+        let said = bob.until("msp prepare 127.0.0.1 to None");
+        assert_eq!(said, ["newcall", "Offering", "msp prepare 127.0.0.1 to None"], "NEWCALL, then OFFERING");
+        let offered = bob.incoming();
+        let info = bob.provider.line_call_info(offered).unwrap();
+        assert_eq!(info.caller.name.as_deref(), Some("Desk"));
+        assert_eq!(info.called.address, "bob");
+        bob.provider.line_accept(RequestId(10), offered).unwrap();
+        assert_eq!(bob.until("Accepted").iter().filter(|s| *s == "request 10 done").count(), 1);
+        alice.until("Ringback");
+        bob.provider.line_answer(RequestId(11), offered).unwrap();
+        let said = bob.until(CONNECTED);
+        assert!(
+            position(&said, "request 11 done") < position(&said, CONNECTED),
+            "completion, then CONNECTED"
+        );
+        alice.until(CONNECTED);
+
+        std::thread::sleep(Duration::from_millis(300));
+        bob.provider.line_drop(RequestId(12), offered, DisconnectMode::Normal).unwrap();
+        let said = bob.until("Idle");
+        assert!(position(&said, "msp stop all") < position(&said, "Idle"), "{said:#?}");
+        let said = alice.until("msp stop all");
+        assert_eq!(said.iter().filter(|s| *s == "Disconnected(Normal)").count(), 1);
+        assert!(position(&said, "Disconnected(Normal)") < position(&said, "msp stop all"), "{said:#?}");
+        alice.provider.line_drop(RequestId(2), placed, DisconnectMode::Normal).unwrap();
+        alice.until("Idle");
+        alice.provider.line_close_call(placed).unwrap();
+        bob.provider.line_close_call(offered).unwrap();
+        runtime.block_on(async {
+            tokio::time::timeout(PATIENCE, alice.provider.drained()).await.unwrap();
+            tokio::time::timeout(PATIENCE, bob.provider.drained()).await.unwrap();
+        });
+        assert!(alice.provider.line_call_info(placed).is_err(), "nothing of a call survives its release");
+    }
+}
+
+#[test]
+fn the_msp_is_asked_before_setup_and_told_each_channel_once() {
+    let runtime = Runtime::new().unwrap();
+    for config in [CallConfig::default(), SLOW()] {
+        let alice =
+            Desk::new(&runtime, Wishes { call: config.clone(), msp_port: 5_000, ..Wishes::default() });
+        let bob = Desk::new(&runtime, Wishes { call: config, msp_port: 6_000, ..Wishes::default() });
+        alice.dial(&bob.listen().to_string()).unwrap();
+        let said = alice.until("Dialing");
+        assert_eq!(said, ["request 1 done", "msp prepare 127.0.0.1 to None", "Dialing"]);
+        bob.until("msp prepare 127.0.0.1 to None");
+        bob.provider.line_answer(RequestId(1), bob.incoming()).unwrap();
+        for (desk, port) in [(&alice, 6_000), (&bob, 5_000)] {
+            let mut started = Vec::new();
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(1) {
+                if let Ok(said) = desk.heard.recv_timeout(Duration::from_millis(50))
+                    && said.starts_with("msp start")
+                {
+                    started.push(said);
+                }
+            }
+            started.sort();
+            let expected = [
+                "msp start Receive Pcma 20 ms".to_owned(),
+                format!("msp start Transmit Pcma 20 ms to {port}"),
+            ];
+            // The most that may arrive in a packet may be more than what is sent.
+            let got: Vec<_> =
+                started.iter().map(|s| s.replace("Receive Pcma 60 ms", "Receive Pcma 20 ms")).collect();
+            assert_eq!(got, expected);
+        }
+    }
+}
+
+#[test]
+fn a_refused_a_busy_and_a_cancelled_call_are_told_apart() {
+    let runtime = Runtime::new().unwrap();
+    let bob = Desk::new(&runtime, Wishes::default());
+    let at = bob.listen().to_string();
+    for (mode, read) in [
+        (DisconnectMode::Normal, "Disconnected(Reject)"),
+        (DisconnectMode::Reject, "Disconnected(Reject)"),
+        (DisconnectMode::Busy, "Disconnected(Busy)"),
+        (DisconnectMode::NoAnswer, "Disconnected(NoAnswer)"),
+    ] {
+        let alice = Desk::new(&runtime, Wishes::default());
+        alice.dial(&at).unwrap();
+        bob.until("msp prepare 127.0.0.1 to None");
+        bob.provider.line_drop(RequestId(5), bob.incoming(), mode).unwrap();
+        bob.until("Idle");
+        alice.until(read);
+    }
+    let alice = Desk::new(&runtime, Wishes::default());
+    let placed = alice.dial(&at).unwrap();
+    bob.until("msp prepare 127.0.0.1 to None");
+    alice.provider.line_drop(RequestId(2), placed, DisconnectMode::Normal).unwrap();
+    alice.until("Idle");
+    bob.until("Disconnected(Cancelled)");
+}
+
+#[test]
+fn a_broker_that_wants_no_call_makes_the_caller_read_congestion() {
+    let runtime = Runtime::new().unwrap();
+    let bob = Desk::new(&runtime, Wishes { willing: false, ..Wishes::default() });
+    let alice = Desk::new(&runtime, Wishes::default());
+    alice.dial(&bob.listen().to_string()).unwrap();
+    alice.until("Disconnected(Congestion)");
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(
+        bob.heard.try_iter().collect::<Vec<_>>(),
+        ["newcall"],
+        "not a word about a call that nobody knows"
+    );
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, bob.provider.drained()).await.unwrap() });
+}
+
+#[test]
+fn an_msp_that_does_not_answer_costs_the_call_and_no_more() {
+    let runtime = Runtime::new().unwrap();
+    let patience = Duration::from_millis(200);
+    let silent = || Wishes { msp_port: 0, prepare_timeout: patience, ..Wishes::default() };
+    let bob = Desk::new(&runtime, silent());
+    let alice = Desk::new(&runtime, Wishes::default());
+    let at = bob.listen().to_string();
+    alice.dial(&at).unwrap();
+    alice.until("Disconnected(Congestion)");
+    let carol = Desk::new(&runtime, silent());
+    let placed = carol.dial(&at).unwrap();
+    carol.until("Disconnected(Unavail)");
+    let info = carol.provider.line_call_info(placed).unwrap();
+    assert!(info.provider_ids.iter().any(|(k, v)| k == "release" && v.contains("media side")), "{info:?}");
+}
+
+#[test]
+fn requests_in_the_wrong_state_are_refused_and_complete_once() {
+    let runtime = Runtime::new().unwrap();
+    let (alice, bob) = (Desk::new(&runtime, Wishes::default()), Desk::new(&runtime, Wishes::default()));
+    let placed = alice.dial(&bob.listen().to_string()).unwrap();
+    alice.until("Dialing");
+    for request in [2, 3, 4] {
+        let wrong = match request {
+            2 => alice.provider.line_answer(RequestId(2), placed),
+            3 => alice.provider.line_accept(RequestId(3), placed),
+            _ => alice.provider.line_generate_digits(RequestId(4), placed, DigitMode::Dtmf, "1"),
+        };
+        wrong.unwrap();
+        alice.until(&format!("request {request} failed: the call's state does not allow this"));
+    }
+    assert!(matches!(
+        alice.provider.line_generate_digits(RequestId(5), placed, DigitMode::Dtmf, "x"),
+        Err(LineError::InvalParam(_))
+    ));
+    assert_eq!(alice.provider.line_answer(RequestId(6), HdCall(4_711)), Err(LineError::InvalCallHandle));
+    assert_eq!(alice.provider.line_close(HdLine(4_711)), Err(LineError::InvalLineHandle));
+    assert!(matches!(alice.dial("not a host"), Err(LineError::InvalAddress(_))));
+}
+
+#[test]
+fn shutting_down_releases_every_call_on_the_wire() {
+    let runtime = Runtime::new().unwrap();
+    let (alice, bob) = (Desk::new(&runtime, Wishes::default()), Desk::new(&runtime, Wishes::default()));
+    alice.dial(&bob.listen().to_string()).unwrap();
+    bob.until("msp prepare 127.0.0.1 to None");
+    bob.provider.line_answer(RequestId(1), bob.incoming()).unwrap();
+    alice.until(CONNECTED);
+    bob.provider.provider_shutdown();
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, bob.provider.drained()).await.unwrap() });
+    alice.until("Disconnected(Normal)");
+    assert_eq!(bob.provider.listening(), None);
+}
+
+#[test]
+fn strangers_and_garbage_announce_nothing_and_leave_nothing() {
+    let runtime = Runtime::new().unwrap();
+    let bob = Desk::new(&runtime, Wishes::default());
+    let at = bob.listen();
+    for garbage in
+        [&b"\x16\x03\x01\x02\x00"[..], b"\x03\x00\x00\x04", b"\x03\x00\x00\x06\x08\x02", &[0xff; 9_000], b""]
+    {
+        let mut stream = TcpStream::connect(at).unwrap();
+        // It may have hung up on us already.
+        let _ = stream.write_all(garbage);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(bob.heard.try_iter().count(), 0);
+    let alice = Desk::new(&runtime, Wishes::default());
+    alice.dial(&at.to_string()).unwrap();
+    alice.until("Dialing");
+    bob.until("msp prepare 127.0.0.1 to None");
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error_that_names_it() {
+    let runtime = Runtime::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = H323Config { listen: taken.local_addr().unwrap(), ..H323Config::default() };
+    let provider = H323Provider::new(config, runtime.handle().clone());
+    let line = provider.line_open(0, HtLine(1), ApiVersion::V3_1).unwrap();
+    let error = provider.line_set_default_media_detection(line, MediaTypes::AUDIO);
+    let named = taken.local_addr().unwrap().to_string();
+    assert!(matches!(&error, Err(LineError::ResourceUnavail(why)) if why.contains(&named)), "{error:?}");
+}
