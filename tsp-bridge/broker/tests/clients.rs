@@ -152,9 +152,9 @@ fn one_device_is_opened_once_for_all_and_told_what_anybody_wants() {
     assert_eq!(
         switch.log(),
         [
-            "line_open 0 version 30001",
-            "line_set_default_media_detection MediaTypes(1)",
-            "line_set_default_media_detection MediaTypes(0)",
+            "line_open 0 version 3.1",
+            "line_set_default_media_detection audio",
+            "line_set_default_media_detection none",
             "line_close"
         ]
     );

@@ -62,7 +62,7 @@ impl Tspi for Scripted {
 
     fn line_open(&self, device: u32, line: HtLine, version: ApiVersion) -> Result<HdLine, LineError> {
         self.known_device(device)?;
-        self.note(&format!("line_open {device} version {:x}", version.0));
+        self.note(&format!("line_open {device} version {}.{}", version.0 >> 16, version.0 & 0xFFFF));
         let mut state = self.lock();
         if state.lines.values().any(|line| line.device == device) {
             return Err(LineError::failed("open already"));
@@ -81,7 +81,7 @@ impl Tspi for Scripted {
     }
 
     fn line_set_default_media_detection(&self, line: HdLine, media: MediaTypes) -> Result<(), LineError> {
-        self.note(&format!("line_set_default_media_detection {media:?}"));
+        self.note(&format!("line_set_default_media_detection {}", names(media)));
         let mut state = self.lock();
         match state.refusals.get(&Verb::Listen) {
             Some(error) if !media.is_empty() => Err(error.clone()),
@@ -272,4 +272,13 @@ fn moves(call: HdCall, request: RequestId, steps: Vec<Step>) -> Vec<Move> {
         }
     }
     moves
+}
+
+fn names(media: MediaTypes) -> &'static str {
+    match (media.contains(MediaTypes::AUDIO), media.contains(MediaTypes::VIDEO)) {
+        (true, true) => "audio, video",
+        (true, false) => "audio",
+        (false, true) => "video",
+        (false, false) => "none",
+    }
 }
