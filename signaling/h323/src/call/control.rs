@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use offhook_wire::h225_message::CallSignal;
-use offhook_wire::h245::{MultimediaSystemControlMessage, RequestMessage};
+use offhook_wire::h245::{CommandMessage, MultimediaSystemControlMessage, RequestMessage};
 use offhook_wire::q931::{Cause, MessageType};
 use offhook_wire::{per, tpkt};
 use tracing::debug;
@@ -34,8 +34,10 @@ macro_rules! environment {
             timers: &mut $call.timers,
             media: $call.media.as_ref(),
             early: $call.state != CallState::Active,
-            // The called side sends nothing before Connect but what fast connect agreed.
-            may_open: $call.side == Side::Caller || $call.state == CallState::Active,
+            // Fast connect comes first, even if H.245 is up already. The called side sends nothing before
+            // Connect but what fast connect agreed.
+            may_open: !$call.fast.is_pending()
+                && ($call.side == Side::Caller || $call.state == CallState::Active),
         }
     };
 }
@@ -75,6 +77,7 @@ impl Call {
         for Agreed { plan, offer } in agreed {
             self.control.adopt(environment!(self, now), plan, offer);
         }
+        self.after_control(now);
     }
 
     pub(super) fn on_digits(&mut self, now: Duration, digits: &str) {
@@ -143,9 +146,6 @@ impl Call {
         }
         self.control.receive(environment!(self, now), message);
         self.after_control(now);
-        if self.released && self.control.is_end_received() {
-            self.close_h245();
-        }
     }
 
     /// The peer says where it listens for H.245.
@@ -251,6 +251,9 @@ impl Call {
 
     fn take_notices(&mut self, now: Duration) {
         while let Some(notice) = self.control.poll_notice() {
+            if self.released {
+                continue;
+            }
             let event = match notice {
                 Notice::Opened(plan) => Event::ChannelOpened(plan),
                 Notice::Closed { session_id, flow, channel } => {
@@ -263,12 +266,9 @@ impl Call {
                 Notice::RoundTrip(delay) => Event::RoundTrip(delay),
                 Notice::RoundTripLost => Event::RoundTripLost,
                 Notice::EndSession => {
-                    if !self.released {
-                        // ReleaseComplete follows, with the cause (H.323 8.5); if it does not, the timer ends
-                        // the call.
-                        self.close_channels(now);
-                        self.start_timer(Timer::EndSession, now);
-                    }
+                    // ReleaseComplete follows, with the cause (H.323 8.5); if it does not, the timer ends the call.
+                    self.close_channels(now);
+                    self.start_timer(Timer::EndSession, now);
                     continue;
                 }
                 Notice::Failed { cause, timer, text } => {
@@ -430,6 +430,15 @@ impl Call {
             Ok(bytes) => self.transmits.push_back(Transmit { channel, bytes }),
             Err(error) => debug!(%error, "message fits no TPKT"),
         }
+    }
+}
+
+fn is_end_session(message: &MultimediaSystemControlMessage) -> bool {
+    match message {
+        MultimediaSystemControlMessage::Command(command) => {
+            matches!(&**command, CommandMessage::EndSessionCommand(_))
+        }
+        _ => false,
     }
 }
 

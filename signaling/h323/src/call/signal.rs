@@ -198,7 +198,6 @@ impl Call {
             } else {
                 self.fast = FastConnect::Accepted;
                 self.adopt(now, agreed);
-                self.after_control(now);
             }
         } else if common.fast_connect_refused {
             self.fast = FastConnect::Refused;
