@@ -174,9 +174,7 @@ impl Codec<bool> for Boolean {
 enum Null {}
 
 impl Codec<()> for Null {
-    fn blank() -> () {
-        Default::default()
-    }
+    fn blank() {}
     #[inline]
     fn decode(_: &mut (), _: &mut Reader) -> Result<()> {
         Ok(())

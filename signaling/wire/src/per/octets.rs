@@ -123,7 +123,7 @@ impl BitString {
         let bits = bits.min(octets.len() * 8);
         octets.truncate(bits.div_ceil(8));
         if let Some(last) = octets.last_mut()
-            && bits % 8 != 0
+            && !bits.is_multiple_of(8)
         {
             *last &= !(0xff >> (bits % 8));
         }

@@ -1,4 +1,4 @@
-//! TODO
+//! Transport addresses and aliases: names, numbers and their plans.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Bmp, BmpString, DialledDigit, Ia5, IsupDigit, Octets, Tbcd};
 
 choice! {
-    /// `TransportAddress`.
+    /// Where to send: an IPv4, IPv6, IPX, NetBIOS or NSAP address with its port.
     TransportAddress {
         0 IpAddress "ipAddress": TransportAddressIpAddress,
         1 IpSourceRoute "ipSourceRoute": Box<TransportAddressIpSourceRoute>,
@@ -22,7 +22,7 @@ choice! {
 }
 
 sequence! {
-    /// `ipAddress` of [`TransportAddress`].
+    /// An IPv4 address and a port.
     TransportAddressIpAddress {
         ip "ip": [u8; 4],
         port "port": u16,
@@ -30,7 +30,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ipSourceRoute` of [`TransportAddress`].
+    /// An IPv4 address with the route to it.
     TransportAddressIpSourceRoute {
         ip "ip": [u8; 4],
         port "port": u16,
@@ -50,7 +50,7 @@ choice! {
 }
 
 sequence! {
-    /// `ipxAddress` of [`TransportAddress`].
+    /// An IPX address.
     TransportAddressIpxAddress {
         node "node": [u8; 6],
         netnum "netnum": [u8; 4],
@@ -59,7 +59,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ip6Address` of [`TransportAddress`].
+    /// An IPv6 address and a port.
     TransportAddressIp6Address {
         ip "ip": [u8; 16],
         port "port": u16,
@@ -68,7 +68,7 @@ sequence! {
 }
 
 choice! {
-    /// `AliasAddress`.
+    /// A name or number of an endpoint.
     AliasAddress {
         0 DialledDigits "dialledDigits": String as DialledDigit<1, 128>,
         1 H323Id "h323-ID": BmpString as Bmp<1, 256>,
@@ -83,7 +83,7 @@ choice! {
 }
 
 choice! {
-    /// `AddressPattern`.
+    /// A set of addresses: by wildcard or by range.
     AddressPattern {
         0 Wildcard "wildcard": AliasAddress,
         1 Range "range": Box<AddressPatternRange>,
@@ -100,7 +100,7 @@ sequence! {
 }
 
 choice! {
-    /// `PartyNumber`.
+    /// A telephone number with its numbering plan.
     PartyNumber {
         0 E164Number "e164Number": Box<PublicPartyNumber>,
         1 DataPartyNumber "dataPartyNumber": String as NumberDigits,
@@ -112,7 +112,7 @@ choice! {
 }
 
 sequence! {
-    /// `PublicPartyNumber`.
+    /// A number of the public numbering plan (E.164).
     PublicPartyNumber {
         public_type_of_number "publicTypeOfNumber": PublicTypeOfNumber,
         public_number_digits "publicNumberDigits": String as NumberDigits,
@@ -120,18 +120,18 @@ sequence! {
 }
 
 sequence! {
-    /// `PrivatePartyNumber`.
+    /// A number of a private numbering plan.
     PrivatePartyNumber {
         private_type_of_number "privateTypeOfNumber": PrivateTypeOfNumber,
         private_number_digits "privateNumberDigits": String as NumberDigits,
     }
 }
 
-/// `NumberDigits`.
+/// Digits of a party number.
 pub(crate) type NumberDigits = DialledDigit<1, 128>;
 
 sequence! {
-    /// `DisplayName`.
+    /// A name to display, with its language.
     DisplayName {
         language "language"?: String as Ia5,
         name "name": BmpString as Bmp<1, 80>,
@@ -139,7 +139,7 @@ sequence! {
 }
 
 choice! {
-    /// `PublicTypeOfNumber`.
+    /// How much of a public number is given.
     PublicTypeOfNumber {
         0 Unknown "unknown",
         1 InternationalNumber "internationalNumber",
@@ -152,7 +152,7 @@ choice! {
 }
 
 choice! {
-    /// `PrivateTypeOfNumber`.
+    /// How much of a private number is given.
     PrivateTypeOfNumber {
         0 Unknown "unknown",
         1 Level2RegionalNumber "level2RegionalNumber",
@@ -165,7 +165,7 @@ choice! {
 }
 
 choice! {
-    /// `MobileUIM`.
+    /// Identity of a mobile subscriber.
     MobileUIM {
         0 Ansi41Uim "ansi-41-uim": Box<Ansi41Uim>,
         1 GsmUim "gsm-uim": Box<GsmUim>,
@@ -174,7 +174,7 @@ choice! {
 }
 
 sequence! {
-    /// `ANSI-41-UIM`.
+    /// Identity of an ANSI-41 mobile subscriber.
     Ansi41Uim {
         imsi "imsi"?: String as Tbcd<3, 16>,
         min "min"?: String as Tbcd<3, 16>,
@@ -202,7 +202,7 @@ choice! {
 }
 
 sequence! {
-    /// `GSM-UIM`.
+    /// Identity of a GSM mobile subscriber.
     #[derive(Default)]
     GsmUim {
         imsi "imsi"?: String as Tbcd<3, 16>,
@@ -216,7 +216,7 @@ sequence! {
 }
 
 choice! {
-    /// `IsupNumber`.
+    /// A number in the terms of ISUP.
     IsupNumber {
         0 E164Number "e164Number": Box<IsupPublicPartyNumber>,
         1 DataPartyNumber "dataPartyNumber": String as IsupDigits,
@@ -228,7 +228,7 @@ choice! {
 }
 
 sequence! {
-    /// `IsupPublicPartyNumber`.
+    /// A public number in the terms of ISUP.
     IsupPublicPartyNumber {
         nature_of_address "natureOfAddress": NatureOfAddress,
         address "address": String as IsupDigits,
@@ -237,7 +237,7 @@ sequence! {
 }
 
 sequence! {
-    /// `IsupPrivatePartyNumber`.
+    /// A private number in the terms of ISUP.
     IsupPrivatePartyNumber {
         private_type_of_number "privateTypeOfNumber": PrivateTypeOfNumber,
         address "address": String as IsupDigits,
@@ -246,7 +246,7 @@ sequence! {
 }
 
 choice! {
-    /// `NatureOfAddress`.
+    /// How much of an ISUP number is given.
     NatureOfAddress {
         0 Unknown "unknown",
         1 SubscriberNumber "subscriberNumber",
@@ -260,11 +260,11 @@ choice! {
     }
 }
 
-/// `IsupDigits`.
+/// Digits of an ISUP number.
 pub(crate) type IsupDigits = IsupDigit<1, 128>;
 
 sequence! {
-    /// `ExtendedAliasAddress`.
+    /// An alias with its presentation and screening.
     ExtendedAliasAddress {
         address "address": AliasAddress,
         presentation_indicator "presentationIndicator"?: PresentationIndicator,

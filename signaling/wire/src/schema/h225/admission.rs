@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: admission of calls and their bandwidth (ARQ, ACF, ARJ, BRQ, BCF, BRJ).
 
 use super::address::{AliasAddress, PartyNumber, TransportAddress};
 use super::capacity::{CallCapacity, CircuitInfo};
@@ -19,7 +19,7 @@ use crate::schema::h235;
 use crate::schema::h245;
 
 sequence! {
-    /// `AdmissionRequest`.
+    /// ARQ: may I make, or take, this call?
     AdmissionRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         call_type "callType": CallType,
@@ -61,7 +61,7 @@ sequence! {
 }
 
 choice! {
-    /// `CallType`.
+    /// The shape of a call: point to point, or to and from many.
     CallType {
         0 PointToPoint "pointToPoint",
         1 OneToN "oneToN",
@@ -72,7 +72,7 @@ choice! {
 }
 
 choice! {
-    /// `CallModel`.
+    /// Whether call signalling goes straight or through the gatekeeper.
     CallModel {
         0 Direct "direct",
         1 GatekeeperRouted "gatekeeperRouted",
@@ -81,7 +81,7 @@ choice! {
 }
 
 choice! {
-    /// `TransportQOS`.
+    /// Who reserves resources for the media.
     TransportQOS {
         0 EndpointControlled "endpointControlled",
         1 GatekeeperControlled "gatekeeperControlled",
@@ -92,7 +92,7 @@ choice! {
 }
 
 sequence! {
-    /// `AdmissionConfirm`.
+    /// ACF: you may; here is where to signal.
     AdmissionConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         band_width "bandWidth": u32 as BandWidth,
@@ -128,7 +128,7 @@ sequence! {
 }
 
 sequence! {
-    /// `UUIEsRequested`.
+    /// Which call signalling messages are to be reported to the gatekeeper.
     #[derive(Default)]
     UUIEsRequested {
         setup "setup": bool,
@@ -149,7 +149,7 @@ sequence! {
 }
 
 sequence! {
-    /// `AdmissionReject`.
+    /// ARJ: you may not.
     AdmissionReject {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         reject_reason "rejectReason": AdmissionRejectReason,
@@ -168,7 +168,7 @@ sequence! {
 }
 
 choice! {
-    /// `AdmissionRejectReason`.
+    /// Why a call is not admitted.
     AdmissionRejectReason {
         0 CalledPartyNotRegistered "calledPartyNotRegistered",
         1 InvalidPermission "invalidPermission",
@@ -198,7 +198,7 @@ choice! {
 }
 
 sequence! {
-    /// `BandwidthRequest`.
+    /// BRQ: asks to change the bandwidth of a call.
     BandwidthRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         endpoint_identifier "endpointIdentifier": BmpString as EndpointIdentifier,
@@ -224,7 +224,7 @@ sequence! {
 }
 
 sequence! {
-    /// `BandwidthConfirm`.
+    /// BCF: the bandwidth is granted.
     BandwidthConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         band_width "bandWidth": u32 as BandWidth,
@@ -240,7 +240,7 @@ sequence! {
 }
 
 sequence! {
-    /// `BandwidthReject`.
+    /// BRJ: the bandwidth is refused.
     BandwidthReject {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         reject_reason "rejectReason": BandRejectReason,
@@ -256,7 +256,7 @@ sequence! {
 }
 
 choice! {
-    /// `BandRejectReason`.
+    /// Why bandwidth is refused.
     BandRejectReason {
         0 NotBound "notBound",
         1 InvalidConferenceID "invalidConferenceID",

@@ -1,4 +1,5 @@
-//! TODO
+//! Bodies of the call signalling messages, one a Q.931 message type.
+//! Not here: their envelope (`message.rs`); the fast-start elements inside (`h245::OpenLogicalChannel`).
 
 use bytes::Bytes;
 
@@ -18,7 +19,7 @@ use crate::per::{BmpString, Ia5, Int, List, Oid, UNBOUNDED};
 use crate::schema::h235;
 
 sequence! {
-    /// `Alerting-UUIE`.
+    /// Body of ALERTING: the called user is being alerted.
     AlertingUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         destination_info "destinationInfo": EndpointType,
@@ -43,7 +44,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CallProceeding-UUIE`.
+    /// Body of CALL PROCEEDING: the call is being set up, no more information is needed.
     CallProceedingUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         destination_info "destinationInfo": EndpointType,
@@ -62,7 +63,7 @@ sequence! {
 }
 
 sequence! {
-    /// `Connect-UUIE`.
+    /// Body of CONNECT: the called user has answered.
     ConnectUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         h245_address "h245Address"?: TransportAddress,
@@ -89,7 +90,7 @@ sequence! {
 }
 
 sequence! {
-    /// `Information-UUIE`.
+    /// Body of INFORMATION: more digits, or keypad input during a call.
     InformationUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         ...
@@ -103,7 +104,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ReleaseComplete-UUIE`.
+    /// Body of RELEASE COMPLETE: the call is over.
     ReleaseCompleteUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         reason "reason"?: ReleaseCompleteReason,
@@ -123,7 +124,7 @@ sequence! {
 }
 
 choice! {
-    /// `ReleaseCompleteReason`.
+    /// Why a call ended; stands for, or beside, the Cause IE.
     ReleaseCompleteReason {
         0 NoBandwidth "noBandwidth",
         1 GatekeeperResources "gatekeeperResources",
@@ -155,7 +156,7 @@ choice! {
 }
 
 sequence! {
-    /// `Setup-UUIE`.
+    /// Body of SETUP: who calls whom, how, and the offered fast-start channels.
     SetupUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         h245_address "h245Address"?: TransportAddress,
@@ -203,7 +204,7 @@ sequence! {
 }
 
 choice! {
-    /// `conferenceGoal` of [`SetupUuie`].
+    /// Whether the call makes, joins, or invites to a conference, or sets up services only.
     SetupUuieConferenceGoal {
         0 Create "create",
         1 Join "join",
@@ -215,7 +216,7 @@ choice! {
 }
 
 sequence! {
-    /// `connectionParameters` of [`SetupUuie`].
+    /// Which circuit-switched connections a gateway is to make.
     SetupUuieConnectionParameters {
         connection_type "connectionType": ScnConnectionType,
         number_of_scn_connections "numberOfScnConnections": u16,
@@ -225,7 +226,7 @@ sequence! {
 }
 
 choice! {
-    /// `ScnConnectionType`.
+    /// Kind of a connection in a switched-circuit network.
     ScnConnectionType {
         0 Unknown "unknown",
         1 BChannel "bChannel",
@@ -239,7 +240,7 @@ choice! {
 }
 
 choice! {
-    /// `ScnConnectionAggregation`.
+    /// How connections in a switched-circuit network are bundled.
     ScnConnectionAggregation {
         0 Auto "auto",
         1 None "none",
@@ -252,7 +253,7 @@ choice! {
 }
 
 choice! {
-    /// `PresentationIndicator`.
+    /// Whether the calling number may be shown.
     PresentationIndicator {
         0 PresentationAllowed "presentationAllowed",
         1 PresentationRestricted "presentationRestricted",
@@ -262,7 +263,7 @@ choice! {
 }
 
 enumerated! {
-    /// `ScreeningIndicator`.
+    /// Who gave the calling number, and whether it was checked (values as in Q.931).
     ScreeningIndicator {
         0 UserProvidedNotScreened "userProvidedNotScreened",
         1 UserProvidedVerifiedAndPassed "userProvidedVerifiedAndPassed",
@@ -273,7 +274,7 @@ enumerated! {
 }
 
 sequence! {
-    /// `Facility-UUIE`.
+    /// Body of FACILITY: redirection, start of H.245, or a carrier of tunnelled messages.
     FacilityUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         alternative_address "alternativeAddress"?: TransportAddress,
@@ -301,7 +302,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ConferenceList`.
+    /// A conference that a caller may choose from.
     #[derive(Default)]
     ConferenceList {
         conference_id "conferenceID"?: [u8; 16] as ConferenceIdentifier,
@@ -312,7 +313,7 @@ sequence! {
 }
 
 choice! {
-    /// `FacilityReason`.
+    /// Why a FACILITY was sent.
     FacilityReason {
         0 RouteCallToGatekeeper "routeCallToGatekeeper",
         1 CallForwarded "callForwarded",
@@ -330,7 +331,7 @@ choice! {
 }
 
 sequence! {
-    /// `Progress-UUIE`.
+    /// Body of PROGRESS: an event on the way to the called user, such as in-band tones.
     ProgressUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         destination_info "destinationInfo": EndpointType,
@@ -348,7 +349,7 @@ sequence! {
 }
 
 sequence! {
-    /// `Status-UUIE`.
+    /// Body of STATUS: the answer to STATUS INQUIRY or to an unexpected message.
     StatusUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         call_identifier "callIdentifier": CallIdentifier,
@@ -359,7 +360,7 @@ sequence! {
 }
 
 sequence! {
-    /// `StatusInquiry-UUIE`.
+    /// Body of STATUS INQUIRY: asks for the state of a call.
     StatusInquiryUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         call_identifier "callIdentifier": CallIdentifier,
@@ -370,7 +371,7 @@ sequence! {
 }
 
 sequence! {
-    /// `SetupAcknowledge-UUIE`.
+    /// Body of SETUP ACKNOWLEDGE: more digits are needed (overlap sending).
     SetupAcknowledgeUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         call_identifier "callIdentifier": CallIdentifier,
@@ -381,7 +382,7 @@ sequence! {
 }
 
 sequence! {
-    /// `Notify-UUIE`.
+    /// Body of NOTIFY: news about a call.
     NotifyUuie {
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
         call_identifier "callIdentifier": CallIdentifier,

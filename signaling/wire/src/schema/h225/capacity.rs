@@ -1,4 +1,4 @@
-//! TODO
+//! Call capacity, circuits and carriers of gateways.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use crate::per::notation::sequence;
 use crate::per::{Ia5, List, Octets, UNBOUNDED};
 
 sequence! {
-    /// `CapacityReportingCapability`.
+    /// Whether an endpoint can report its call capacity.
     #[derive(Default)]
     CapacityReportingCapability {
         can_report_call_capacity "canReportCallCapacity": bool,
@@ -16,7 +16,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CapacityReportingSpecification`.
+    /// When an endpoint is to report its call capacity.
     #[derive(Default)]
     CapacityReportingSpecification {
         when "when": CapacityReportingSpecificationWhen,
@@ -35,7 +35,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CallCapacity`.
+    /// How many calls an endpoint can take, at most and now.
     #[derive(Default)]
     CallCapacity {
         maximum_call_capacity "maximumCallCapacity"?: Box<CallCapacityInfo>,
@@ -45,7 +45,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CallCapacityInfo`.
+    /// Call capacity by kind of call.
     #[derive(Default)]
     CallCapacityInfo {
         voice_gw_calls_available "voiceGwCallsAvailable"?: Vec<CallsAvailable>,
@@ -65,7 +65,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CallsAvailable`.
+    /// How many more calls of a kind, or of a group, are possible.
     #[derive(Default)]
     CallsAvailable {
         calls "calls": u32,
@@ -76,7 +76,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CircuitInfo`.
+    /// The circuits of a call, to and from a switched-circuit network.
     #[derive(Default)]
     CircuitInfo {
         source_circuit_id "sourceCircuitID"?: CircuitIdentifier,
@@ -87,7 +87,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CircuitIdentifier`.
+    /// A circuit, a group of circuits, or a carrier.
     #[derive(Default)]
     CircuitIdentifier {
         cic "cic"?: CicInfo,
@@ -98,7 +98,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CicInfo`.
+    /// Circuit identification codes of SS7.
     CicInfo {
         cic "cic": Vec<Bytes> as List<0, UNBOUNDED, Octets<2, 4>>,
         point_code "pointCode": Bytes as Octets<2, 5>,
@@ -107,7 +107,7 @@ sequence! {
 }
 
 sequence! {
-    /// `GroupID`.
+    /// A trunk group.
     GroupID {
         member "member"?: Vec<u16>,
         group "group": String as Ia5<1, 128>,
@@ -116,7 +116,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CarrierInfo`.
+    /// A carrier of calls.
     #[derive(Default)]
     CarrierInfo {
         carrier_identification_code "carrierIdentificationCode"?: Bytes as Octets<3, 4>,

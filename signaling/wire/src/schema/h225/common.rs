@@ -1,4 +1,4 @@
-//! TODO
+//! Identifiers and small elements that many messages share.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Bmp, Int, List, Oid, Plain, Printable, UNBOUNDED};
 
 sequence! {
-    /// `NonStandardParameter`.
+    /// Proprietary data and who defined it.
     NonStandardParameter {
         non_standard_identifier "nonStandardIdentifier": NonStandardIdentifier,
         data "data": Bytes,
@@ -16,7 +16,7 @@ sequence! {
 }
 
 choice! {
-    /// `NonStandardIdentifier`.
+    /// Who defined proprietary data.
     NonStandardIdentifier {
         0 Object "object": Oid,
         1 H221NonStandard "h221NonStandard": H221NonStandard,
@@ -25,7 +25,7 @@ choice! {
 }
 
 sequence! {
-    /// `QseriesOptions`.
+    /// Supplementary services of the Q.95x series. Obsolete, but still sent.
     QseriesOptions {
         q932_full "q932Full": bool,
         q951_full "q951Full": bool,
@@ -40,7 +40,7 @@ sequence! {
 }
 
 sequence! {
-    /// `Q954Details`.
+    /// Conference services of Q.954.
     #[derive(Default)]
     Q954Details {
         conference_calling "conferenceCalling": bool,
@@ -49,35 +49,35 @@ sequence! {
     }
 }
 
-/// `GloballyUniqueID`.
+/// 16 octets, unique everywhere and for all time.
 pub(crate) type GloballyUniqueID = Plain;
 
-/// `ConferenceIdentifier`.
+/// The conference a call belongs to.
 pub(crate) type ConferenceIdentifier = Plain;
 
-/// `RequestSeqNum`.
+/// Number of a RAS request, repeated in its answer.
 pub(crate) type RequestSeqNum = Int<1, 65_535>;
 
-/// `GatekeeperIdentifier`.
+/// The name of a gatekeeper.
 pub(crate) type GatekeeperIdentifier = Bmp<1, 128>;
 
-/// `BandWidth`.
+/// Bandwidth in units of 100 bit/s.
 pub(crate) type BandWidth = Plain;
 
-/// `CallReferenceValue`.
+/// The call reference of Q.931.
 pub(crate) type CallReferenceValue = Plain;
 
-/// `EndpointIdentifier`.
+/// The name that a gatekeeper gives to a registered endpoint.
 pub(crate) type EndpointIdentifier = Bmp<1, 128>;
 
-/// `ProtocolIdentifier`.
+/// The version of the protocol.
 pub(crate) type ProtocolIdentifier = Plain;
 
-/// `TimeToLive`.
+/// Seconds until a registration expires.
 pub(crate) type TimeToLive = Int<1, 4_294_967_295>;
 
 sequence! {
-    /// `CallIdentifier`.
+    /// Identifies a call from end to end, in call signalling and RAS.
     CallIdentifier {
         guid "guid": [u8; 16] as GloballyUniqueID,
         ...
@@ -85,7 +85,7 @@ sequence! {
 }
 
 sequence! {
-    /// `DataRate`.
+    /// A data rate that a gateway offers.
     #[derive(Default)]
     DataRate {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -96,7 +96,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CallLinkage`.
+    /// Ties together the calls of one service.
     #[derive(Default)]
     CallLinkage {
         global_call_id "globalCallId"?: [u8; 16] as GloballyUniqueID,
@@ -106,7 +106,7 @@ sequence! {
 }
 
 sequence! {
-    /// `SupportedPrefix`.
+    /// A prefix that selects a gateway's protocol or data rate.
     SupportedPrefix {
         non_standard_data "nonStandardData"?: NonStandardParameter,
         prefix "prefix": AliasAddress,
@@ -115,7 +115,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TransportChannelInfo`.
+    /// Addresses of one channel.
     #[derive(Default)]
     TransportChannelInfo {
         send_address "sendAddress"?: TransportAddress,
@@ -125,7 +125,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RTPSession`.
+    /// RTP and RTCP addresses, CNAME and SSRC of one stream.
     RTPSession {
         rtp_address "rtpAddress": TransportChannelInfo,
         rtcp_address "rtcpAddress": TransportChannelInfo,
@@ -140,7 +140,7 @@ sequence! {
 }
 
 choice! {
-    /// `RehomingModel`.
+    /// How endpoints return to their gatekeeper.
     RehomingModel {
         0 GatekeeperBased "gatekeeperBased",
         1 EndpointBased "endpointBased",

@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: finding a gatekeeper (GRQ, GCF, GRJ).
 
 use super::address::{AliasAddress, TransportAddress};
 use super::common::{
@@ -14,7 +14,7 @@ use crate::per::{BmpString, Oid};
 use crate::schema::h235;
 
 sequence! {
-    /// `GatekeeperRequest`.
+    /// GRQ: is there a gatekeeper for me?
     GatekeeperRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -41,7 +41,7 @@ sequence! {
 }
 
 sequence! {
-    /// `GatekeeperConfirm`.
+    /// GCF: here is one.
     GatekeeperConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -64,7 +64,7 @@ sequence! {
 }
 
 sequence! {
-    /// `GatekeeperReject`.
+    /// GRJ: not here.
     GatekeeperReject {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -82,7 +82,7 @@ sequence! {
 }
 
 choice! {
-    /// `GatekeeperRejectReason`.
+    /// Why a gatekeeper does not want an endpoint.
     GatekeeperRejectReason {
         0 ResourceUnavailable "resourceUnavailable",
         1 TerminalExcluded "terminalExcluded",

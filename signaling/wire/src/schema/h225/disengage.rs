@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: the end of a call (DRQ, DCF, DRJ).
 
 use super::capacity::{CallCapacity, CircuitInfo};
 use super::common::{
@@ -14,7 +14,7 @@ use crate::per::notation::{choice, sequence};
 use crate::schema::h235;
 
 sequence! {
-    /// `DisengageRequest`.
+    /// DRQ: a call has ended, or must end.
     DisengageRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         endpoint_identifier "endpointIdentifier": BmpString as EndpointIdentifier,
@@ -40,7 +40,7 @@ sequence! {
 }
 
 choice! {
-    /// `DisengageReason`.
+    /// Why a call ended.
     DisengageReason {
         0 ForcedDrop "forcedDrop",
         1 NormalDrop "normalDrop",
@@ -50,7 +50,7 @@ choice! {
 }
 
 sequence! {
-    /// `DisengageConfirm`.
+    /// DCF: noted.
     DisengageConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -67,7 +67,7 @@ sequence! {
 }
 
 sequence! {
-    /// `DisengageReject`.
+    /// DRJ: there is no such call.
     DisengageReject {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         reject_reason "rejectReason": DisengageRejectReason,
@@ -82,7 +82,7 @@ sequence! {
 }
 
 choice! {
-    /// `DisengageRejectReason`.
+    /// Why a disengagement is refused.
     DisengageRejectReason {
         0 NotRegistered "notRegistered",
         1 RequestToDropOther "requestToDropOther",

@@ -1,4 +1,4 @@
-//! TODO
+//! What endpoints say about themselves: kind, vendor, the protocols of a gateway.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::per::{BitString, Bits, Ia5, Octets, Oid};
 use crate::schema::h245;
 
 sequence! {
-    /// `EndpointType`.
+    /// What an endpoint is: terminal, gateway, gatekeeper, MCU, and who built it.
     #[derive(Default)]
     EndpointType {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -26,7 +26,7 @@ sequence! {
 }
 
 sequence! {
-    /// `GatewayInfo`.
+    /// The protocols of a gateway.
     #[derive(Default)]
     GatewayInfo {
         protocol "protocol"?: Vec<SupportedProtocols>,
@@ -36,7 +36,7 @@ sequence! {
 }
 
 choice! {
-    /// `SupportedProtocols`.
+    /// A protocol that a gateway translates.
     SupportedProtocols {
         0 NonStandardData "nonStandardData": Box<NonStandardParameter>,
         1 H310 "h310": Box<H310Caps>,
@@ -55,7 +55,7 @@ choice! {
 }
 
 sequence! {
-    /// `H310Caps`.
+    /// Gateway to H.310 terminals: data rates and prefixes.
     #[derive(Default)]
     H310Caps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -66,7 +66,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H320Caps`.
+    /// Gateway to H.320 terminals: data rates and prefixes.
     #[derive(Default)]
     H320Caps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -77,7 +77,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H321Caps`.
+    /// Gateway to H.321 terminals: data rates and prefixes.
     #[derive(Default)]
     H321Caps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -88,7 +88,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H322Caps`.
+    /// Gateway to H.322 terminals: data rates and prefixes.
     #[derive(Default)]
     H322Caps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -99,7 +99,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H323Caps`.
+    /// Gateway between H.323 zones: data rates and prefixes.
     #[derive(Default)]
     H323Caps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -110,7 +110,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H324Caps`.
+    /// Gateway to H.324 terminals: data rates and prefixes.
     #[derive(Default)]
     H324Caps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -121,7 +121,7 @@ sequence! {
 }
 
 sequence! {
-    /// `VoiceCaps`.
+    /// Gateway to telephones: data rates and prefixes.
     #[derive(Default)]
     VoiceCaps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -132,7 +132,7 @@ sequence! {
 }
 
 sequence! {
-    /// `T120OnlyCaps`.
+    /// Gateway for T.120 data alone.
     #[derive(Default)]
     T120OnlyCaps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -143,7 +143,7 @@ sequence! {
 }
 
 sequence! {
-    /// `NonStandardProtocol`.
+    /// Gateway to a proprietary protocol.
     #[derive(Default)]
     NonStandardProtocol {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -154,7 +154,7 @@ sequence! {
 }
 
 sequence! {
-    /// `T38FaxAnnexbOnlyCaps`.
+    /// Gateway to fax machines (T.38 Annex B).
     T38FaxAnnexbOnlyCaps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
         data_rates_supported "dataRatesSupported"?: Vec<DataRate>,
@@ -166,7 +166,7 @@ sequence! {
 }
 
 sequence! {
-    /// `SIPCaps`.
+    /// Gateway to SIP: prefixes.
     #[derive(Default)]
     SIPCaps {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -177,7 +177,7 @@ sequence! {
 }
 
 sequence! {
-    /// `McuInfo`.
+    /// The protocols of an MCU.
     #[derive(Default)]
     McuInfo {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -187,7 +187,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TerminalInfo`.
+    /// Says that an endpoint is a terminal.
     #[derive(Default)]
     TerminalInfo {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -196,7 +196,7 @@ sequence! {
 }
 
 sequence! {
-    /// `GatekeeperInfo`.
+    /// Says that an endpoint is a gatekeeper.
     #[derive(Default)]
     GatekeeperInfo {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -205,7 +205,7 @@ sequence! {
 }
 
 sequence! {
-    /// `VendorIdentifier`.
+    /// Manufacturer, product and version. Peers end the texts with NUL.
     VendorIdentifier {
         vendor "vendor": H221NonStandard,
         product_id "productId"?: Bytes as Octets<1, 256>,
@@ -216,7 +216,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H221NonStandard`.
+    /// A manufacturer by T.35 country code, as in H.221.
     #[derive(Default)]
     H221NonStandard {
         t35_country_code "t35CountryCode": u8,
@@ -227,7 +227,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TunnelledProtocol`.
+    /// A signalling protocol that can be tunnelled in H.225.0 messages.
     TunnelledProtocol {
         id "id": TunnelledProtocolId,
         sub_identifier "subIdentifier"?: String as Ia5<1, 64>,
@@ -245,7 +245,7 @@ choice! {
 }
 
 sequence! {
-    /// `TunnelledProtocolAlternateIdentifier`.
+    /// A tunnelled protocol that has no object identifier.
     TunnelledProtocolAlternateIdentifier {
         protocol_type "protocolType": String as Ia5<1, 64>,
         protocol_variant "protocolVariant"?: String as Ia5<1, 64>,

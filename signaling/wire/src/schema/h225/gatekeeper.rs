@@ -1,4 +1,4 @@
-//! TODO
+//! Other endpoints and gatekeepers that a gatekeeper may point to.
 
 use super::address::{AliasAddress, TransportAddress};
 use super::capacity::CircuitInfo;
@@ -11,7 +11,7 @@ use crate::per::{BmpString, Int};
 use crate::schema::h235;
 
 sequence! {
-    /// `Endpoint`.
+    /// Another endpoint by which a destination can be reached.
     #[derive(Default)]
     Endpoint {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -32,7 +32,7 @@ sequence! {
 }
 
 sequence! {
-    /// `AlternateTransportAddresses`.
+    /// Other transports (Annex E, SCTP) of the same endpoint.
     #[derive(Default)]
     AlternateTransportAddresses {
         annex_e "annexE"?: Vec<TransportAddress>,
@@ -42,7 +42,7 @@ sequence! {
 }
 
 choice! {
-    /// `UseSpecifiedTransport`.
+    /// Which transport a gatekeeper tells an endpoint to use.
     UseSpecifiedTransport {
         0 Tcp "tcp",
         1 AnnexE "annexE",
@@ -52,7 +52,7 @@ choice! {
 }
 
 sequence! {
-    /// `AlternateGK`.
+    /// Another gatekeeper to turn to.
     AlternateGK {
         ras_address "rasAddress": TransportAddress,
         gatekeeper_identifier "gatekeeperIdentifier"?: BmpString as GatekeeperIdentifier,
@@ -63,7 +63,7 @@ sequence! {
 }
 
 sequence! {
-    /// `AltGKInfo`.
+    /// Other gatekeepers to turn to after a rejection.
     #[derive(Default)]
     AltGKInfo {
         alternate_gatekeeper "alternateGatekeeper": Vec<AlternateGK>,

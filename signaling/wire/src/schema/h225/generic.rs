@@ -1,4 +1,5 @@
-//! TODO
+//! The generic extensibility framework: features and their parameters.
+//! The features themselves (H.460) are octets and parameters to this schema.
 
 use bytes::Bytes;
 
@@ -7,11 +8,11 @@ use super::common::GloballyUniqueID;
 use crate::per::notation::{choice, sequence};
 use crate::per::{BmpString, Ia5, IntExtensible, List, Oid};
 
-/// `FeatureDescriptor`.
+/// One feature of the generic extensibility framework.
 pub type FeatureDescriptor = GenericData;
 
 sequence! {
-    /// `GenericData`.
+    /// One feature of the generic extensibility framework, with its parameters. Nests.
     GenericData {
         id "id": GenericIdentifier,
         parameters "parameters"?: Vec<EnumeratedParameter> as List<1, 512>,
@@ -20,7 +21,7 @@ sequence! {
 }
 
 choice! {
-    /// `GenericIdentifier`.
+    /// The name of a feature or of a parameter.
     GenericIdentifier {
         0 Standard "standard": i64 as IntExtensible<0, 16_383>,
         1 Oid "oid": Oid,
@@ -30,7 +31,7 @@ choice! {
 }
 
 sequence! {
-    /// `EnumeratedParameter`.
+    /// A parameter of a feature.
     EnumeratedParameter {
         id "id": GenericIdentifier,
         content "content"?: Content,
@@ -39,7 +40,7 @@ sequence! {
 }
 
 choice! {
-    /// `Content`.
+    /// The value of a parameter. Nests.
     Content {
         0 Raw "raw": Bytes,
         1 Text "text": String as Ia5,
@@ -58,7 +59,7 @@ choice! {
 }
 
 sequence! {
-    /// `FeatureSet`.
+    /// Features that a party needs, wants and supports.
     #[derive(Default)]
     FeatureSet {
         replacement_feature_set "replacementFeatureSet": bool,

@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: the state of an endpoint and of its calls (IRQ, IRR, IACK, INAK).
 
 use super::address::{AliasAddress, TransportAddress};
 use super::admission::{CallModel, CallType, UUIEsRequested};
@@ -18,7 +18,7 @@ use crate::per::{BmpString, List, UNBOUNDED};
 use crate::schema::h235;
 
 sequence! {
-    /// `InfoRequest`.
+    /// IRQ: asks an endpoint for its state and calls.
     InfoRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         call_reference_value "callReferenceValue": u16 as CallReferenceValue,
@@ -41,7 +41,7 @@ sequence! {
 }
 
 sequence! {
-    /// `InfoRequestResponse`.
+    /// IRR: the state and the calls of an endpoint.
     InfoRequestResponse {
         non_standard_data "nonStandardData"?: NonStandardParameter,
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
@@ -64,7 +64,7 @@ sequence! {
 }
 
 sequence! {
-    /// `perCallInfo` of [`InfoRequestResponse`].
+    /// One call of an endpoint.
     InfoRequestResponsePerCallInfo {
         non_standard_data "nonStandardData"?: NonStandardParameter,
         call_reference_value "callReferenceValue": u16 as CallReferenceValue,
@@ -91,7 +91,7 @@ sequence! {
 }
 
 sequence! {
-    /// `pdu` of [`InfoRequestResponsePerCallInfo`].
+    /// A call signalling message, reported to the gatekeeper.
     InfoRequestResponsePerCallInfoPdu {
         h323pdu "h323pdu": H323UuPdu,
         sent "sent": bool,
@@ -99,7 +99,7 @@ sequence! {
 }
 
 choice! {
-    /// `InfoRequestResponseStatus`.
+    /// Whether a response is complete, or in segments.
     InfoRequestResponseStatus {
         0 Complete "complete",
         1 Incomplete "incomplete",
@@ -110,7 +110,7 @@ choice! {
 }
 
 sequence! {
-    /// `InfoRequestAck`.
+    /// IACK: an unsolicited response was received.
     InfoRequestAck {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -122,7 +122,7 @@ sequence! {
 }
 
 sequence! {
-    /// `InfoRequestNak`.
+    /// INAK: an unsolicited response was not understood.
     InfoRequestNak {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -136,7 +136,7 @@ sequence! {
 }
 
 choice! {
-    /// `InfoRequestNakReason`.
+    /// Why a response was not understood.
     InfoRequestNakReason {
         0 NotRegistered "notRegistered",
         1 SecurityDenial "securityDenial",

@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: locating a destination (LRQ, LCF, LRJ).
 
 use super::address::{AliasAddress, PartyNumber, TransportAddress};
 use super::capacity::CircuitInfo;
@@ -15,7 +15,7 @@ use crate::per::{BmpString, Ia5, Int, List, UNBOUNDED};
 use crate::schema::h235;
 
 sequence! {
-    /// `LocationRequest`.
+    /// LRQ: where is this destination?
     LocationRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         endpoint_identifier "endpointIdentifier"?: BmpString as EndpointIdentifier,
@@ -44,7 +44,7 @@ sequence! {
 }
 
 sequence! {
-    /// `LocationConfirm`.
+    /// LCF: here it is.
     LocationConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         call_signal_address "callSignalAddress": TransportAddress,
@@ -72,7 +72,7 @@ sequence! {
 }
 
 sequence! {
-    /// `LocationReject`.
+    /// LRJ: not known.
     LocationReject {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         reject_reason "rejectReason": LocationRejectReason,
@@ -89,7 +89,7 @@ sequence! {
 }
 
 choice! {
-    /// `LocationRejectReason`.
+    /// Why a location is not told.
     LocationRejectReason {
         0 NotRegistered "notRegistered",
         1 InvalidPermission "invalidPermission",

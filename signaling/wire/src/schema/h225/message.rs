@@ -1,4 +1,5 @@
-//! TODO
+//! The envelope of call signalling: what the User-user IE of a Q.931 message holds.
+//! Not here: the bodies (`call.rs`).
 
 use bytes::Bytes;
 
@@ -13,7 +14,7 @@ use crate::per::Octets;
 use crate::per::notation::{choice, sequence};
 
 sequence! {
-    /// `H323-UserInformation`.
+    /// Contents of the Q.931 User-user IE of every call signalling message: `H323-UserInformation`.
     H323UserInformation {
         h323_uu_pdu "h323-uu-pdu": H323UuPdu,
         user_data "user-data"?: H323UserInformationUserData,
@@ -22,7 +23,7 @@ sequence! {
 }
 
 sequence! {
-    /// `user-data` of [`H323UserInformation`].
+    /// User data as in Q.931, beside the H.323 part.
     H323UserInformationUserData {
         protocol_discriminator "protocol-discriminator": u8,
         user_information "user-information": Bytes as Octets<1, 131>,
@@ -31,7 +32,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H323-UU-PDU`.
+    /// The H.323 part of a call signalling message, with what it tunnels: `H323-UU-PDU`.
     H323UuPdu {
         h323_message_body "h323-message-body": H323UuPduH323MessageBody,
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -49,7 +50,7 @@ sequence! {
 }
 
 choice! {
-    /// `h323-message-body` of [`H323UuPdu`].
+    /// The body that belongs to the Q.931 message type, or `empty` for a carrier of H.245.
     H323UuPduH323MessageBody {
         0 Setup "setup": Box<SetupUuie>,
         1 CallProceeding "callProceeding": Box<CallProceedingUuie>,
@@ -69,7 +70,7 @@ choice! {
 }
 
 sequence! {
-    /// `tunnelledSignallingMessage` of [`H323UuPdu`].
+    /// Messages of another signalling protocol (QSIG, ISUP), carried along (Annex M).
     H323UuPduTunnelledSignallingMessage {
         tunnelled_protocol_id "tunnelledProtocolID": TunnelledProtocol,
         message_content "messageContent": Vec<Bytes>,
@@ -80,7 +81,7 @@ sequence! {
 }
 
 sequence! {
-    /// `StimulusControl`.
+    /// Stimulus signalling on top of the call (H.323 Annex L): `StimulusControl`.
     #[derive(Default)]
     StimulusControl {
         non_standard "nonStandard"?: NonStandardParameter,

@@ -1,4 +1,5 @@
-//! TODO
+//! H.225.0 v7 (`H323-MESSAGES`): call signalling and RAS.
+//! Top types: [`H323UserInformation`] in a Q.931 User-user IE, [`RasMessage`] in a UDP datagram.
 
 mod address;
 mod admission;

@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: every message between endpoint and gatekeeper, and those that fit no procedure.
 
 use bytes::Bytes;
 
@@ -24,7 +24,7 @@ use crate::per::notation::{choice, sequence};
 use crate::schema::h235;
 
 choice! {
-    /// `RasMessage`.
+    /// Any message between endpoint and gatekeeper, alone in a UDP datagram.
     RasMessage {
         0 GatekeeperRequest "gatekeeperRequest": Box<GatekeeperRequest>,
         1 GatekeeperConfirm "gatekeeperConfirm": Box<GatekeeperConfirm>,
@@ -64,7 +64,7 @@ choice! {
 }
 
 sequence! {
-    /// `NonStandardMessage`.
+    /// NSM: a proprietary RAS message.
     NonStandardMessage {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         non_standard_data "nonStandardData": NonStandardParameter,
@@ -78,7 +78,7 @@ sequence! {
 }
 
 sequence! {
-    /// `UnknownMessageResponse`.
+    /// XRS: your message was not understood.
     UnknownMessageResponse {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         ...
@@ -90,7 +90,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestInProgress`.
+    /// RIP: the answer takes longer.
     RequestInProgress {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         non_standard_data "nonStandardData"?: NonStandardParameter,

@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: registering with a gatekeeper and leaving it (RRQ, RCF, RRJ, URQ, UCF, URJ).
 
 use bytes::Bytes;
 
@@ -24,7 +24,7 @@ use crate::per::{BmpString, Ia5, Int, List, Oid, UNBOUNDED};
 use crate::schema::h235;
 
 sequence! {
-    /// `RegistrationRequest`.
+    /// RRQ: register me, or keep my registration alive.
     RegistrationRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -68,7 +68,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RegistrationConfirm`.
+    /// RCF: registered, for so long and under these rules.
     RegistrationConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -102,7 +102,7 @@ sequence! {
 }
 
 sequence! {
-    /// `preGrantedARQ` of [`RegistrationConfirm`].
+    /// Calls that need no admission request.
     #[derive(Default)]
     RegistrationConfirmPreGrantedARQ {
         make_call "makeCall": bool,
@@ -118,7 +118,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RegistrationReject`.
+    /// RRJ: not registered.
     RegistrationReject {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -137,7 +137,7 @@ sequence! {
 }
 
 choice! {
-    /// `RegistrationRejectReason`.
+    /// Why a registration is refused.
     RegistrationRejectReason {
         0 DiscoveryRequired "discoveryRequired",
         1 InvalidRevision "invalidRevision",
@@ -174,7 +174,7 @@ sequence! {
 }
 
 sequence! {
-    /// `UnregistrationRequest`.
+    /// URQ: ends a registration, from either side.
     UnregistrationRequest {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         call_signal_address "callSignalAddress": Vec<TransportAddress>,
@@ -197,7 +197,7 @@ sequence! {
 }
 
 choice! {
-    /// `UnregRequestReason`.
+    /// Why a gatekeeper ends a registration.
     UnregRequestReason {
         0 ReregistrationRequired "reregistrationRequired",
         1 TtlExpired "ttlExpired",
@@ -211,7 +211,7 @@ choice! {
 }
 
 sequence! {
-    /// `UnregistrationConfirm`.
+    /// UCF: the registration has ended.
     UnregistrationConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -225,7 +225,7 @@ sequence! {
 }
 
 sequence! {
-    /// `UnregistrationReject`.
+    /// URJ: there is no such registration to end.
     UnregistrationReject {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         reject_reason "rejectReason": UnregRejectReason,
@@ -240,7 +240,7 @@ sequence! {
 }
 
 choice! {
-    /// `UnregRejectReason`.
+    /// Why a registration does not end.
     UnregRejectReason {
         0 NotCurrentlyRegistered "notCurrentlyRegistered",
         1 CallInProgress "callInProgress",

@@ -1,4 +1,4 @@
-//! TODO
+//! RAS: availability of gateways and service control (RAI, RAC, SCI, SCR).
 
 use super::capacity::CallCapacity;
 use super::common::{
@@ -14,7 +14,7 @@ use crate::per::{BmpString, Oid};
 use crate::schema::h235;
 
 sequence! {
-    /// `ResourcesAvailableIndicate`.
+    /// RAI: a gateway tells whether it can take calls.
     ResourcesAvailableIndicate {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -32,7 +32,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ResourcesAvailableConfirm`.
+    /// RAC: noted.
     ResourcesAvailableConfirm {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         protocol_identifier "protocolIdentifier": Oid as ProtocolIdentifier,
@@ -46,7 +46,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ServiceControlIndication`.
+    /// SCI: service control information from a gatekeeper or an endpoint.
     ServiceControlIndication {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -73,7 +73,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ServiceControlResponse`.
+    /// SCR: the answer to it.
     ServiceControlResponse {
         request_seq_num "requestSeqNum": u16 as RequestSeqNum,
         result "result"?: ServiceControlResponseResult,

@@ -1,4 +1,5 @@
-//! TODO
+//! Security of H.225.0 messages and of the H.245 channel.
+//! Not here: the tokens of H.235 themselves (`h235`).
 
 use super::address::AliasAddress;
 use super::common::{GatekeeperIdentifier, NonStandardParameter};
@@ -7,7 +8,7 @@ use crate::per::{BitString, BmpString, Oid};
 use crate::schema::h235;
 
 choice! {
-    /// `SecurityServiceMode`.
+    /// Who provides a security service.
     SecurityServiceMode {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 None "none",
@@ -17,7 +18,7 @@ choice! {
 }
 
 sequence! {
-    /// `SecurityCapabilities`.
+    /// Security services of a TLS or IPsec profile.
     SecurityCapabilities {
         non_standard "nonStandard"?: NonStandardParameter,
         encryption "encryption": SecurityServiceMode,
@@ -28,7 +29,7 @@ sequence! {
 }
 
 choice! {
-    /// `SecurityErrors`.
+    /// Why a message failed its security checks.
     SecurityErrors {
         0 SecurityWrongSyncTime "securityWrongSyncTime",
         1 SecurityReplay "securityReplay",
@@ -51,7 +52,7 @@ choice! {
 }
 
 choice! {
-    /// `SecurityErrors2`.
+    /// Why a RAS message failed its security checks.
     SecurityErrors2 {
         0 SecurityWrongSyncTime "securityWrongSyncTime",
         1 SecurityReplay "securityReplay",
@@ -64,7 +65,7 @@ choice! {
 }
 
 choice! {
-    /// `H245Security`.
+    /// How the H.245 channel is secured.
     H245Security {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 NoSecurity "noSecurity",
@@ -75,7 +76,7 @@ choice! {
 }
 
 choice! {
-    /// `EncryptIntAlg`.
+    /// Encryption algorithm of a message integrity check.
     EncryptIntAlg {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 IsoAlgorithm "isoAlgorithm": Oid,
@@ -84,7 +85,7 @@ choice! {
 }
 
 choice! {
-    /// `NonIsoIntegrityMechanism`.
+    /// Integrity mechanism that is not of ISO.
     NonIsoIntegrityMechanism {
         0 HMACMd5 "hMAC-MD5",
         1 HMACIso101182S "hMAC-iso10118-2-s": EncryptIntAlg,
@@ -95,7 +96,7 @@ choice! {
 }
 
 choice! {
-    /// `IntegrityMechanism`.
+    /// How a message integrity check is computed.
     IntegrityMechanism {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 DigSig "digSig",
@@ -106,18 +107,18 @@ choice! {
 }
 
 sequence! {
-    /// `ICV`.
+    /// A message integrity check value and its algorithm.
     Icv {
         algorithm_oid "algorithmOID": Oid,
         icv "icv": BitString,
     }
 }
 
-/// `FastStartToken`.
+/// A clear token that binds fast-start elements to a call.
 pub type FastStartToken = h235::ClearToken;
 
 choice! {
-    /// `CryptoH323Token`.
+    /// Cryptographic proof of identity in an H.323 message (H.235).
     CryptoH323Token {
         0 CryptoEPPwdHash "cryptoEPPwdHash": Box<CryptoH323TokenCryptoEPPwdHash>,
         1 CryptoGKPwdHash "cryptoGKPwdHash": Box<CryptoH323TokenCryptoGKPwdHash>,
@@ -132,7 +133,7 @@ choice! {
 }
 
 sequence! {
-    /// `cryptoEPPwdHash` of [`CryptoH323Token`].
+    /// Proof by an endpoint: a hash over alias, time stamp and password.
     CryptoH323TokenCryptoEPPwdHash {
         alias "alias": AliasAddress,
         time_stamp "timeStamp": u32 as h235::TimeStamp,
@@ -141,7 +142,7 @@ sequence! {
 }
 
 sequence! {
-    /// `cryptoGKPwdHash` of [`CryptoH323Token`].
+    /// Proof by a gatekeeper: a hash over identifier, time stamp and password.
     CryptoH323TokenCryptoGKPwdHash {
         gatekeeper_id "gatekeeperId": BmpString as GatekeeperIdentifier,
         time_stamp "timeStamp": u32 as h235::TimeStamp,

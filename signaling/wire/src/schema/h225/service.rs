@@ -1,4 +1,4 @@
-//! TODO
+//! Service control sessions, call credit and usage reports.
 
 use bytes::Bytes;
 
@@ -8,14 +8,14 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Bmp, BmpString, Ia5, Int, Octets, Plain};
 use crate::schema::h235;
 
-/// `H248PackagesDescriptor`.
+/// Packages of H.248, in their own encoding.
 pub(crate) type H248PackagesDescriptor = Plain;
 
-/// `H248SignalsDescriptor`.
+/// Signals of H.248, in their own encoding.
 pub(crate) type H248SignalsDescriptor = Plain;
 
 choice! {
-    /// `ServiceControlDescriptor`.
+    /// How to reach a service control session.
     ServiceControlDescriptor {
         0 Url "url": String as Ia5<0, 512>,
         1 Signal "signal": Bytes as H248SignalsDescriptor,
@@ -26,7 +26,7 @@ choice! {
 }
 
 sequence! {
-    /// `ServiceControlSession`.
+    /// Opens, refreshes or closes a service control session.
     ServiceControlSession {
         session_id "sessionId": u8,
         contents "contents"?: ServiceControlDescriptor,
@@ -46,7 +46,7 @@ choice! {
 }
 
 sequence! {
-    /// `RasUsageInfoTypes`.
+    /// Kinds of usage information.
     #[derive(Default)]
     RasUsageInfoTypes {
         non_standard_usage_types "nonStandardUsageTypes": Vec<NonStandardParameter>,
@@ -58,7 +58,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RasUsageSpecification`.
+    /// Which usage information an endpoint is to report, and when.
     #[derive(Default)]
     RasUsageSpecification {
         when "when": RasUsageSpecificationWhen,
@@ -90,7 +90,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RasUsageInformation`.
+    /// Times of alerting, connect and end of a call.
     #[derive(Default)]
     RasUsageInformation {
         non_standard_usage_fields "nonStandardUsageFields": Vec<NonStandardParameter>,
@@ -102,7 +102,7 @@ sequence! {
 }
 
 choice! {
-    /// `CallTerminationCause`.
+    /// Why a call ended, for usage reports.
     CallTerminationCause {
         0 ReleaseCompleteReason "releaseCompleteReason": ReleaseCompleteReason,
         1 ReleaseCompleteCauseIE "releaseCompleteCauseIE": Bytes as Octets<2, 32>,
@@ -111,7 +111,7 @@ choice! {
 }
 
 sequence! {
-    /// `BandwidthDetails`.
+    /// Bandwidth of one RTP stream.
     BandwidthDetails {
         sender "sender": bool,
         multicast "multicast": bool,
@@ -122,7 +122,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CallCreditCapability`.
+    /// Whether an endpoint can tell and enforce call credit.
     #[derive(Default)]
     CallCreditCapability {
         can_display_amount_string "canDisplayAmountString"?: bool,
@@ -132,7 +132,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CallCreditServiceControl`.
+    /// What a caller's credit allows.
     #[derive(Default)]
     CallCreditServiceControl {
         amount_string "amountString"?: BmpString as Bmp<1, 512>,

@@ -1,4 +1,4 @@
-//! TODO
+//! What wraps a value: signed, encrypted, hashed.
 
 use bytes::Bytes;
 
@@ -16,7 +16,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ENCRYPTED`.
+    /// A value in cipher text: `ENCRYPTED{}`.
     Encrypted {
         algorithm_oid "algorithmOID": Oid,
         params "paramS": Params,
@@ -25,7 +25,7 @@ sequence! {
 }
 
 sequence! {
-    /// `HASHED`.
+    /// The keyed hash of a value that is sent elsewhere: `HASHED{}`.
     Hashed {
         algorithm_oid "algorithmOID": Oid,
         params "paramS": Params,
@@ -33,14 +33,14 @@ sequence! {
     }
 }
 
-/// `IV8`.
+/// Initial vector of a 64-bit block cipher.
 pub(crate) type Iv8 = Plain;
 
-/// `IV16`.
+/// Initial vector of a 128-bit block cipher.
 pub(crate) type Iv16 = Plain;
 
 sequence! {
-    /// `Params`.
+    /// Parameters of an algorithm.
     #[derive(Default)]
     Params {
         ran_int "ranInt"?: i64,

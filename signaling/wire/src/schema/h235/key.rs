@@ -1,4 +1,4 @@
-//! TODO
+//! Key agreement and key transport.
 
 use bytes::Bytes;
 
@@ -7,14 +7,14 @@ use super::token::{Identifier, RandomVal, TimeStamp, TypedCertificate};
 use crate::per::notation::{choice, sequence};
 use crate::per::{BitString, Bits, BmpString, Oid};
 
-/// `KeyMaterial`.
+/// Key bits.
 pub(crate) type KeyMaterial = Bits<1, 2048>;
 
-/// `KeyMaterialExt`.
+/// Key bits of longer keys.
 pub(crate) type KeyMaterialExt = Bits<2049, 65_536>;
 
 sequence! {
-    /// `DHset`.
+    /// Half-key, modulus and generator of a Diffie-Hellman exchange.
     #[derive(Default)]
     DHset {
         halfkey "halfkey": BitString as Bits<0, 2048>,
@@ -25,7 +25,7 @@ sequence! {
 }
 
 sequence! {
-    /// `DHsetExt`.
+    /// The same for longer keys.
     DHsetExt {
         halfkey "halfkey": BitString as Bits<2049, 65_536>,
         mod_size "modSize"?: BitString as Bits<2049, 65_536>,
@@ -35,7 +35,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ECpoint`.
+    /// A point of an elliptic curve.
     #[derive(Default)]
     ECpoint {
         x "x"?: BitString as Bits<0, 511>,
@@ -45,7 +45,7 @@ sequence! {
 }
 
 choice! {
-    /// `ECKASDH`.
+    /// Elliptic curve key agreement of Diffie-Hellman kind.
     Eckasdh {
         0 Eckasdhp "eckasdhp": Box<EckasdhEckasdhp>,
         1 Eckasdh2 "eckasdh2": Box<EckasdhEckasdh2>,
@@ -78,7 +78,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ECGDSASignature`.
+    /// An elliptic curve signature.
     #[derive(Default)]
     ECGDSASignature {
         r "r": BitString as Bits<0, 511>,
@@ -87,7 +87,7 @@ sequence! {
 }
 
 choice! {
-    /// `H235Key`.
+    /// A media session key, protected somehow.
     H235Key {
         0 SecureChannel "secureChannel": BitString as KeyMaterial,
         1 SharedSecret "sharedSecret": Box<Encrypted>,
@@ -99,7 +99,7 @@ choice! {
 }
 
 sequence! {
-    /// `KeySignedMaterial`.
+    /// Key material with the identity of who signs it.
     KeySignedMaterial {
         general_id "generalId": BmpString as Identifier,
         mrandom "mrandom": i64 as RandomVal,
@@ -110,7 +110,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H235CertificateSignature`.
+    /// A certificate and its holder's signature.
     H235CertificateSignature {
         certificate "certificate": TypedCertificate,
         response_random "responseRandom": i64 as RandomVal,
@@ -121,7 +121,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ReturnSig`.
+    /// What the answer to a certificate request signs.
     ReturnSig {
         general_id "generalId": BmpString as Identifier,
         response_random "responseRandom": i64 as RandomVal,
@@ -131,7 +131,7 @@ sequence! {
 }
 
 sequence! {
-    /// `KeySyncMaterial`.
+    /// A session key with the identity of who sends it.
     KeySyncMaterial {
         general_id "generalID": BmpString as Identifier,
         key_material "keyMaterial": BitString as KeyMaterial,
@@ -140,7 +140,7 @@ sequence! {
 }
 
 sequence! {
-    /// `V3KeySyncMaterial`.
+    /// A session key, its salt and how both are encrypted.
     #[derive(Default)]
     V3KeySyncMaterial {
         general_id "generalID"?: BmpString as Identifier,

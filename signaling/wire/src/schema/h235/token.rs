@@ -1,4 +1,5 @@
-//! TODO
+//! Clear and cryptographic tokens.
+//! Not here: the algorithms (`offhook-h323` computes the hashes of H.235.1).
 
 use bytes::Bytes;
 
@@ -7,23 +8,23 @@ use super::key::{DHset, DHsetExt, Eckasdh, H235Key};
 use crate::per::notation::{choice, sequence};
 use crate::per::{BitString, Bmp, BmpString, Int, Octets, Oid, Plain};
 
-/// `ChallengeString`.
+/// A challenge, to be returned in the answer.
 pub(crate) type ChallengeString = Octets<8, 128>;
 
-/// `TimeStamp`.
+/// Seconds since 1970.
 pub(crate) type TimeStamp = Int<1, 4_294_967_295>;
 
-/// `RandomVal`.
+/// A random or ever growing number. Peers send more than 32 bits.
 pub(crate) type RandomVal = Plain;
 
-/// `Password`.
+/// A password in clear text.
 pub(crate) type Password = Bmp<1, 128>;
 
-/// `Identifier`.
+/// The name of a party.
 pub(crate) type Identifier = Bmp<1, 128>;
 
 sequence! {
-    /// `NonStandardParameter`.
+    /// Proprietary data and who defined it.
     NonStandardParameter {
         non_standard_identifier "nonStandardIdentifier": Oid,
         data "data": Bytes,
@@ -31,7 +32,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TypedCertificate`.
+    /// A certificate and its kind.
     TypedCertificate {
         r#type "type": Oid,
         certificate "certificate": Bytes,
@@ -40,7 +41,7 @@ sequence! {
 }
 
 choice! {
-    /// `AuthenticationBES`.
+    /// Authentication from a back-end server.
     AuthenticationBES {
         0 Default "default",
         1 Radius "radius",
@@ -49,7 +50,7 @@ choice! {
 }
 
 choice! {
-    /// `AuthenticationMechanism`.
+    /// How parties prove who they are.
     AuthenticationMechanism {
         0 DhExch "dhExch",
         1 PwdSymEnc "pwdSymEnc",
@@ -65,7 +66,7 @@ choice! {
 }
 
 sequence! {
-    /// `ClearToken`.
+    /// Parameters of security procedures, not encrypted.
     ClearToken {
         token_oid "tokenOID": Oid,
         time_stamp "timeStamp"?: u32 as TimeStamp,
@@ -86,7 +87,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ProfileElement`.
+    /// A parameter of a security profile.
     #[derive(Default)]
     ProfileElement {
         element_id "elementID": u8,
@@ -97,7 +98,7 @@ sequence! {
 }
 
 choice! {
-    /// `Element`.
+    /// The value of such a parameter.
     Element {
         0 Octets "octets": Bytes,
         1 Integer "integer": i64,
@@ -108,11 +109,11 @@ choice! {
     }
 }
 
-/// `PwdCertToken`.
+/// A clear token with a password or a certificate.
 pub type PwdCertToken = ClearToken;
 
 choice! {
-    /// `CryptoToken`.
+    /// A value encrypted, signed or hashed, with the kind of token.
     CryptoToken {
         0 CryptoEncryptedToken "cryptoEncryptedToken": Box<CryptoTokenCryptoEncryptedToken>,
         1 CryptoSignedToken "cryptoSignedToken": Box<CryptoTokenCryptoSignedToken>,

@@ -1,4 +1,4 @@
-//! TODO
+//! Transport addresses of media.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use crate::per::Octets;
 use crate::per::notation::{choice, sequence};
 
 choice! {
-    /// `TransportAddress`.
+    /// Where to send media.
     TransportAddress {
         0 UnicastAddress "unicastAddress": UnicastAddress,
         1 MulticastAddress "multicastAddress": MulticastAddress,
@@ -16,7 +16,7 @@ choice! {
 }
 
 choice! {
-    /// `UnicastAddress`.
+    /// An address of one receiver.
     UnicastAddress {
         0 IPAddress "iPAddress": UnicastAddressIPAddress,
         1 IPXAddress "iPXAddress": UnicastAddressIPXAddress,
@@ -30,7 +30,7 @@ choice! {
 }
 
 sequence! {
-    /// `iPAddress` of [`UnicastAddress`].
+    /// An IPv4 address and a port.
     UnicastAddressIPAddress {
         network "network": [u8; 4],
         tsap_identifier "tsapIdentifier": u16,
@@ -49,7 +49,7 @@ sequence! {
 }
 
 sequence! {
-    /// `iP6Address` of [`UnicastAddress`].
+    /// An IPv6 address and a port.
     UnicastAddressIP6Address {
         network "network": [u8; 16],
         tsap_identifier "tsapIdentifier": u16,
@@ -77,7 +77,7 @@ choice! {
 }
 
 choice! {
-    /// `MulticastAddress`.
+    /// An address of a group.
     MulticastAddress {
         0 IPAddress "iPAddress": MulticastAddressIPAddress,
         1 IP6Address "iP6Address": MulticastAddressIP6Address,

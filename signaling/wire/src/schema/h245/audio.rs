@@ -1,4 +1,4 @@
-//! TODO
+//! Capabilities of audio codecs.
 
 use super::capability::{NoPTAudioTelephonyEventCapability, NoPTAudioToneCapability};
 use super::generic::GenericCapability;
@@ -7,7 +7,7 @@ use crate::per::Int;
 use crate::per::notation::{choice, sequence};
 
 choice! {
-    /// `AudioCapability`.
+    /// An audio codec. A number is the most frames in a packet, unless the codec says otherwise.
     AudioCapability {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 G711Alaw64k "g711Alaw64k": u16 as Int<1, 256>,
@@ -47,7 +47,7 @@ sequence! {
 }
 
 sequence! {
-    /// `G729Extensions`.
+    /// Annexes of G.729.
     #[derive(Default)]
     G729Extensions {
         audio_unit "audioUnit"?: u16 as Int<1, 256>,
@@ -63,7 +63,7 @@ sequence! {
 }
 
 sequence! {
-    /// `G7231AnnexCCapability`.
+    /// G.723.1 with Annex C.
     G7231AnnexCCapability {
         max_al_sdu_audio_frames "maxAl-sduAudioFrames": u16 as Int<1, 256>,
         silence_suppression "silenceSuppression": bool,
@@ -86,7 +86,7 @@ sequence! {
 }
 
 sequence! {
-    /// `IS11172AudioCapability`.
+    /// MPEG-1 audio.
     IS11172AudioCapability {
         audio_layer1 "audioLayer1": bool,
         audio_layer2 "audioLayer2": bool,
@@ -102,7 +102,7 @@ sequence! {
 }
 
 sequence! {
-    /// `IS13818AudioCapability`.
+    /// MPEG-2 audio.
     IS13818AudioCapability {
         audio_layer1 "audioLayer1": bool,
         audio_layer2 "audioLayer2": bool,
@@ -130,7 +130,7 @@ sequence! {
 }
 
 sequence! {
-    /// `GSMAudioCapability`.
+    /// GSM audio: octets in a packet, comfort noise, scrambling.
     GSMAudioCapability {
         audio_unit_size "audioUnitSize": u16 as Int<1, 256>,
         comfort_noise "comfortNoise": bool,
@@ -140,7 +140,7 @@ sequence! {
 }
 
 sequence! {
-    /// `VBDCapability`.
+    /// Voice-band data: an audio codec that must not be meddled with.
     VBDCapability {
         r#type "type": AudioCapability,
         ...

@@ -1,4 +1,5 @@
-//! TODO
+//! Capability exchange: capability sets, descriptors and what they list.
+//! Not here: the codecs (`audio.rs`, `video.rs`, `data.rs`, `generic.rs`).
 
 use super::audio::AudioCapability;
 use super::data::DataApplicationCapability;
@@ -11,7 +12,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{General, Int, IntFrom, List, Oid, Plain};
 
 sequence! {
-    /// `TerminalCapabilitySet`.
+    /// What a terminal can receive, transmit, and at the same time. Empty: a pause.
     TerminalCapabilitySet {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         protocol_identifier "protocolIdentifier": Oid,
@@ -24,7 +25,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CapabilityTableEntry`.
+    /// One numbered capability; without it, the number is withdrawn.
     CapabilityTableEntry {
         capability_table_entry_number "capabilityTableEntryNumber": u16 as CapabilityTableEntryNumber,
         capability "capability"?: Capability,
@@ -32,24 +33,24 @@ sequence! {
 }
 
 sequence! {
-    /// `CapabilityDescriptor`.
+    /// Sets of capabilities that are possible at the same time.
     CapabilityDescriptor {
         capability_descriptor_number "capabilityDescriptorNumber": u8 as CapabilityDescriptorNumber,
         simultaneous_capabilities "simultaneousCapabilities"?: Vec<Vec<u16>> as List<1, 256, AlternativeCapabilitySet>,
     }
 }
 
-/// `AlternativeCapabilitySet`.
+/// Numbers of capabilities of which one at a time is possible.
 pub(crate) type AlternativeCapabilitySet = List<1, 256, CapabilityTableEntryNumber>;
 
-/// `CapabilityTableEntryNumber`.
+/// Number of a capability.
 pub(crate) type CapabilityTableEntryNumber = Int<1, 65_535>;
 
-/// `CapabilityDescriptorNumber`.
+/// Number, and preference, of a descriptor.
 pub(crate) type CapabilityDescriptorNumber = Plain;
 
 sequence! {
-    /// `TerminalCapabilitySetAck`.
+    /// The capabilities were understood.
     #[derive(Default)]
     TerminalCapabilitySetAck {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
@@ -59,7 +60,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TerminalCapabilitySetReject`.
+    /// The capabilities were not accepted.
     TerminalCapabilitySetReject {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         cause "cause": TerminalCapabilitySetRejectCause,
@@ -88,7 +89,7 @@ choice! {
 }
 
 sequence! {
-    /// `TerminalCapabilitySetRelease`.
+    /// Gives up after a time-out.
     #[derive(Default)]
     TerminalCapabilitySetRelease {
         ...
@@ -97,7 +98,7 @@ sequence! {
 }
 
 choice! {
-    /// `Capability`.
+    /// One capability.
     Capability {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 ReceiveVideoCapability "receiveVideoCapability": VideoCapability,
@@ -142,7 +143,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H235SecurityCapability`.
+    /// Encryption for media of a numbered capability.
     H235SecurityCapability {
         encryption_authentication_and_integrity "encryptionAuthenticationAndIntegrity": EncryptionAuthenticationAndIntegrity,
         media_capability "mediaCapability": u16 as CapabilityTableEntryNumber,
@@ -151,7 +152,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RedundancyEncodingCapability`.
+    /// A way to send media twice.
     RedundancyEncodingCapability {
         redundancy_encoding_method "redundancyEncodingMethod": RedundancyEncodingMethod,
         primary_encoding "primaryEncoding": u16 as CapabilityTableEntryNumber,
@@ -161,7 +162,7 @@ sequence! {
 }
 
 choice! {
-    /// `RedundancyEncodingMethod`.
+    /// How redundancy is encoded.
     RedundancyEncodingMethod {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 RtpAudioRedundancyEncoding "rtpAudioRedundancyEncoding",
@@ -171,7 +172,7 @@ choice! {
 }
 
 sequence! {
-    /// `RTPH263VideoRedundancyEncoding`.
+    /// Redundant coding of H.263 video.
     RTPH263VideoRedundancyEncoding {
         number_of_threads "numberOfThreads": u8 as Int<1, 16>,
         frames_between_sync_points "framesBetweenSyncPoints": u16 as Int<1, 256>,
@@ -191,7 +192,7 @@ choice! {
 }
 
 sequence! {
-    /// `RTPH263VideoRedundancyFrameMapping`.
+    /// Which frames go into which thread.
     RTPH263VideoRedundancyFrameMapping {
         thread_number "threadNumber": u8 as Int<0, 15>,
         frame_sequence "frameSequence": Vec<u8> as List<1, 256>,
@@ -200,7 +201,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultipointCapability`.
+    /// Capabilities in conferences.
     #[derive(Default)]
     MultipointCapability {
         multicast_capability "multicastCapability": bool,
@@ -211,7 +212,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MediaDistributionCapability`.
+    /// How media are distributed in a conference.
     #[derive(Default)]
     MediaDistributionCapability {
         centralized_control "centralizedControl": bool,
@@ -227,7 +228,7 @@ sequence! {
 }
 
 choice! {
-    /// `UserInputCapability`.
+    /// Kinds of user input, such as DTMF.
     UserInputCapability {
         0 NonStandard "nonStandard": Vec<NonStandardParameter> as List<1, 16>,
         1 BasicString "basicString",
@@ -246,7 +247,7 @@ choice! {
 }
 
 sequence! {
-    /// `ConferenceCapability`.
+    /// Capabilities of conference control.
     #[derive(Default)]
     ConferenceCapability {
         non_standard_data "nonStandardData"?: Vec<NonStandardParameter>,
@@ -258,7 +259,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplexedStreamCapability`.
+    /// Several media in one stream.
     MultiplexedStreamCapability {
         multiplex_format "multiplexFormat": MultiplexFormat,
         control_on_mux_stream "controlOnMuxStream": bool,
@@ -268,7 +269,7 @@ sequence! {
 }
 
 choice! {
-    /// `MultiplexFormat`.
+    /// Format of such a stream.
     MultiplexFormat {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 H222Capability "h222Capability": H222Capability,
@@ -278,7 +279,7 @@ choice! {
 }
 
 sequence! {
-    /// `AudioTelephonyEventCapability`.
+    /// Telephone events of RFC 2833 on a dynamic payload type.
     AudioTelephonyEventCapability {
         dynamic_rtp_payload_type "dynamicRTPPayloadType": u8 as Int<96, 127>,
         audio_telephone_event "audioTelephoneEvent": String as General,
@@ -287,7 +288,7 @@ sequence! {
 }
 
 sequence! {
-    /// `AudioToneCapability`.
+    /// Tones of RFC 2833 on a dynamic payload type.
     AudioToneCapability {
         dynamic_rtp_payload_type "dynamicRTPPayloadType": u8 as Int<96, 127>,
         ...
@@ -295,7 +296,7 @@ sequence! {
 }
 
 sequence! {
-    /// `NoPTAudioTelephonyEventCapability`.
+    /// Telephone events, without a payload type.
     NoPTAudioTelephonyEventCapability {
         audio_telephone_event "audioTelephoneEvent": String as General,
         ...
@@ -303,7 +304,7 @@ sequence! {
 }
 
 sequence! {
-    /// `NoPTAudioToneCapability`.
+    /// Tones, without a payload type.
     #[derive(Default)]
     NoPTAudioToneCapability {
         ...
@@ -311,7 +312,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplePayloadStreamCapability`.
+    /// Several payload types in one stream.
     MultiplePayloadStreamCapability {
         capabilities "capabilities": Vec<Vec<u16>> as List<1, 256, AlternativeCapabilitySet>,
         ...
@@ -319,7 +320,7 @@ sequence! {
 }
 
 choice! {
-    /// `DepFECCapability`.
+    /// Forward error correction, deprecated form.
     DepFECCapability {
         0 Rfc2733 "rfc2733": DepFECCapabilityRfc2733,
         ...
@@ -347,7 +348,7 @@ sequence! {
 }
 
 sequence! {
-    /// `FECCapability`.
+    /// Forward error correction.
     FECCapability {
         protected_capability "protectedCapability": u16 as CapabilityTableEntryNumber,
         fec_scheme "fecScheme"?: Oid,
@@ -365,5 +366,5 @@ choice! {
     }
 }
 
-/// `MaxRedundancy`.
+/// Most redundant copies.
 pub(crate) type MaxRedundancy = IntFrom<1>;

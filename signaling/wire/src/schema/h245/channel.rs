@@ -1,4 +1,5 @@
-//! TODO
+//! Logical channels: opening, confirming, closing.
+//! Not here: parameters of the several multiplexes (`channel_parameters.rs`).
 
 use bytes::Bytes;
 
@@ -19,7 +20,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{DialledDigit, Int, Numeric, Octets};
 
 sequence! {
-    /// `OpenLogicalChannel`.
+    /// Opens a channel, in one direction or both. Fast start carries these as well.
     OpenLogicalChannel {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         forward_logical_channel_parameters "forwardLogicalChannelParameters": OpenLogicalChannelForwardLogicalChannelParameters,
@@ -32,7 +33,7 @@ sequence! {
 }
 
 sequence! {
-    /// `forwardLogicalChannelParameters` of [`OpenLogicalChannel`].
+    /// The channel from sender to receiver of the request.
     OpenLogicalChannelForwardLogicalChannelParameters {
         port_number "portNumber"?: u16,
         data_type "dataType": DataType,
@@ -56,7 +57,7 @@ choice! {
 }
 
 sequence! {
-    /// `reverseLogicalChannelParameters` of [`OpenLogicalChannel`].
+    /// The channel the other way (or, in fast start, what the sender wants to receive).
     OpenLogicalChannelReverseLogicalChannelParameters {
         data_type "dataType": DataType,
         multiplex_parameters "multiplexParameters"?: OpenLogicalChannelReverseLogicalChannelParametersMultiplexParameters,
@@ -76,11 +77,11 @@ choice! {
     }
 }
 
-/// `LogicalChannelNumber`.
+/// Number of a channel, chosen by who opens it. 0 is H.245 itself.
 pub(crate) type LogicalChannelNumber = Int<1, 65_535>;
 
 sequence! {
-    /// `NetworkAccessParameters`.
+    /// How to reach a T.120 stack.
     NetworkAccessParameters {
         distribution "distribution"?: NetworkAccessParametersDistribution,
         network_address "networkAddress": NetworkAccessParametersNetworkAddress,
@@ -121,7 +122,7 @@ choice! {
 }
 
 sequence! {
-    /// `Q2931Address`.
+    /// An address of broadband ISDN.
     Q2931Address {
         address "address": Q2931AddressAddress,
         subaddress "subaddress"?: Bytes as Octets<1, 20>,
@@ -139,7 +140,7 @@ choice! {
 }
 
 sequence! {
-    /// `V75Parameters`.
+    /// Parameters of V.75.
     #[derive(Default)]
     V75Parameters {
         audio_header_present "audioHeaderPresent": bool,
@@ -148,7 +149,7 @@ sequence! {
 }
 
 choice! {
-    /// `DataType`.
+    /// What a channel carries.
     DataType {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 NullData "nullData",
@@ -168,7 +169,7 @@ choice! {
 }
 
 sequence! {
-    /// `OpenLogicalChannelAck`.
+    /// The channel is open; here is where to send.
     OpenLogicalChannelAck {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         reverse_logical_channel_parameters "reverseLogicalChannelParameters"?: OpenLogicalChannelAckReverseLogicalChannelParameters,
@@ -209,7 +210,7 @@ choice! {
 }
 
 sequence! {
-    /// `OpenLogicalChannelReject`.
+    /// The channel is refused.
     OpenLogicalChannelReject {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         cause "cause": OpenLogicalChannelRejectCause,
@@ -219,7 +220,7 @@ sequence! {
 }
 
 choice! {
-    /// `cause` of [`OpenLogicalChannelReject`].
+    /// Why it is refused.
     OpenLogicalChannelRejectCause {
         0 Unspecified "unspecified",
         1 UnsuitableReverseParameters "unsuitableReverseParameters",
@@ -242,7 +243,7 @@ choice! {
 }
 
 sequence! {
-    /// `OpenLogicalChannelConfirm`.
+    /// A bidirectional channel is open.
     OpenLogicalChannelConfirm {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         ...
@@ -251,7 +252,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H2250LogicalChannelAckParameters`.
+    /// Addresses of the accepting side.
     #[derive(Default)]
     H2250LogicalChannelAckParameters {
         non_standard "nonStandard"?: Vec<NonStandardParameter>,
@@ -267,7 +268,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CloseLogicalChannel`.
+    /// Closes a channel that the sender had opened.
     CloseLogicalChannel {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         source "source": CloseLogicalChannelSource,
@@ -296,7 +297,7 @@ choice! {
 }
 
 sequence! {
-    /// `CloseLogicalChannelAck`.
+    /// The channel is closed.
     CloseLogicalChannelAck {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         ...
@@ -304,7 +305,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestChannelClose`.
+    /// Asks the peer to close one of its channels.
     RequestChannelClose {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         ...
@@ -326,7 +327,7 @@ choice! {
 }
 
 sequence! {
-    /// `RequestChannelCloseAck`.
+    /// It will be closed.
     RequestChannelCloseAck {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         ...
@@ -334,7 +335,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestChannelCloseReject`.
+    /// It will not be closed.
     RequestChannelCloseReject {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         cause "cause": RequestChannelCloseRejectCause,
@@ -351,7 +352,7 @@ choice! {
 }
 
 sequence! {
-    /// `RequestChannelCloseRelease`.
+    /// Gives up after a time-out.
     RequestChannelCloseRelease {
         forward_logical_channel_number "forwardLogicalChannelNumber": u16 as LogicalChannelNumber,
         ...

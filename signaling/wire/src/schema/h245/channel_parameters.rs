@@ -1,4 +1,4 @@
-//! TODO
+//! Parameters of logical channels, for each multiplex; redundancy and error correction.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Int, IntExtensible, Oid};
 
 sequence! {
-    /// `MultiplexedStreamParameter`.
+    /// A channel of several media.
     MultiplexedStreamParameter {
         multiplex_format "multiplexFormat": MultiplexFormat,
         control_on_mux_stream "controlOnMuxStream": bool,
@@ -21,7 +21,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H222LogicalChannelParameters`.
+    /// A channel of an H.222 multiplex.
     #[derive(Default)]
     H222LogicalChannelParameters {
         resource_id "resourceID": u16,
@@ -34,7 +34,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H223LogicalChannelParameters`.
+    /// A channel of an H.223 multiplex.
     H223LogicalChannelParameters {
         adaptation_layer_type "adaptationLayerType": H223LogicalChannelParametersAdaptationLayerType,
         segmentable_flag "segmentableFlag": bool,
@@ -68,7 +68,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H223AL1MParameters`.
+    /// Adaptation layer 1 for mobiles.
     H223AL1MParameters {
         transfer_mode "transferMode": H223AL1MParametersTransferMode,
         header_fec "headerFEC": H223AL1MParametersHeaderFEC,
@@ -126,7 +126,7 @@ choice! {
 }
 
 sequence! {
-    /// `H223AL2MParameters`.
+    /// Adaptation layer 2 for mobiles.
     H223AL2MParameters {
         header_fec "headerFEC": H223AL2MParametersHeaderFEC,
         alpdu_interleaving "alpduInterleaving": bool,
@@ -144,7 +144,7 @@ choice! {
 }
 
 sequence! {
-    /// `H223AL3MParameters`.
+    /// Adaptation layer 3 for mobiles.
     H223AL3MParameters {
         header_format "headerFormat": H223AL3MParametersHeaderFormat,
         crc_length "crcLength": H223AL3MParametersCrcLength,
@@ -191,7 +191,7 @@ choice! {
 }
 
 sequence! {
-    /// `H223AnnexCArqParameters`.
+    /// Retransmission in those layers.
     H223AnnexCArqParameters {
         number_of_retransmissions "numberOfRetransmissions": H223AnnexCArqParametersNumberOfRetransmissions,
         send_buffer_size "sendBufferSize": u32 as Int<0, 16_777_215>,
@@ -209,7 +209,7 @@ choice! {
 }
 
 sequence! {
-    /// `V76LogicalChannelParameters`.
+    /// A channel of a V.76 multiplex.
     V76LogicalChannelParameters {
         hdlc_parameters "hdlcParameters": V76HDLCParameters,
         suspend_resume "suspendResume": V76LogicalChannelParametersSuspendResume,
@@ -259,7 +259,7 @@ choice! {
 }
 
 sequence! {
-    /// `V76HDLCParameters`.
+    /// HDLC of V.76.
     V76HDLCParameters {
         crc_length "crcLength": CRCLength,
         n401 "n401": u16 as Int<1, 4095>,
@@ -269,7 +269,7 @@ sequence! {
 }
 
 choice! {
-    /// `CRCLength`.
+    /// Length of a checksum.
     CRCLength {
         0 Crc8bit "crc8bit",
         1 Crc16bit "crc16bit",
@@ -279,7 +279,7 @@ choice! {
 }
 
 sequence! {
-    /// `H2250LogicalChannelParameters`.
+    /// A channel of RTP: session, addresses, payload type.
     #[derive(Default)]
     H2250LogicalChannelParameters {
         non_standard "nonStandard"?: Vec<NonStandardParameter>,
@@ -310,7 +310,7 @@ choice! {
 }
 
 sequence! {
-    /// `RTPPayloadType`.
+    /// A payload format and its number.
     RTPPayloadType {
         payload_descriptor "payloadDescriptor": RTPPayloadTypePayloadDescriptor,
         payload_type "payloadType"?: u8 as Int<0, 127>,
@@ -329,7 +329,7 @@ choice! {
 }
 
 sequence! {
-    /// `RedundancyEncoding`.
+    /// Redundant media in a channel.
     RedundancyEncoding {
         redundancy_encoding_method "redundancyEncodingMethod": RedundancyEncodingMethod,
         secondary_encoding "secondaryEncoding"?: DataType,
@@ -349,7 +349,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RedundancyEncodingElement`.
+    /// One of the redundant encodings.
     RedundancyEncodingElement {
         data_type "dataType": DataType,
         payload_type "payloadType"?: u8 as Int<0, 127>,
@@ -358,7 +358,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplePayloadStream`.
+    /// Several payload types in a channel.
     #[derive(Default)]
     MultiplePayloadStream {
         elements "elements": Vec<MultiplePayloadStreamElement>,
@@ -367,7 +367,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplePayloadStreamElement`.
+    /// One of them.
     MultiplePayloadStreamElement {
         data_type "dataType": DataType,
         payload_type "payloadType"?: u8 as Int<0, 127>,
@@ -376,7 +376,7 @@ sequence! {
 }
 
 choice! {
-    /// `DepFECData`.
+    /// Forward error correction in a channel, deprecated form.
     DepFECData {
         0 Rfc2733 "rfc2733": DepFECDataRfc2733,
     }
@@ -427,7 +427,7 @@ sequence! {
 }
 
 choice! {
-    /// `FECData`.
+    /// Forward error correction in a channel.
     FECData {
         0 Rfc2733 "rfc2733": Box<FECDataRfc2733>,
         ...

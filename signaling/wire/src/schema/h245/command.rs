@@ -1,4 +1,4 @@
-//! TODO
+//! Commands: flow control, video refresh, end of session.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Int, List};
 
 choice! {
-    /// `SendTerminalCapabilitySet`.
+    /// Orders the peer to send its capabilities.
     SendTerminalCapabilitySet {
         0 SpecificRequest "specificRequest": SendTerminalCapabilitySetSpecificRequest,
         1 GenericRequest "genericRequest",
@@ -31,7 +31,7 @@ sequence! {
 }
 
 choice! {
-    /// `EncryptionCommand`.
+    /// Controls encryption of the H.233 kind.
     EncryptionCommand {
         0 EncryptionSE "encryptionSE": Bytes,
         1 EncryptionIVRequest "encryptionIVRequest",
@@ -49,7 +49,7 @@ sequence! {
 }
 
 sequence! {
-    /// `FlowControlCommand`.
+    /// Limits the bit rate of what the peer sends.
     FlowControlCommand {
         scope "scope": FlowControlCommandScope,
         restriction "restriction": FlowControlCommandRestriction,
@@ -75,7 +75,7 @@ choice! {
 }
 
 choice! {
-    /// `EndSessionCommand`.
+    /// Ends the H.245 session; nothing follows.
     EndSessionCommand {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 Disconnect "disconnect",
@@ -109,7 +109,7 @@ choice! {
 }
 
 sequence! {
-    /// `MiscellaneousCommand`.
+    /// Commands about a channel, mostly of video: freeze, fast update, refresh.
     MiscellaneousCommand {
         logical_channel_number "logicalChannelNumber": u16 as LogicalChannelNumber,
         r#type "type": MiscellaneousCommandType,
@@ -119,7 +119,7 @@ sequence! {
 }
 
 choice! {
-    /// `type` of [`MiscellaneousCommand`].
+    /// The command.
     MiscellaneousCommandType {
         0 EqualiseDelay "equaliseDelay",
         1 ZeroDelay "zeroDelay",
@@ -226,7 +226,7 @@ sequence! {
 }
 
 choice! {
-    /// `PictureReference`.
+    /// A picture, by number.
     PictureReference {
         0 PictureNumber "pictureNumber": u16 as Int<0, 1023>,
         1 LongTermPictureIndex "longTermPictureIndex": u8,
@@ -235,7 +235,7 @@ choice! {
 }
 
 choice! {
-    /// `H223MultiplexReconfiguration`.
+    /// Changes the H.223 multiplex.
     H223MultiplexReconfiguration {
         0 H223ModeChange "h223ModeChange": H223MultiplexReconfigurationH223ModeChange,
         1 H223AnnexADoubleFlag "h223AnnexADoubleFlag": H223MultiplexReconfigurationH223AnnexADoubleFlag,
@@ -264,7 +264,7 @@ choice! {
 }
 
 sequence! {
-    /// `NewATMVCCommand`.
+    /// Orders a new ATM connection.
     NewATMVCCommand {
         resource_id "resourceID": u16,
         bit_rate "bitRate": u16 as Int<1, 65_535>,
@@ -360,7 +360,7 @@ choice! {
 }
 
 sequence! {
-    /// `MobileMultilinkReconfigurationCommand`.
+    /// Changes a mobile multilink.
     MobileMultilinkReconfigurationCommand {
         sample_size "sampleSize": u8 as Int<1, 255>,
         samples_per_frame "samplesPerFrame": u8 as Int<1, 255>,

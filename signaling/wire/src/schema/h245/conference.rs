@@ -1,4 +1,4 @@
-//! TODO
+//! Conference control and the communication mode of a conference.
 
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Bmp, BmpString, Int, List, Octets, Oid};
 
 sequence! {
-    /// `CommunicationModeCommand`.
+    /// A conference's controller tells the mode of communication.
     CommunicationModeCommand {
         communication_mode_table "communicationModeTable": Vec<CommunicationModeTableEntry> as List<1, 256>,
         ...
@@ -21,7 +21,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CommunicationModeRequest`.
+    /// Asks for it.
     #[derive(Default)]
     CommunicationModeRequest {
         ...
@@ -29,7 +29,7 @@ sequence! {
 }
 
 choice! {
-    /// `CommunicationModeResponse`.
+    /// Answers with it.
     CommunicationModeResponse {
         0 CommunicationModeTable "communicationModeTable": Vec<CommunicationModeTableEntry> as List<1, 256>,
         ...
@@ -37,7 +37,7 @@ choice! {
 }
 
 sequence! {
-    /// `CommunicationModeTableEntry`.
+    /// One session of a conference.
     CommunicationModeTableEntry {
         non_standard "nonStandard"?: Vec<NonStandardParameter>,
         session_id "sessionID": u8 as Int<1, 255>,
@@ -67,7 +67,7 @@ choice! {
 }
 
 choice! {
-    /// `ConferenceRequest`.
+    /// A request of conference control.
     ConferenceRequest {
         0 TerminalListRequest "terminalListRequest",
         1 MakeMeChair "makeMeChair",
@@ -100,11 +100,11 @@ sequence! {
     }
 }
 
-/// `CertSelectionCriteria`.
+/// Which certificates would do.
 pub(crate) type CertSelectionCriteria = List<1, 16>;
 
 sequence! {
-    /// `Criteria`.
+    /// One criterion.
     Criteria {
         field "field": Oid,
         value "value": Bytes as Octets<1, 65_535>,
@@ -113,7 +113,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TerminalLabel`.
+    /// MCU number and terminal number of a terminal in a conference.
     TerminalLabel {
         mcu_number "mcuNumber": u8 as McuNumber,
         terminal_number "terminalNumber": u8 as TerminalNumber,
@@ -121,14 +121,14 @@ sequence! {
     }
 }
 
-/// `McuNumber`.
+/// Number of an MCU.
 pub(crate) type McuNumber = Int<0, 192>;
 
-/// `TerminalNumber`.
+/// Number of a terminal.
 pub(crate) type TerminalNumber = Int<0, 192>;
 
 choice! {
-    /// `ConferenceResponse`.
+    /// A response of conference control.
     ConferenceResponse {
         0 MCTerminalIDResponse "mCTerminalIDResponse": ConferenceResponseMCTerminalIDResponse,
         1 TerminalIDResponse "terminalIDResponse": ConferenceResponseTerminalIDResponse,
@@ -249,17 +249,17 @@ choice! {
     }
 }
 
-/// `TerminalID`.
+/// Name of a terminal.
 pub(crate) type TerminalID = Octets<1, 128>;
 
-/// `ConferenceID`.
+/// Name of a conference.
 pub(crate) type ConferenceID = Octets<1, 32>;
 
-/// `Password`.
+/// Password of a conference.
 pub(crate) type Password = Octets<1, 32>;
 
 sequence! {
-    /// `RequestAllTerminalIDsResponse`.
+    /// Names of all terminals.
     #[derive(Default)]
     RequestAllTerminalIDsResponse {
         terminal_information "terminalInformation": Vec<TerminalInformation>,
@@ -268,7 +268,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TerminalInformation`.
+    /// Label and name of a terminal.
     TerminalInformation {
         terminal_label "terminalLabel": TerminalLabel,
         terminal_id "terminalID": Bytes as TerminalID,
@@ -277,7 +277,7 @@ sequence! {
 }
 
 choice! {
-    /// `RemoteMCRequest`.
+    /// Controls the peer's multipoint controller.
     RemoteMCRequest {
         0 MasterActivate "masterActivate",
         1 SlaveActivate "slaveActivate",
@@ -287,7 +287,7 @@ choice! {
 }
 
 choice! {
-    /// `RemoteMCResponse`.
+    /// Its answer.
     RemoteMCResponse {
         0 Accept "accept",
         1 Reject "reject": RemoteMCResponseReject,
@@ -305,7 +305,7 @@ choice! {
 }
 
 choice! {
-    /// `ConferenceCommand`.
+    /// A command of conference control.
     ConferenceCommand {
         0 BroadcastMyLogicalChannel "broadcastMyLogicalChannel": u16 as LogicalChannelNumber,
         1 CancelBroadcastMyLogicalChannel "cancelBroadcastMyLogicalChannel": u16 as LogicalChannelNumber,
@@ -320,7 +320,7 @@ choice! {
 }
 
 sequence! {
-    /// `SubstituteConferenceIDCommand`.
+    /// Replaces the identifier of a conference.
     SubstituteConferenceIDCommand {
         conference_identifier "conferenceIdentifier": [u8; 16],
         ...
@@ -328,7 +328,7 @@ sequence! {
 }
 
 choice! {
-    /// `ConferenceIndication`.
+    /// An indication of conference control.
     ConferenceIndication {
         0 SbeNumber "sbeNumber": u8 as Int<0, 9>,
         1 TerminalNumberAssign "terminalNumberAssign": TerminalLabel,
@@ -351,7 +351,7 @@ choice! {
 }
 
 sequence! {
-    /// `TerminalYouAreSeeingInSubPictureNumber`.
+    /// Which terminal is in which part of the picture.
     #[derive(Default)]
     TerminalYouAreSeeingInSubPictureNumber {
         terminal_number "terminalNumber": u8 as TerminalNumber,
@@ -362,7 +362,7 @@ sequence! {
 }
 
 sequence! {
-    /// `VideoIndicateCompose`.
+    /// How a picture is composed.
     #[derive(Default)]
     VideoIndicateCompose {
         composition_number "compositionNumber": u8,

@@ -1,4 +1,4 @@
-//! TODO
+//! Capabilities of data applications: T.120, fax, still images.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::per::Int;
 use crate::per::notation::{choice, sequence};
 
 sequence! {
-    /// `DataApplicationCapability`.
+    /// A data application and its bit rate.
     DataApplicationCapability {
         application "application": DataApplicationCapabilityApplication,
         max_bit_rate "maxBitRate": u32,
@@ -62,7 +62,7 @@ sequence! {
 }
 
 choice! {
-    /// `DataProtocolCapability`.
+    /// The protocol below a data application.
     DataProtocolCapability {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 V14buffered "v14buffered",
@@ -93,7 +93,7 @@ choice! {
 }
 
 choice! {
-    /// `CompressionType`.
+    /// Data compression.
     CompressionType {
         0 V42bis "v42bis": V42bis,
         ...
@@ -101,7 +101,7 @@ choice! {
 }
 
 sequence! {
-    /// `V42bis`.
+    /// Parameters of V.42bis compression.
     V42bis {
         number_of_codewords "numberOfCodewords": u32 as Int<1, 65_536>,
         maximum_string_length "maximumStringLength": u16 as Int<1, 256>,
@@ -110,7 +110,7 @@ sequence! {
 }
 
 choice! {
-    /// `T84Profile`.
+    /// Still images of T.84.
     T84Profile {
         0 T84Unrestricted "t84Unrestricted",
         1 T84Restricted "t84Restricted": T84ProfileT84Restricted,
@@ -145,7 +145,7 @@ sequence! {
 }
 
 sequence! {
-    /// `T38FaxProfile`.
+    /// Parameters of T.38 fax.
     #[derive(Default)]
     T38FaxProfile {
         fill_bit_removal "fillBitRemoval": bool,
@@ -160,7 +160,7 @@ sequence! {
 }
 
 choice! {
-    /// `T38FaxRateManagement`.
+    /// Who manages the rate of a fax.
     T38FaxRateManagement {
         0 LocalTCF "localTCF",
         1 TransferredTCF "transferredTCF",
@@ -169,7 +169,7 @@ choice! {
 }
 
 sequence! {
-    /// `T38FaxUdpOptions`.
+    /// T.38 over UDP.
     T38FaxUdpOptions {
         t38_fax_max_buffer "t38FaxMaxBuffer"?: i64,
         t38_fax_max_datagram "t38FaxMaxDatagram"?: i64,
@@ -187,7 +187,7 @@ choice! {
 }
 
 sequence! {
-    /// `T38FaxTcpOptions`.
+    /// T.38 over TCP.
     #[derive(Default)]
     T38FaxTcpOptions {
         t38_tcp_bidirectional_mode "t38TCPBidirectionalMode": bool,

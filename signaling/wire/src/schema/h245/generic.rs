@@ -1,4 +1,5 @@
-//! TODO
+//! Generic capabilities: codecs and features described by an identifier and parameters.
+//! The parameters nest; the reader bounds how deep.
 
 use bytes::Bytes;
 
@@ -8,7 +9,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Ia5, Int, Oid};
 
 sequence! {
-    /// `GenericCapability`.
+    /// A capability described by parameters: most codecs that came later.
     GenericCapability {
         capability_identifier "capabilityIdentifier": CapabilityIdentifier,
         max_bit_rate "maxBitRate"?: u32,
@@ -21,7 +22,7 @@ sequence! {
 }
 
 choice! {
-    /// `CapabilityIdentifier`.
+    /// The name of a generic capability.
     CapabilityIdentifier {
         0 Standard "standard": Oid,
         1 H221NonStandard "h221NonStandard": Box<NonStandardParameter>,
@@ -32,7 +33,7 @@ choice! {
 }
 
 sequence! {
-    /// `GenericParameter`.
+    /// A parameter of a generic capability. Nests.
     GenericParameter {
         parameter_identifier "parameterIdentifier": ParameterIdentifier,
         parameter_value "parameterValue": ParameterValue,
@@ -42,7 +43,7 @@ sequence! {
 }
 
 choice! {
-    /// `ParameterIdentifier`.
+    /// The name of a parameter.
     ParameterIdentifier {
         0 Standard "standard": u8 as Int<0, 127>,
         1 H221NonStandard "h221NonStandard": Box<NonStandardParameter>,
@@ -53,7 +54,7 @@ choice! {
 }
 
 choice! {
-    /// `ParameterValue`.
+    /// The value of a parameter. Nests.
     ParameterValue {
         0 Logical "logical",
         1 BooleanArray "booleanArray": u8,

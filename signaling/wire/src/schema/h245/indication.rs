@@ -1,4 +1,4 @@
-//! TODO
+//! Indications: user input, jitter, skew, and messages that were not understood.
 
 use bytes::Bytes;
 
@@ -14,7 +14,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{General, Int, Octets, Oid, Signal};
 
 choice! {
-    /// `FunctionNotUnderstood`.
+    /// Returns a message that was not understood, decoded. Old form.
     FunctionNotUnderstood {
         0 Request "request": RequestMessage,
         1 Response "response": Box<ResponseMessage>,
@@ -23,7 +23,7 @@ choice! {
 }
 
 sequence! {
-    /// `FunctionNotSupported`.
+    /// Returns a message that is not supported, encoded.
     FunctionNotSupported {
         cause "cause": FunctionNotSupportedCause,
         returned_function "returnedFunction"?: Bytes,
@@ -42,7 +42,7 @@ choice! {
 }
 
 sequence! {
-    /// `MiscellaneousIndication`.
+    /// Indications about a channel, mostly of video.
     MiscellaneousIndication {
         logical_channel_number "logicalChannelNumber": u16 as LogicalChannelNumber,
         r#type "type": MiscellaneousIndicationType,
@@ -51,7 +51,7 @@ sequence! {
 }
 
 choice! {
-    /// `type` of [`MiscellaneousIndication`].
+    /// The indication.
     MiscellaneousIndicationType {
         0 LogicalChannelActive "logicalChannelActive",
         1 LogicalChannelInactive "logicalChannelInactive",
@@ -80,7 +80,7 @@ sequence! {
 }
 
 sequence! {
-    /// `JitterIndication`.
+    /// Jitter as seen at the receiver.
     JitterIndication {
         scope "scope": JitterIndicationScope,
         estimated_received_jitter_mantissa "estimatedReceivedJitterMantissa": u8 as Int<0, 3>,
@@ -101,7 +101,7 @@ choice! {
 }
 
 sequence! {
-    /// `H223SkewIndication`.
+    /// Skew between two channels of H.223.
     H223SkewIndication {
         logical_channel_number1 "logicalChannelNumber1": u16 as LogicalChannelNumber,
         logical_channel_number2 "logicalChannelNumber2": u16 as LogicalChannelNumber,
@@ -111,7 +111,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H2250MaximumSkewIndication`.
+    /// Largest skew between two RTP channels.
     H2250MaximumSkewIndication {
         logical_channel_number1 "logicalChannelNumber1": u16 as LogicalChannelNumber,
         logical_channel_number2 "logicalChannelNumber2": u16 as LogicalChannelNumber,
@@ -121,7 +121,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MCLocationIndication`.
+    /// Where the multipoint controller is.
     MCLocationIndication {
         signal_address "signalAddress": TransportAddress,
         ...
@@ -129,7 +129,7 @@ sequence! {
 }
 
 sequence! {
-    /// `VendorIdentification`.
+    /// Manufacturer, product and version.
     VendorIdentification {
         vendor "vendor": NonStandardIdentifier,
         product_number "productNumber"?: Bytes as Octets<1, 256>,
@@ -139,7 +139,7 @@ sequence! {
 }
 
 sequence! {
-    /// `NewATMVCIndication`.
+    /// Tells of a new ATM connection.
     NewATMVCIndication {
         resource_id "resourceID": u16,
         bit_rate "bitRate": u16 as Int<1, 65_535>,
@@ -235,7 +235,7 @@ choice! {
 }
 
 choice! {
-    /// `UserInputIndication`.
+    /// User input: a text of keys, or one key with its duration (DTMF).
     UserInputIndication {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 Alphanumeric "alphanumeric": String as General,
@@ -264,7 +264,7 @@ choice! {
 }
 
 sequence! {
-    /// `signal` of [`UserInputIndication`].
+    /// A key press, as a tone for so long.
     UserInputIndicationSignal {
         signal_type "signalType": String as Signal<1, 1>,
         duration "duration"?: u16 as Int<1, 65_535>,
@@ -288,7 +288,7 @@ sequence! {
 }
 
 sequence! {
-    /// `signalUpdate` of [`UserInputIndication`].
+    /// A new duration for the tone that sounds.
     UserInputIndicationSignalUpdate {
         duration "duration": u16 as Int<1, 65_535>,
         rtp "rtp"?: UserInputIndicationSignalUpdateRtp,
@@ -335,7 +335,7 @@ sequence! {
 }
 
 sequence! {
-    /// `FlowControlIndication`.
+    /// Tells a limit of what is sent.
     FlowControlIndication {
         scope "scope": FlowControlIndicationScope,
         restriction "restriction": FlowControlIndicationRestriction,
@@ -361,7 +361,7 @@ choice! {
 }
 
 sequence! {
-    /// `MobileMultilinkReconfigurationIndication`.
+    /// Tells of a changed mobile multilink.
     MobileMultilinkReconfigurationIndication {
         sample_size "sampleSize": u8 as Int<1, 255>,
         samples_per_frame "samplesPerFrame": u8 as Int<1, 255>,

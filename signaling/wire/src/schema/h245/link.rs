@@ -1,4 +1,4 @@
-//! TODO
+//! The link itself: round trip, loops, multilink, bit rates of channels.
 
 use super::channel::LogicalChannelNumber;
 use super::message::{NonStandardMessage, SequenceNumber};
@@ -6,7 +6,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Ia5, Int, List, Numeric, Plain};
 
 sequence! {
-    /// `RoundTripDelayRequest`.
+    /// A ping, also to see whether the peer lives.
     #[derive(Default)]
     RoundTripDelayRequest {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
@@ -15,7 +15,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RoundTripDelayResponse`.
+    /// Its answer.
     #[derive(Default)]
     RoundTripDelayResponse {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
@@ -24,7 +24,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MaintenanceLoopRequest`.
+    /// Asks the peer to loop media back.
     MaintenanceLoopRequest {
         r#type "type": MaintenanceLoopRequestType,
         ...
@@ -42,7 +42,7 @@ choice! {
 }
 
 sequence! {
-    /// `MaintenanceLoopAck`.
+    /// It does.
     MaintenanceLoopAck {
         r#type "type": MaintenanceLoopAckType,
         ...
@@ -60,7 +60,7 @@ choice! {
 }
 
 sequence! {
-    /// `MaintenanceLoopReject`.
+    /// It does not.
     MaintenanceLoopReject {
         r#type "type": MaintenanceLoopRejectType,
         cause "cause": MaintenanceLoopRejectCause,
@@ -87,7 +87,7 @@ choice! {
 }
 
 sequence! {
-    /// `MaintenanceLoopOffCommand`.
+    /// Ends all loops.
     #[derive(Default)]
     MaintenanceLoopOffCommand {
         ...
@@ -95,7 +95,7 @@ sequence! {
 }
 
 choice! {
-    /// `MultilinkRequest`.
+    /// A request about links of several connections (H.324 Annex F).
     MultilinkRequest {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 CallInformation "callInformation": MultilinkRequestCallInformation,
@@ -149,7 +149,7 @@ choice! {
 }
 
 choice! {
-    /// `MultilinkResponse`.
+    /// The response to it.
     MultilinkResponse {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 CallInformation "callInformation": MultilinkResponseCallInformation,
@@ -214,7 +214,7 @@ sequence! {
 }
 
 choice! {
-    /// `MultilinkIndication`.
+    /// An indication about such links.
     MultilinkIndication {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 CrcDesired "crcDesired": MultilinkIndicationCrcDesired,
@@ -240,7 +240,7 @@ sequence! {
 }
 
 choice! {
-    /// `DialingInformation`.
+    /// Numbers to dial for more connections.
     DialingInformation {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 Differential "differential": Vec<DialingInformationNumber> as List<1, 65_535>,
@@ -250,7 +250,7 @@ choice! {
 }
 
 sequence! {
-    /// `DialingInformationNumber`.
+    /// One of the numbers.
     DialingInformationNumber {
         network_address "networkAddress": String as Numeric<0, 40>,
         sub_address "subAddress"?: String as Ia5<1, 40>,
@@ -260,7 +260,7 @@ sequence! {
 }
 
 choice! {
-    /// `DialingInformationNetworkType`.
+    /// The network to dial in.
     DialingInformationNetworkType {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 NIsdn "n-isdn",
@@ -271,7 +271,7 @@ choice! {
 }
 
 sequence! {
-    /// `ConnectionIdentifier`.
+    /// One connection of a link.
     #[derive(Default)]
     ConnectionIdentifier {
         channel_tag "channelTag": u32,
@@ -280,11 +280,11 @@ sequence! {
     }
 }
 
-/// `MaximumBitRate`.
+/// Bit rate in units of 100 bit/s.
 pub(crate) type MaximumBitRate = Plain;
 
 sequence! {
-    /// `LogicalChannelRateRequest`.
+    /// Asks for another bit rate of a channel.
     LogicalChannelRateRequest {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         logical_channel_number "logicalChannelNumber": u16 as LogicalChannelNumber,
@@ -294,7 +294,7 @@ sequence! {
 }
 
 sequence! {
-    /// `LogicalChannelRateAcknowledge`.
+    /// The rate is granted.
     LogicalChannelRateAcknowledge {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         logical_channel_number "logicalChannelNumber": u16 as LogicalChannelNumber,
@@ -304,7 +304,7 @@ sequence! {
 }
 
 sequence! {
-    /// `LogicalChannelRateReject`.
+    /// The rate is refused.
     LogicalChannelRateReject {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         logical_channel_number "logicalChannelNumber": u16 as LogicalChannelNumber,
@@ -315,7 +315,7 @@ sequence! {
 }
 
 choice! {
-    /// `LogicalChannelRateRejectReason`.
+    /// Why it is refused.
     LogicalChannelRateRejectReason {
         0 UndefinedReason "undefinedReason",
         1 InsufficientResources "insufficientResources",
@@ -324,7 +324,7 @@ choice! {
 }
 
 sequence! {
-    /// `LogicalChannelRateRelease`.
+    /// Gives up after a time-out.
     #[derive(Default)]
     LogicalChannelRateRelease {
         ...

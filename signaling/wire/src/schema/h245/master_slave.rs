@@ -1,10 +1,10 @@
-//! TODO
+//! Master/slave determination.
 
 use crate::per::Int;
 use crate::per::notation::{choice, sequence};
 
 sequence! {
-    /// `MasterSlaveDetermination`.
+    /// Offers terminal type and random number, to decide who is master.
     #[derive(Default)]
     MasterSlaveDetermination {
         terminal_type "terminalType": u8,
@@ -14,7 +14,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MasterSlaveDeterminationAck`.
+    /// Tells the peer what it is.
     MasterSlaveDeterminationAck {
         decision "decision": MasterSlaveDeterminationAckDecision,
         ...
@@ -30,7 +30,7 @@ choice! {
 }
 
 sequence! {
-    /// `MasterSlaveDeterminationReject`.
+    /// Both drew the same number: try again.
     MasterSlaveDeterminationReject {
         cause "cause": MasterSlaveDeterminationRejectCause,
         ...
@@ -46,7 +46,7 @@ choice! {
 }
 
 sequence! {
-    /// `MasterSlaveDeterminationRelease`.
+    /// Gives up after a time-out.
     #[derive(Default)]
     MasterSlaveDeterminationRelease {
         ...

@@ -1,4 +1,4 @@
-//! TODO
+//! The four kinds of H.245 message, and the extensibility frameworks around them.
 
 use bytes::Bytes;
 
@@ -45,7 +45,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Int, Oid, Plain};
 
 choice! {
-    /// `MultimediaSystemControlMessage`.
+    /// Any H.245 message.
     MultimediaSystemControlMessage {
         0 Request "request": RequestMessage,
         1 Response "response": Box<ResponseMessage>,
@@ -56,7 +56,7 @@ choice! {
 }
 
 choice! {
-    /// `RequestMessage`.
+    /// A message that wants a response.
     RequestMessage {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 MasterSlaveDetermination "masterSlaveDetermination": MasterSlaveDetermination,
@@ -79,7 +79,7 @@ choice! {
 }
 
 choice! {
-    /// `ResponseMessage`.
+    /// The response to a request.
     ResponseMessage {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 MasterSlaveDeterminationAck "masterSlaveDeterminationAck": MasterSlaveDeterminationAck,
@@ -111,7 +111,7 @@ choice! {
 }
 
 choice! {
-    /// `CommandMessage`.
+    /// A message that wants an action, but no response.
     CommandMessage {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 MaintenanceLoopOffCommand "maintenanceLoopOffCommand": MaintenanceLoopOffCommand,
@@ -131,7 +131,7 @@ choice! {
 }
 
 choice! {
-    /// `IndicationMessage`.
+    /// A message that wants neither.
     IndicationMessage {
         0 NonStandard "nonStandard": Box<NonStandardMessage>,
         1 FunctionNotUnderstood "functionNotUnderstood": Box<FunctionNotUnderstood>,
@@ -161,11 +161,11 @@ choice! {
     }
 }
 
-/// `SequenceNumber`.
+/// Number of a request, repeated in its response.
 pub(crate) type SequenceNumber = Plain;
 
 sequence! {
-    /// `GenericMessage`.
+    /// A message of the generic extensibility framework.
     GenericMessage {
         message_identifier "messageIdentifier": CapabilityIdentifier,
         sub_message_identifier "subMessageIdentifier"?: u8 as Int<0, 127>,
@@ -174,11 +174,11 @@ sequence! {
     }
 }
 
-/// `GenericInformation`.
+/// Generic messages that ride on another message.
 pub type GenericInformation = GenericMessage;
 
 sequence! {
-    /// `NonStandardMessage`.
+    /// A proprietary message.
     NonStandardMessage {
         non_standard_data "nonStandardData": NonStandardParameter,
         ...
@@ -186,7 +186,7 @@ sequence! {
 }
 
 sequence! {
-    /// `NonStandardParameter`.
+    /// Proprietary data and who defined it.
     NonStandardParameter {
         non_standard_identifier "nonStandardIdentifier": NonStandardIdentifier,
         data "data": Bytes,
@@ -194,7 +194,7 @@ sequence! {
 }
 
 choice! {
-    /// `NonStandardIdentifier`.
+    /// Who defined proprietary data.
     NonStandardIdentifier {
         0 Object "object": Oid,
         1 H221NonStandard "h221NonStandard": NonStandardIdentifierH221NonStandard,
@@ -202,7 +202,7 @@ choice! {
 }
 
 sequence! {
-    /// `h221NonStandard` of [`NonStandardIdentifier`].
+    /// A manufacturer by T.35 country code, as in H.221.
     #[derive(Default)]
     NonStandardIdentifierH221NonStandard {
         t35_country_code "t35CountryCode": u8,

@@ -1,4 +1,5 @@
-//! TODO
+//! H.245 v16 (`MULTIMEDIA-SYSTEM-CONTROL`): capabilities, logical channels, user input.
+//! Top types: [`MultimediaSystemControlMessage`]; [`OpenLogicalChannel`] alone in fast start.
 
 mod address;
 mod audio;

@@ -1,4 +1,4 @@
-//! TODO
+//! Mode requests: which codecs a receiver would like to get.
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Int, List, Oid};
 
 sequence! {
-    /// `RequestMode`.
+    /// Asks the peer to transmit in another mode.
     RequestMode {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         requested_modes "requestedModes": Vec<Vec<ModeElement>> as List<1, 256, ModeDescription>,
@@ -26,7 +26,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestModeAck`.
+    /// It will.
     RequestModeAck {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         response "response": RequestModeAckResponse,
@@ -44,7 +44,7 @@ choice! {
 }
 
 sequence! {
-    /// `RequestModeReject`.
+    /// It will not.
     RequestModeReject {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         cause "cause": RequestModeRejectCause,
@@ -63,18 +63,18 @@ choice! {
 }
 
 sequence! {
-    /// `RequestModeRelease`.
+    /// Gives up after a time-out.
     #[derive(Default)]
     RequestModeRelease {
         ...
     }
 }
 
-/// `ModeDescription`.
+/// What is to be transmitted at the same time.
 pub(crate) type ModeDescription = List<1, 256>;
 
 choice! {
-    /// `ModeElementType`.
+    /// A mode of one medium.
     ModeElementType {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 VideoMode "videoMode": Box<VideoMode>,
@@ -92,7 +92,7 @@ choice! {
 }
 
 sequence! {
-    /// `ModeElement`.
+    /// A mode of one medium, and its channel.
     ModeElement {
         r#type "type": ModeElementType,
         h223_mode_parameters "h223ModeParameters"?: H223ModeParameters,
@@ -106,7 +106,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H235Mode`.
+    /// A mode of encrypted media.
     H235Mode {
         encryption_authentication_and_integrity "encryptionAuthenticationAndIntegrity": EncryptionAuthenticationAndIntegrity,
         media_mode "mediaMode": H235ModeMediaMode,
@@ -126,7 +126,7 @@ choice! {
 }
 
 sequence! {
-    /// `MultiplexedStreamModeParameters`.
+    /// Channel of a multiplexed stream.
     MultiplexedStreamModeParameters {
         logical_channel_number "logicalChannelNumber": u16 as LogicalChannelNumber,
         ...
@@ -134,7 +134,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RedundancyEncodingDTMode`.
+    /// A mode with redundancy, by data type.
     RedundancyEncodingDTMode {
         redundancy_encoding_method "redundancyEncodingMethod": RedundancyEncodingMethod,
         primary "primary": RedundancyEncodingDTModeElement,
@@ -144,7 +144,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RedundancyEncodingDTModeElement`.
+    /// One of its encodings.
     RedundancyEncodingDTModeElement {
         r#type "type": RedundancyEncodingDTModeElementType,
         ...
@@ -166,7 +166,7 @@ choice! {
 }
 
 sequence! {
-    /// `MultiplePayloadStreamMode`.
+    /// A mode of several payload types.
     #[derive(Default)]
     MultiplePayloadStreamMode {
         elements "elements": Vec<MultiplePayloadStreamElementMode>,
@@ -175,7 +175,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplePayloadStreamElementMode`.
+    /// One of them.
     MultiplePayloadStreamElementMode {
         r#type "type": ModeElementType,
         ...
@@ -183,7 +183,7 @@ sequence! {
 }
 
 choice! {
-    /// `DepFECMode`.
+    /// A mode with forward error correction, deprecated form.
     DepFECMode {
         0 Rfc2733Mode "rfc2733Mode": Box<DepFECModeRfc2733Mode>,
         ...
@@ -234,7 +234,7 @@ sequence! {
 }
 
 sequence! {
-    /// `FECMode`.
+    /// A mode with forward error correction.
     FECMode {
         protected_element "protectedElement": ModeElementType,
         fec_scheme "fecScheme"?: Oid,
@@ -253,7 +253,7 @@ choice! {
 }
 
 sequence! {
-    /// `H223ModeParameters`.
+    /// A mode of an H.223 multiplex.
     H223ModeParameters {
         adaptation_layer_type "adaptationLayerType": H223ModeParametersAdaptationLayerType,
         segmentable_flag "segmentableFlag": bool,
@@ -287,7 +287,7 @@ sequence! {
 }
 
 choice! {
-    /// `V76ModeParameters`.
+    /// A mode of a V.76 multiplex.
     V76ModeParameters {
         0 SuspendResumewAddress "suspendResumewAddress",
         1 SuspendResumewoAddress "suspendResumewoAddress",
@@ -296,7 +296,7 @@ choice! {
 }
 
 sequence! {
-    /// `H2250ModeParameters`.
+    /// A mode of RTP.
     #[derive(Default)]
     H2250ModeParameters {
         redundancy_encoding_mode "redundancyEncodingMode"?: RedundancyEncodingMode,
@@ -305,7 +305,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RedundancyEncodingMode`.
+    /// A mode with redundancy.
     RedundancyEncodingMode {
         redundancy_encoding_method "redundancyEncodingMethod": RedundancyEncodingMethod,
         secondary_encoding "secondaryEncoding"?: RedundancyEncodingModeSecondaryEncoding,
@@ -323,7 +323,7 @@ choice! {
 }
 
 choice! {
-    /// `VideoMode`.
+    /// A mode of video.
     VideoMode {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 H261VideoMode "h261VideoMode": H261VideoMode,
@@ -336,7 +336,7 @@ choice! {
 }
 
 sequence! {
-    /// `H261VideoMode`.
+    /// A mode of H.261.
     H261VideoMode {
         resolution "resolution": H261VideoModeResolution,
         bit_rate "bitRate": u16 as Int<1, 19_200>,
@@ -354,7 +354,7 @@ choice! {
 }
 
 sequence! {
-    /// `H262VideoMode`.
+    /// A mode of H.262.
     H262VideoMode {
         profile_and_level "profileAndLevel": H262VideoModeProfileAndLevel,
         video_bit_rate "videoBitRate"?: u32 as Int<0, 1_073_741_823>,
@@ -386,7 +386,7 @@ choice! {
 }
 
 sequence! {
-    /// `H263VideoMode`.
+    /// A mode of H.263.
     H263VideoMode {
         resolution "resolution": H263VideoModeResolution,
         bit_rate "bitRate": u16 as Int<1, 19_200>,
@@ -415,7 +415,7 @@ choice! {
 }
 
 sequence! {
-    /// `IS11172VideoMode`.
+    /// A mode of MPEG-1 video.
     #[derive(Default)]
     IS11172VideoMode {
         constrained_bitstream "constrainedBitstream": bool,
@@ -430,7 +430,7 @@ sequence! {
 }
 
 choice! {
-    /// `AudioMode`.
+    /// A mode of audio.
     AudioMode {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 G711Alaw64k "g711Alaw64k",
@@ -470,7 +470,7 @@ choice! {
 }
 
 sequence! {
-    /// `IS11172AudioMode`.
+    /// A mode of MPEG-1 audio.
     IS11172AudioMode {
         audio_layer "audioLayer": IS11172AudioModeAudioLayer,
         audio_sampling "audioSampling": IS11172AudioModeAudioSampling,
@@ -508,7 +508,7 @@ choice! {
 }
 
 sequence! {
-    /// `IS13818AudioMode`.
+    /// A mode of MPEG-2 audio.
     IS13818AudioMode {
         audio_layer "audioLayer": IS13818AudioModeAudioLayer,
         audio_sampling "audioSampling": IS13818AudioModeAudioSampling,
@@ -558,7 +558,7 @@ choice! {
 }
 
 sequence! {
-    /// `G7231AnnexCMode`.
+    /// A mode of G.723.1 with Annex C.
     G7231AnnexCMode {
         max_al_sdu_audio_frames "maxAl-sduAudioFrames": u16 as Int<1, 256>,
         silence_suppression "silenceSuppression": bool,
@@ -581,7 +581,7 @@ sequence! {
 }
 
 sequence! {
-    /// `VBDMode`.
+    /// A mode of voice-band data.
     VBDMode {
         r#type "type": AudioMode,
         ...
@@ -589,7 +589,7 @@ sequence! {
 }
 
 sequence! {
-    /// `DataMode`.
+    /// A mode of data.
     DataMode {
         application "application": DataModeApplication,
         bit_rate "bitRate": u32,
@@ -635,7 +635,7 @@ sequence! {
 }
 
 choice! {
-    /// `EncryptionMode`.
+    /// A mode of encryption.
     EncryptionMode {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 H233Encryption "h233Encryption",

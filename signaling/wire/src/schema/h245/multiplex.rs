@@ -1,4 +1,4 @@
-//! TODO
+//! Capabilities of the multiplexes: H.222, H.223, V.76 and, for H.323, H.225.0.
 
 use super::capability::{MultipointCapability, RedundancyEncodingCapability};
 use super::channel::Q2931Address;
@@ -10,7 +10,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Int, List};
 
 choice! {
-    /// `MultiplexCapability`.
+    /// What the multiplex of the terminal's system can do.
     MultiplexCapability {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 H222Capability "h222Capability": H222Capability,
@@ -23,7 +23,7 @@ choice! {
 }
 
 sequence! {
-    /// `H222Capability`.
+    /// Capabilities of an H.222 multiplex (H.310).
     H222Capability {
         number_of_vcs "numberOfVCs": u16 as Int<1, 256>,
         vc_capability "vcCapability": Vec<VCCapability>,
@@ -32,7 +32,7 @@ sequence! {
 }
 
 sequence! {
-    /// `VCCapability`.
+    /// ATM virtual channel capabilities.
     VCCapability {
         aal1 "aal1"?: VCCapabilityAal1,
         aal5 "aal5"?: VCCapabilityAal5,
@@ -113,7 +113,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H223Capability`.
+    /// Capabilities of an H.223 multiplex (H.324).
     H223Capability {
         transport_with_i_frames "transportWithI-frames": bool,
         video_with_al1 "videoWithAL1": bool,
@@ -180,7 +180,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H223AnnexCCapability`.
+    /// Capabilities of H.223 Annex C.
     #[derive(Default)]
     H223AnnexCCapability {
         video_with_al1m "videoWithAL1M": bool,
@@ -202,7 +202,7 @@ sequence! {
 }
 
 sequence! {
-    /// `V76Capability`.
+    /// Capabilities of a V.76 multiplex.
     V76Capability {
         suspend_resume_capabilityw_address "suspendResumeCapabilitywAddress": bool,
         suspend_resume_capabilitywo_address "suspendResumeCapabilitywoAddress": bool,
@@ -224,7 +224,7 @@ sequence! {
 }
 
 sequence! {
-    /// `V75Capability`.
+    /// Capabilities of V.75.
     #[derive(Default)]
     V75Capability {
         audio_header "audioHeader": bool,
@@ -233,7 +233,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H2250Capability`.
+    /// Capabilities of H.225.0 on packet networks: conferences, RTCP, packetization.
     H2250Capability {
         maximum_audio_delay_jitter "maximumAudioDelayJitter": u16 as Int<0, 1023>,
         receive_multipoint_capability "receiveMultipointCapability": MultipointCapability,
@@ -261,7 +261,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MediaPacketizationCapability`.
+    /// Ways to put media into packets.
     #[derive(Default)]
     MediaPacketizationCapability {
         h261a_video_packetization "h261aVideoPacketization": bool,

@@ -1,11 +1,11 @@
-//! TODO
+//! The multiplex table of H.223. H.323 has none, but must parse it.
 
 use super::message::SequenceNumber;
 use crate::per::notation::{choice, sequence};
 use crate::per::{Int, List};
 
 sequence! {
-    /// `MultiplexEntrySend`.
+    /// Sends entries of the multiplex table.
     MultiplexEntrySend {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         multiplex_entry_descriptors "multiplexEntryDescriptors": Vec<MultiplexEntryDescriptor> as List<1, 15>,
@@ -14,7 +14,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplexEntryDescriptor`.
+    /// One entry.
     MultiplexEntryDescriptor {
         multiplex_table_entry_number "multiplexTableEntryNumber": u8 as MultiplexTableEntryNumber,
         element_list "elementList"?: Vec<MultiplexElement> as List<1, 256>,
@@ -22,7 +22,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplexElement`.
+    /// An element of an entry. Nests.
     MultiplexElement {
         r#type "type": MultiplexElementType,
         repeat_count "repeatCount": MultiplexElementRepeatCount,
@@ -45,11 +45,11 @@ choice! {
     }
 }
 
-/// `MultiplexTableEntryNumber`.
+/// Number of an entry.
 pub(crate) type MultiplexTableEntryNumber = Int<1, 15>;
 
 sequence! {
-    /// `MultiplexEntrySendAck`.
+    /// Entries were accepted.
     MultiplexEntrySendAck {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         multiplex_table_entry_number "multiplexTableEntryNumber": Vec<u8> as List<1, 15, MultiplexTableEntryNumber>,
@@ -58,7 +58,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplexEntrySendReject`.
+    /// Entries were refused.
     MultiplexEntrySendReject {
         sequence_number "sequenceNumber": u8 as SequenceNumber,
         rejection_descriptions "rejectionDescriptions": Vec<MultiplexEntryRejectionDescriptions> as List<1, 15>,
@@ -67,7 +67,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MultiplexEntryRejectionDescriptions`.
+    /// Why an entry is refused.
     MultiplexEntryRejectionDescriptions {
         multiplex_table_entry_number "multiplexTableEntryNumber": u8 as MultiplexTableEntryNumber,
         cause "cause": MultiplexEntryRejectionDescriptionsCause,
@@ -85,7 +85,7 @@ choice! {
 }
 
 sequence! {
-    /// `MultiplexEntrySendRelease`.
+    /// Gives up after a time-out.
     MultiplexEntrySendRelease {
         multiplex_table_entry_number "multiplexTableEntryNumber": Vec<u8> as List<1, 15, MultiplexTableEntryNumber>,
         ...
@@ -93,7 +93,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestMultiplexEntry`.
+    /// Asks for entries again.
     RequestMultiplexEntry {
         entry_numbers "entryNumbers": Vec<u8> as List<1, 15, MultiplexTableEntryNumber>,
         ...
@@ -101,7 +101,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestMultiplexEntryAck`.
+    /// They will be sent.
     RequestMultiplexEntryAck {
         entry_numbers "entryNumbers": Vec<u8> as List<1, 15, MultiplexTableEntryNumber>,
         ...
@@ -109,7 +109,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestMultiplexEntryReject`.
+    /// They will not be sent.
     RequestMultiplexEntryReject {
         entry_numbers "entryNumbers": Vec<u8> as List<1, 15, MultiplexTableEntryNumber>,
         rejection_descriptions "rejectionDescriptions": Vec<RequestMultiplexEntryRejectionDescriptions> as List<1, 15>,
@@ -118,7 +118,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RequestMultiplexEntryRejectionDescriptions`.
+    /// Why not.
     RequestMultiplexEntryRejectionDescriptions {
         multiplex_table_entry_number "multiplexTableEntryNumber": u8 as MultiplexTableEntryNumber,
         cause "cause": RequestMultiplexEntryRejectionDescriptionsCause,
@@ -135,7 +135,7 @@ choice! {
 }
 
 sequence! {
-    /// `RequestMultiplexEntryRelease`.
+    /// Gives up after a time-out.
     RequestMultiplexEntryRelease {
         entry_numbers "entryNumbers": Vec<u8> as List<1, 15, MultiplexTableEntryNumber>,
         ...

@@ -1,4 +1,4 @@
-//! TODO
+//! Encryption of media: capabilities, keys, updates.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{BitString, Bits, List, Octets, Oid, Plain};
 
 sequence! {
-    /// `EncryptionAuthenticationAndIntegrity`.
+    /// Security of media.
     #[derive(Default)]
     EncryptionAuthenticationAndIntegrity {
         encryption_capability "encryptionCapability"?: Vec<MediaEncryptionAlgorithm> as EncryptionCapability,
@@ -23,11 +23,11 @@ sequence! {
     }
 }
 
-/// `EncryptionCapability`.
+/// Encryption algorithms.
 pub(crate) type EncryptionCapability = List<1, 256>;
 
 choice! {
-    /// `MediaEncryptionAlgorithm`.
+    /// An encryption algorithm.
     MediaEncryptionAlgorithm {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 Algorithm "algorithm": Oid,
@@ -36,7 +36,7 @@ choice! {
 }
 
 sequence! {
-    /// `AuthenticationCapability`.
+    /// Authentication of media.
     #[derive(Default)]
     AuthenticationCapability {
         non_standard "nonStandard"?: NonStandardParameter,
@@ -46,7 +46,7 @@ sequence! {
 }
 
 sequence! {
-    /// `IntegrityCapability`.
+    /// Integrity of media.
     #[derive(Default)]
     IntegrityCapability {
         non_standard "nonStandard"?: NonStandardParameter,
@@ -55,7 +55,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H235Media`.
+    /// Encrypted media.
     H235Media {
         encryption_authentication_and_integrity "encryptionAuthenticationAndIntegrity": EncryptionAuthenticationAndIntegrity,
         media_type "mediaType": H235MediaMediaType,
@@ -79,7 +79,7 @@ choice! {
 }
 
 sequence! {
-    /// `EncryptionSync`.
+    /// When to start to use a key, and the key.
     EncryptionSync {
         non_standard "nonStandard"?: NonStandardParameter,
         synch_flag "synchFlag": u8,
@@ -91,7 +91,7 @@ sequence! {
 }
 
 sequence! {
-    /// `EscrowData`.
+    /// Data for key escrow.
     EscrowData {
         escrow_id "escrowID": Oid,
         escrow_value "escrowValue": BitString as Bits<1, 65_535>,
@@ -100,7 +100,7 @@ sequence! {
 }
 
 choice! {
-    /// `EncryptionUpdateDirection`.
+    /// Who updates a key for whom.
     EncryptionUpdateDirection {
         0 MasterToSlave "masterToSlave",
         1 SlaveToMaster "slaveToMaster",
@@ -109,7 +109,7 @@ choice! {
 }
 
 sequence! {
-    /// `KeyProtectionMethod`.
+    /// How a new key is protected.
     #[derive(Default)]
     KeyProtectionMethod {
         secure_channel "secureChannel": bool,
@@ -120,7 +120,7 @@ sequence! {
 }
 
 sequence! {
-    /// `EncryptionUpdateRequest`.
+    /// Asks for a new key.
     #[derive(Default)]
     EncryptionUpdateRequest {
         key_protection_method "keyProtectionMethod"?: KeyProtectionMethod,
@@ -129,14 +129,14 @@ sequence! {
     }
 }
 
-/// `IV8`.
+/// Initial vector of a 64-bit block cipher.
 pub(crate) type Iv8 = Plain;
 
-/// `IV16`.
+/// Initial vector of a 128-bit block cipher.
 pub(crate) type Iv16 = Plain;
 
 sequence! {
-    /// `Params`.
+    /// Parameters of an encryption algorithm.
     #[derive(Default)]
     Params {
         iv8 "iv8"?: [u8; 8] as Iv8,

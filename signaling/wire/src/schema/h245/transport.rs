@@ -1,11 +1,11 @@
-//! TODO
+//! Network quality and transport of media.
 
 use super::message::NonStandardParameter;
 use crate::per::notation::{choice, sequence};
 use crate::per::{Int, List};
 
 sequence! {
-    /// `RSVPParameters`.
+    /// Parameters of a resource reservation.
     #[derive(Default)]
     RSVPParameters {
         qos_mode "qosMode"?: QOSMode,
@@ -19,7 +19,7 @@ sequence! {
 }
 
 choice! {
-    /// `QOSMode`.
+    /// Kind of reserved service.
     QOSMode {
         0 GuaranteedQOS "guaranteedQOS",
         1 ControlledLoad "controlledLoad",
@@ -28,7 +28,7 @@ choice! {
 }
 
 sequence! {
-    /// `ATMParameters`.
+    /// Parameters of an ATM connection.
     #[derive(Default)]
     ATMParameters {
         max_ntu_size "maxNTUSize": u16,
@@ -42,7 +42,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ServicePriorityValue`.
+    /// A priority scheme.
     #[derive(Default)]
     ServicePriorityValue {
         non_standard_parameter "nonStandardParameter"?: NonStandardParameter,
@@ -52,7 +52,7 @@ sequence! {
 }
 
 sequence! {
-    /// `ServicePriority`.
+    /// Priority of a channel.
     #[derive(Default)]
     ServicePriority {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -65,7 +65,7 @@ sequence! {
 }
 
 sequence! {
-    /// `AuthorizationParameters`.
+    /// Authorization of a reservation.
     #[derive(Default)]
     AuthorizationParameters {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -74,7 +74,7 @@ sequence! {
 }
 
 choice! {
-    /// `QOSType`.
+    /// Whether a quality is wanted or required.
     QOSType {
         0 Desired "desired",
         1 Required "required",
@@ -83,7 +83,7 @@ choice! {
 }
 
 choice! {
-    /// `QOSClass`.
+    /// Class of network quality (Y.1541).
     QOSClass {
         0 Class0 "class0",
         1 Class1 "class1",
@@ -96,7 +96,7 @@ choice! {
 }
 
 sequence! {
-    /// `QOSDescriptor`.
+    /// Class and kind of a wanted quality.
     QOSDescriptor {
         non_standard_data "nonStandardData"?: NonStandardParameter,
         qos_type "qosType": QOSType,
@@ -106,7 +106,7 @@ sequence! {
 }
 
 sequence! {
-    /// `GenericTransportParameters`.
+    /// Transport parameters without a scheme of their own.
     #[derive(Default)]
     GenericTransportParameters {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -119,7 +119,7 @@ sequence! {
 }
 
 sequence! {
-    /// `QOSCapability`.
+    /// Ways to reserve network quality.
     #[derive(Default)]
     QOSCapability {
         non_standard_data "nonStandardData"?: NonStandardParameter,
@@ -136,7 +136,7 @@ sequence! {
 }
 
 choice! {
-    /// `MediaTransportType`.
+    /// How media travel.
     MediaTransportType {
         0 IpUdp "ip-UDP",
         1 IpTcp "ip-TCP",
@@ -157,7 +157,7 @@ sequence! {
 }
 
 sequence! {
-    /// `MediaChannelCapability`.
+    /// Ways that media can travel.
     #[derive(Default)]
     MediaChannelCapability {
         media_transport "mediaTransport"?: MediaTransportType,
@@ -166,7 +166,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TransportCapability`.
+    /// Network quality and transport of a capability.
     #[derive(Default)]
     TransportCapability {
         non_standard "nonStandard"?: NonStandardParameter,

@@ -1,4 +1,4 @@
-//! TODO
+//! Capabilities of video codecs.
 
 use super::generic::GenericCapability;
 use super::message::NonStandardParameter;
@@ -6,7 +6,7 @@ use crate::per::notation::{choice, sequence};
 use crate::per::{Int, List};
 
 choice! {
-    /// `VideoCapability`.
+    /// A video codec.
     VideoCapability {
         0 NonStandard "nonStandard": Box<NonStandardParameter>,
         1 H261VideoCapability "h261VideoCapability": H261VideoCapability,
@@ -20,7 +20,7 @@ choice! {
 }
 
 sequence! {
-    /// `ExtendedVideoCapability`.
+    /// A video codec with extended parameters.
     #[derive(Default)]
     ExtendedVideoCapability {
         video_capability "videoCapability": Vec<VideoCapability>,
@@ -30,7 +30,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H261VideoCapability`.
+    /// H.261 video.
     H261VideoCapability {
         qcif_mpi "qcifMPI"?: u8 as Int<1, 4>,
         cif_mpi "cifMPI"?: u8 as Int<1, 4>,
@@ -43,7 +43,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H262VideoCapability`.
+    /// H.262 video. `videoBadMBsCap` is an extension addition, whatever the module text hides.
     #[derive(Default)]
     H262VideoCapability {
         profile_and_level_sp_at_ml "profileAndLevel-SPatML": bool,
@@ -69,7 +69,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H263VideoCapability`.
+    /// H.263 video.
     H263VideoCapability {
         sqcif_mpi "sqcifMPI"?: u8 as Int<1, 32>,
         qcif_mpi "qcifMPI"?: u8 as Int<1, 32>,
@@ -97,7 +97,7 @@ sequence! {
 }
 
 sequence! {
-    /// `EnhancementLayerInfo`.
+    /// Scalability layers of H.263.
     #[derive(Default)]
     EnhancementLayerInfo {
         base_bit_rate_constrained "baseBitRateConstrained": bool,
@@ -109,7 +109,7 @@ sequence! {
 }
 
 sequence! {
-    /// `BEnhancementParameters`.
+    /// An enhancement layer of B pictures.
     BEnhancementParameters {
         enhancement_options "enhancementOptions": EnhancementOptions,
         number_of_b_pictures "numberOfBPictures": u8 as Int<1, 64>,
@@ -118,7 +118,7 @@ sequence! {
 }
 
 sequence! {
-    /// `EnhancementOptions`.
+    /// Options of an enhancement layer.
     EnhancementOptions {
         sqcif_mpi "sqcifMPI"?: u8 as Int<1, 32>,
         qcif_mpi "qcifMPI"?: u8 as Int<1, 32>,
@@ -141,7 +141,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H263Options`.
+    /// Optional modes of H.263.
     #[derive(Default)]
     H263Options {
         advanced_intra_coding_mode "advancedIntraCodingMode": bool,
@@ -180,7 +180,7 @@ sequence! {
 }
 
 sequence! {
-    /// `TransparencyParameters`.
+    /// Transparency of a picture layer.
     TransparencyParameters {
         presentation_order "presentationOrder": u16 as Int<1, 256>,
         offset_x "offset-x": i32 as Int<-262_144, 262_143>,
@@ -192,7 +192,7 @@ sequence! {
 }
 
 sequence! {
-    /// `RefPictureSelection`.
+    /// Reference picture selection (H.263 Annex N).
     RefPictureSelection {
         additional_picture_memory "additionalPictureMemory"?: RefPictureSelectionAdditionalPictureMemory,
         video_mux "videoMux": bool,
@@ -248,7 +248,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CustomPictureClockFrequency`.
+    /// A picture clock of its own.
     CustomPictureClockFrequency {
         clock_conversion_code "clockConversionCode": u16 as Int<1000, 1001>,
         clock_divisor "clockDivisor": u8 as Int<1, 127>,
@@ -262,7 +262,7 @@ sequence! {
 }
 
 sequence! {
-    /// `CustomPictureFormat`.
+    /// A picture format of its own.
     CustomPictureFormat {
         max_custom_picture_width "maxCustomPictureWidth": u16 as Int<1, 2048>,
         max_custom_picture_height "maxCustomPictureHeight": u16 as Int<1, 2048>,
@@ -314,7 +314,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H263VideoModeCombos`.
+    /// Modes that are possible together.
     H263VideoModeCombos {
         h263_video_uncoupled_modes "h263VideoUncoupledModes": H263ModeComboFlags,
         h263_video_coupled_modes "h263VideoCoupledModes": Vec<H263ModeComboFlags> as List<1, 16>,
@@ -323,7 +323,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H263ModeComboFlags`.
+    /// A set of optional modes.
     #[derive(Default)]
     H263ModeComboFlags {
         unrestricted_vector "unrestrictedVector": bool,
@@ -354,7 +354,7 @@ sequence! {
 }
 
 sequence! {
-    /// `H263Version3Options`.
+    /// Optional modes of H.263 version 3.
     #[derive(Default)]
     H263Version3Options {
         data_partitioned_slices "dataPartitionedSlices": bool,
@@ -370,7 +370,7 @@ sequence! {
 }
 
 sequence! {
-    /// `IS11172VideoCapability`.
+    /// MPEG-1 video.
     #[derive(Default)]
     IS11172VideoCapability {
         constrained_bitstream "constrainedBitstream": bool,
