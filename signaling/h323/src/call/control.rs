@@ -138,6 +138,13 @@ impl Call {
                 return;
             }
         };
+        if self.released {
+            // All that is still waited for (H.323 8.5).
+            if is_end_session(&message) {
+                self.close_h245();
+            }
+            return;
+        }
         let opens =
             matches!(message, MultimediaSystemControlMessage::Request(RequestMessage::OpenLogicalChannel(_)));
         if opens && matches!(self.fast, FastConnect::Offered(_)) {

@@ -2,6 +2,8 @@
 //! delayed at will. In: a scenario. Out: what each side saw.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
+pub mod script;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
