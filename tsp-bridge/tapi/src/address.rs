@@ -3,7 +3,8 @@
 //! In: [`Address::open`], terminals asked for, calls made. Out: requests to the broker and to the MSP.
 //! An address is opened in two steps, as TAPI 3 does it: once without privilege (for calls placed here and for the
 //! MSP instance), then, if arriving calls are wanted, once more with privilege. So the MSP stands behind the line
-//! before the first call can arrive.
+//! before the first call can arrive. The MSP's side of an address, its terminals too, lasts from the first opening to
+//! the end of the session, whatever happens to the line.
 //! The table of MSP calls is locked while the MSP makes a call, so that an event of the MSP for it waits until the
 //! call is in the table. The MSP must not wait for its own events there.
 
@@ -143,13 +144,15 @@ pub(crate) struct AddressInner {
     pub(crate) base: Option<HLine>,
     /// The line with privilege: calls that arrive.
     pub(crate) listening: Option<HLine>,
+    /// Made with the first opening; it stays for the address's life.
     pub(crate) msp: Option<Msp>,
 }
 
 pub(crate) struct Msp {
     pub(crate) address: Arc<dyn MspAddress>,
     pub(crate) signal: Arc<Signal>,
-    registered: bool,
+    /// The broker knows of it.
+    pub(crate) registered: bool,
 }
 
 impl AddressShared {
@@ -216,8 +219,8 @@ impl AddressShared {
         };
         for line in [listening, base].into_iter().flatten() {
             // The line is closed for us whatever the answer: an error says that it was closed before.
-            let _ = self.core.request(AppRequest::CloseLine { line }).await;
-            self.core.tell(Msg::LineShut(line));
+            let what = AppRequest::CloseLine { line };
+            let _ = self.core.request_with(what, |tx| Pending::CloseLine(line, tx)).await;
         }
     }
 
@@ -235,8 +238,9 @@ impl AddressShared {
 
     /// A terminal that an event names.
     pub(crate) fn known_terminal(&self, id: TerminalId) -> Option<Terminal> {
-        if let Some(known) = lock(&self.terminals).get(&id).and_then(Weak::upgrade) {
-            return Some(Terminal::new(known));
+        let known = lock(&self.terminals).get(&id).and_then(Weak::upgrade).map(Terminal::new);
+        if known.is_some() {
+            return known;
         }
         let msp = self.msp().ok()?;
         let info = msp.static_terminals().into_iter().find(|info| info.id == id)?;

@@ -129,9 +129,18 @@ impl Call {
             return Err(TapiError::NotOpen);
         };
         let what = AppRequest::MakeCall { line, params };
-        match shared.address.core.request_with(what, |tx| Pending::MakeCall(shared.clone(), tx)).await? {
-            AppReply::Call(_) => Ok(()),
-            _ => Err(unexpected_reply()),
+        match shared.address.core.request_with(what, |tx| Pending::MakeCall(shared.clone(), tx)).await {
+            Ok(AppReply::Call(_)) => Ok(()),
+            Ok(_) => Err(unexpected_reply()),
+            Err(error) => {
+                if error == TapiError::BrokerGone {
+                    lock(&shared.inner).phase = Phase::Void;
+                    // Nobody else will say so.
+                    let cause = Some(DisconnectCause::Failed);
+                    let _ = shared.enter_because(LineCallState::Idle, cause, Timestamp::now());
+                }
+                Err(error)
+            }
         }
     }
 

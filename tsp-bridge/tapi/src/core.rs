@@ -34,6 +34,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 ///
 /// Cheap to clone. The session ends when the last object of it (this, an [`Address`], a [`crate::Call`]) has been
 /// dropped; [`close`](Self::close) ends it at once and waits until everything is released.
+///
+/// The async methods of this crate use tokio's timers: poll them on a tokio runtime that has time enabled.
 #[doc(alias = "ITTAPI")]
 #[derive(Clone)]
 pub struct Tapi {
@@ -187,7 +189,6 @@ pub(crate) enum Msg {
     Broker(AppEvent),
     BrokerGone,
     MspReady(Weak<AddressShared>),
-    LineShut(HLine),
     Release(Arc<CallShared>, Option<oneshot::Sender<()>>),
     Settle(oneshot::Sender<()>),
     Leave(Option<oneshot::Sender<()>>),
@@ -203,6 +204,8 @@ pub(crate) enum Pending {
         privilege: Privilege,
         tx: oneshot::Sender<Result<AppReply, LineError>>,
     },
+    /// The pump ends what was on the line before the caller goes on.
+    CloseLine(HLine, oneshot::Sender<Result<AppReply, LineError>>),
     /// The pump binds the call to its handle before later events name it.
     MakeCall(Arc<CallShared>, oneshot::Sender<Result<AppReply, LineError>>),
     /// A buffer of the MSP: a failure is counted.

@@ -30,6 +30,12 @@
 //!   [`EventFilter::CALL_NOTIFICATION`] is released at once, which rejects it.
 //! - The queue of an [`EventStream`] is not bounded: an application that sets a filter and does not read pays in
 //!   memory. All other queues are bounded by what the broker and the MSP have outstanding.
+//! - Events follow the order in which the provider and the MSP report. A call's end is told when the provider reports
+//!   it; the streams' end when the MSP reports it, before or after that as the TSP sends its word to the MSP.
+//! - Every line state is told, as [`Event::CallState`] with the same state if that has not changed; Disconnected once:
+//!   the line's Idle after it only shows in [`Call::status`].
+//! - A line that is closed or lost ends its calls here (cause Normal or Failed) and stops their streams, for no TSP
+//!   will say so; the MSP calls still last until the release.
 //! - A monitor has no MSP call: it sees a call's states and information and takes no part in its media.
 //! - A lock that a panicking thread poisoned is taken as it is: every update under a lock of this crate is complete
 //!   before anything that can panic runs.

@@ -59,7 +59,6 @@ fn handle(core: &Arc<Core>, msg: Msg) {
                 msp_events(core, &address);
             }
         }
-        Msg::LineShut(line) => line_gone(core, line, DisconnectCause::Normal, None),
         Msg::Release(call, done) => {
             release(core, &call);
             if let Some(done) = done {
@@ -140,6 +139,10 @@ fn reply(core: &Arc<Core>, request: RequestId, result: Result<AppReply, LineErro
                 let place = if privilege == Privilege::None { &mut inner.base } else { &mut inner.listening };
                 *place = Some(line);
             }
+            let _ = tx.send(result);
+        }
+        Some(Pending::CloseLine(line, tx)) => {
+            line_gone(core, line, DisconnectCause::Normal, None);
             let _ = tx.send(result);
         }
         Some(Pending::MakeCall(call, tx)) => {
@@ -328,12 +331,16 @@ fn release(core: &Arc<Core>, call: &Arc<CallShared>) {
 /// A line is void, and its calls with it. Their sound stops, for no TSP will say so any more.
 fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<LineError>) {
     let Some(address) = lock(&core.registry).lines.remove(&line) else { return };
-    let (last, msp) = {
+    let last = {
         let mut inner = lock(&address.inner);
         inner.base = inner.base.filter(|open| *open != line);
         inner.listening = inner.listening.filter(|open| *open != line);
-        let last = inner.base.is_none() && inner.listening.is_none();
-        (last, if last { inner.msp.take() } else { None })
+        if inner.base.is_none()
+            && let Some(msp) = inner.msp.as_mut()
+        {
+            msp.registered = false;
+        }
+        inner.base.is_none() && inner.listening.is_none()
     };
     if !last {
         return;
@@ -357,7 +364,6 @@ fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<
         }
         end(core, &call, cause);
     }
-    drop(msp);
     if let Some(why) = why {
         core.subscribers.emit(Raw::Address { address, event: AddressEvent::Closed(why) });
     }
@@ -399,7 +405,12 @@ fn leave(core: &Arc<Core>, done: Option<tokio::sync::oneshot::Sender<()>>) {
     // The broker learns it by the loss of the link and closes what is left.
     let link = lock(&core.link).take();
     drop(link);
-    lock(&core.pending).clear();
+    let pending = std::mem::take(&mut *lock(&core.pending));
+    for waiting in pending.into_values() {
+        if let Pending::MakeCall(call, _) = &waiting {
+            release(core, call);
+        }
+    }
     for address in addresses.into_values() {
         let msp = {
             let mut inner = lock(&address.inner);

@@ -6,8 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use offhook_spi::StreamId;
 use offhook_spi::mspi::{Direction, StreamInfo, StreamStatistics};
+use offhook_spi::{MspError, StreamId};
 
 use crate::call::CallShared;
 use crate::core::lock;
@@ -43,6 +43,9 @@ impl Stream {
     #[doc(alias = "ITStream::SelectTerminal")]
     pub fn select_terminal(&self, terminal: &Terminal) -> Result<(), TapiError> {
         let half = self.call.media()?;
+        if !terminal.belongs_to(&half.msp) {
+            return Err(MspError::InvalidTerminal("it is of another address".to_owned()).into());
+        }
         half.msp.select_terminal(self.info.id, terminal.id())?;
         let mut selections = lock(&self.call.selections);
         let selected = selections.entry(self.info.id).or_default();

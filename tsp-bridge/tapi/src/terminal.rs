@@ -27,6 +27,11 @@ impl Terminal {
         self.0.info.id
     }
 
+    /// Whether it is one of this address's.
+    pub(crate) fn belongs_to(&self, msp: &Arc<dyn MspAddress>) -> bool {
+        Arc::ptr_eq(&self.0.msp, msp)
+    }
+
     /// A name for people.
     #[doc(alias = "ITTerminal::get_Name")]
     pub fn name(&self) -> &str {
