@@ -1,0 +1,184 @@
+//! What the TSP's buffers do to a call: ports, channels, their end.
+//! In: the pair's messages. Out: the answer to Prepare, commands to the engine, the streams' channels.
+//! Not here: when a stream runs (`stream.rs`), the message's octets (`offhook-pair`).
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use offhook_engine::{Peer, RxCommand, TxCommand, TxFormat};
+use offhook_pair::{Channel, ChannelId, Flow, Session, ToTsp};
+use offhook_rtp::PayloadTypes;
+use offhook_spi::MspEventCause;
+use offhook_spi::mspi::Direction;
+
+use crate::call::CallState;
+use crate::media::from_pair;
+use crate::rtcp::Rtcp;
+use crate::stream::usable;
+use crate::transport::Transport;
+
+/// H.245 sessionID of audio.
+const AUDIO: u8 = 1;
+
+impl CallState {
+    /// Binds ports, once, and answers. Asked again it answers the same.
+    pub(crate) fn prepare(&mut self, peer: IpAddr) {
+        self.was_prepared = true;
+        self.peer = Some(peer);
+        if self.transport.is_none()
+            && let Err(why) = self.open(peer)
+        {
+            tracing::warn!(call = self.id.0, why, "no media for a call");
+            return self.reporter.to_tsp(&ToTsp::Failed { why });
+        }
+        let Some(transport) = &self.transport else { return };
+        let session =
+            Session { session: AUDIO, rtp: transport.rtp, rtcp: transport.rtcp, codecs: self.media.offers() };
+        self.reporter.to_tsp(&ToTsp::Prepared { sessions: vec![session] });
+    }
+
+    fn open(&mut self, peer: IpAddr) -> Result<(), String> {
+        let session = self.rtcp.take().unwrap_or_else(|| Rtcp::new(self.ssrc));
+        let (transport, tx, rx) = Transport::open(&self.media, peer, session)?;
+        self.tell_tx(TxCommand::SetTransport(Box::new(tx)))?;
+        self.tell_rx(RxCommand::SetTransport(Box::new(rx)))?;
+        tracing::debug!(call = self.id.0, rtp = %transport.rtp, "media prepared");
+        (self.capture.local, self.render.local) = (Some(transport.rtp), Some(transport.rtp));
+        self.transport = Some(transport);
+        Ok(())
+    }
+
+    /// Opens channels, or changes them.
+    pub(crate) fn start(&mut self, channels: &[Channel]) {
+        if self.transport.is_none() {
+            tracing::debug!(call = self.id.0, "late channels are ignored");
+            return;
+        }
+        for channel in channels {
+            if channel.id.session != AUDIO {
+                tracing::warn!(
+                    call = self.id.0,
+                    session = channel.id.session,
+                    "a session that was never offered"
+                );
+                continue;
+            }
+            let (direction, opened) = match channel.id.flow {
+                Flow::Transmit => (Direction::Capture, self.open_transmit(channel)),
+                Flow::Receive => (Direction::Render, self.open_receive(channel)),
+            };
+            if let Err(why) = opened {
+                self.stream_failed(direction, &why);
+            }
+        }
+        if let Err(why) = self.agree_on_peer() {
+            self.stream_failed(Direction::Render, &why);
+        }
+        self.refresh(Direction::Capture, MspEventCause::RemoteRequest);
+        self.refresh(Direction::Render, MspEventCause::RemoteRequest);
+    }
+
+    /// Closes channels.
+    pub(crate) fn stop(&mut self, channels: &[ChannelId]) {
+        for id in channels.iter().filter(|id| id.session == AUDIO) {
+            let direction = match id.flow {
+                Flow::Transmit => Direction::Capture,
+                Flow::Receive => Direction::Render,
+            };
+            self.towards(direction).channel = None;
+            self.refresh(direction, MspEventCause::RemoteRequest);
+        }
+    }
+
+    /// Closes everything and gives the ports back, BYE last.
+    pub(crate) fn stop_all(&mut self) {
+        for direction in [Direction::Capture, Direction::Render] {
+            self.towards(direction).channel = None;
+            self.refresh(direction, MspEventCause::RemoteRequest);
+        }
+        let Some(transport) = self.transport.take() else { return };
+        let left = self.tell_tx(TxCommand::ClearTransport);
+        if let Err(why) = left.and_then(|()| self.tell_rx(RxCommand::ClearTransport)) {
+            tracing::warn!(call = self.id.0, why, "ports are freed late");
+        }
+        self.closing.push((transport, Instant::now()));
+    }
+
+    fn open_transmit(&mut self, channel: &Channel) -> Result<(), String> {
+        let Channel { codec, payload_type, .. } = *channel;
+        let kind = from_pair(codec).ok_or_else(|| format!("codec {codec:?} is not ours"))?;
+        check_payload_type(payload_type)?;
+        let packet_ms = match channel.packet_ms {
+            0 => self.media.config.packet_ms,
+            agreed => agreed,
+        };
+        let is_same = self.capture.channel.is_some_and(|open| {
+            (open.codec, open.payload_type, open.packet_ms) == (codec, payload_type, channel.packet_ms)
+        });
+        if !is_same {
+            let format = TxFormat::new(kind, payload_type, u32::from(packet_ms));
+            self.tell_tx(TxCommand::SetFormat(Box::new(format)))?;
+        }
+        match channel.remote_rtp.and_then(usable) {
+            Some(remote) => {
+                self.tell_tx(TxCommand::SetRemote(remote))?;
+                self.capture.remote = Some(remote);
+            }
+            None => tracing::debug!(call = self.id.0, "a channel without an address sends nothing"),
+        }
+        self.capture.codec = Some(kind);
+        self.capture.channel = Some(*channel);
+        Ok(())
+    }
+
+    fn open_receive(&mut self, channel: &Channel) -> Result<(), String> {
+        let Channel { codec, payload_type, .. } = *channel;
+        let kind = from_pair(codec).ok_or_else(|| format!("codec {codec:?} is not ours"))?;
+        check_payload_type(payload_type)?;
+        let is_same =
+            self.render.channel.is_some_and(|open| (open.codec, open.payload_type) == (codec, payload_type));
+        if !is_same {
+            let types = PayloadTypes::NONE.with(payload_type);
+            if self.has_playout {
+                self.tell_rx(RxCommand::SetDecoder(kind.decoder(), types))?;
+            } else {
+                let format = self.media.rx_format(kind, types).map_err(|why| why.to_string())?;
+                self.tell_rx(RxCommand::SetFormat(Box::new(format)))?;
+                self.has_playout = true;
+            }
+        }
+        // The peer moves, by its own word: its next source need not wait for the old one to fall silent.
+        if self.render.channel.is_some_and(|open| open.remote_rtp != channel.remote_rtp) {
+            self.tell_rx(RxCommand::ExpectSourceChange)?;
+        }
+        self.render.codec = Some(kind);
+        self.render.channel = Some(*channel);
+        Ok(())
+    }
+
+    /// Whom RTP and RTCP may come from, and where RTCP goes, by all that is known now.
+    fn agree_on_peer(&mut self) -> Result<(), String> {
+        let rtp = |channel: Option<Channel>| channel.and_then(|c| c.remote_rtp).and_then(usable);
+        let (to, from) = (rtp(self.capture.channel), rtp(self.render.channel));
+        let expected = from.or(to).map(|address| address.ip()).or(self.peer);
+        self.render.remote = from.or(to).or(self.render.remote);
+        if expected != self.expected {
+            self.tell_rx(RxCommand::SetPeer(expected.map_or(Peer::Nobody, Peer::Address)))?;
+            self.expected = expected;
+        }
+        let rtcp = |channel: Option<Channel>| channel.and_then(|c| c.remote_rtcp).and_then(usable);
+        let beside = |rtp: SocketAddr| rtp.port().checked_add(1).map(|port| SocketAddr::new(rtp.ip(), port));
+        let remote = rtcp(self.capture.channel)
+            .or(rtcp(self.render.channel))
+            .or(to.and_then(beside))
+            .or(from.and_then(beside));
+        if let Some(transport) = &mut self.transport {
+            transport.speak_to(remote, expected);
+        }
+        Ok(())
+    }
+}
+
+fn check_payload_type(payload_type: u8) -> Result<(), String> {
+    if payload_type < 128 { Ok(()) } else { Err(format!("payload type {payload_type} does not exist")) }
+}

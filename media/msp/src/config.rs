@@ -1,0 +1,146 @@
+//! What a media provider is told when it is made.
+//! In: the application's wishes. Out: a checked [`MspConfig`], or [`StartError`].
+//! Not here: what a call agrees on (`media.rs`).
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use offhook_codecs::CodecKind;
+use offhook_device::Sound;
+use offhook_engine::TickerError;
+use offhook_net::{PortRange, PortRangeError};
+
+use crate::PacketTap;
+
+/// Packet lengths that can be sent, in milliseconds.
+const PACKET_MS: RangeInclusive<u16> = 5..=120;
+/// The longest playout delay that can be asked for, in milliseconds.
+const LONGEST_PLAYOUT_MS: u32 = 5_000;
+
+/// How a media provider is made.
+#[derive(Clone)]
+pub struct MspConfig {
+    /// The local address of media; `None` chooses, call by call, the one that reaches the peer.
+    pub bind: Option<IpAddr>,
+    /// Codecs, most wanted first.
+    pub codecs: Vec<CodecKind>,
+    /// Milliseconds of sound in a packet that is sent, unless the call agrees otherwise.
+    pub packet_ms: u16,
+    /// Ports for RTP (even) and RTCP (odd).
+    pub ports: RangeInclusive<u16>,
+    /// Differentiated services code point of what is sent, 0 to 63.
+    pub dscp: u8,
+    /// Least playout delay, in milliseconds.
+    pub min_playout_ms: u32,
+    /// Greatest playout delay, in milliseconds.
+    pub max_playout_ms: u32,
+    /// Where sound cards are looked for; `None` is the system's default host.
+    pub sound: Option<Arc<Sound>>,
+    /// Hears every datagram sent and received.
+    pub tap: Option<Arc<dyn PacketTap>>,
+}
+
+impl Default for MspConfig {
+    /// Every codec, 20 ms packets, ports 16384 to 32767, Expedited Forwarding, playout of up to half a second.
+    fn default() -> Self {
+        Self {
+            bind: None,
+            codecs: CodecKind::ALL.to_vec(),
+            packet_ms: 20,
+            ports: 16_384..=32_767,
+            dscp: 46,
+            min_playout_ms: 0,
+            max_playout_ms: 500,
+            sound: None,
+            tap: None,
+        }
+    }
+}
+
+impl fmt::Debug for MspConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MspConfig")
+            .field("bind", &self.bind)
+            .field("codecs", &self.codecs)
+            .field("packet_ms", &self.packet_ms)
+            .field("ports", &self.ports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no media provider: the configuration, or a system without threads.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The list of codecs is empty.
+    #[error("no codec is configured")]
+    NoCodec,
+    /// A codec without a static payload type cannot be offered.
+    #[error("codec {0} has no static payload type and cannot be offered")]
+    PayloadType(CodecKind),
+    /// The packet length is out of range.
+    #[error("packets of {0} ms cannot be sent; 5 to 120 ms can")]
+    PacketLength(u16),
+    /// The bounds of playout delay are out of order or too large.
+    #[error("playout delays from {0} to {1} ms are out of order or beyond 5000 ms")]
+    Playout(u32, u32),
+    /// The range of ports holds no pair.
+    #[error(transparent)]
+    Ports(#[from] PortRangeError),
+    /// The clock of calls without a sound card did not start.
+    #[error(transparent)]
+    Ticker(#[from] TickerError),
+    /// The system gave no thread.
+    #[error("no thread for the media provider: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl MspConfig {
+    /// The ports, if everything is in order.
+    pub(crate) fn check(&self) -> Result<PortRange, StartError> {
+        if self.codecs.is_empty() {
+            return Err(StartError::NoCodec);
+        }
+        if let Some(kind) = self.codecs.iter().find(|kind| kind.payload_type().is_none()) {
+            return Err(StartError::PayloadType(*kind));
+        }
+        if !PACKET_MS.contains(&self.packet_ms) {
+            return Err(StartError::PacketLength(self.packet_ms));
+        }
+        if self.min_playout_ms > self.max_playout_ms || self.max_playout_ms > LONGEST_PLAYOUT_MS {
+            return Err(StartError::Playout(self.min_playout_ms, self.max_playout_ms));
+        }
+        Ok(PortRange::new(*self.ports.start(), *self.ports.end())?)
+    }
+
+    /// The rate at which calls run: the highest of the codecs'.
+    pub(crate) fn sample_rate(&self) -> u32 {
+        self.codecs.iter().map(|kind| kind.sample_rate()).max().unwrap_or(8_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_configuration_is_in_order() {
+        let config = MspConfig::default();
+        assert_eq!(config.check().ok(), Some(PortRange::default()));
+        assert_eq!(config.sample_rate(), 8_000);
+    }
+
+    #[test]
+    fn each_mistake_is_told_by_its_own_words() {
+        let usual = MspConfig::default;
+        let why =
+            |config: MspConfig| config.check().map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(why(MspConfig { codecs: Vec::new(), ..usual() }).contains("no codec"));
+        assert!(why(MspConfig { packet_ms: 0, ..usual() }).contains("0 ms"));
+        assert!(why(MspConfig { packet_ms: 500, ..usual() }).contains("500 ms"));
+        assert!(why(MspConfig { min_playout_ms: 9, max_playout_ms: 8, ..usual() }).contains("9 to 8 ms"));
+        assert!(why(MspConfig { ports: 5_005..=5_005, ..usual() }).contains("5005"));
+    }
+}

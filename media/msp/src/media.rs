@@ -1,0 +1,94 @@
+//! What all calls of a provider share: configuration, the headless clock, the sound host.
+//! In: a checked configuration. Out: engines, playouts and offers made to it.
+//! Not here: any call's state (`call.rs`), threads (`service.rs`).
+
+use std::sync::{Arc, OnceLock};
+
+use offhook_codecs::CodecKind;
+use offhook_device::Sound;
+use offhook_engine::{
+    Control, EngineConfig, RxFormat, RxProcessor, SenderIdentity, Ticker, TxProcessor, split,
+};
+use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
+use offhook_net::PortRange;
+use offhook_pair::{Codec, CodecOffer};
+use offhook_rtp::PayloadTypes;
+
+use crate::MspConfig;
+
+/// The most sound in a packet that a peer may send, in milliseconds.
+const MAX_PACKET_MS: u16 = 60;
+
+/// Shared by every address and call.
+pub(crate) struct Media {
+    pub(crate) config: MspConfig,
+    pub(crate) ports: PortRange,
+    pub(crate) ticker: Ticker,
+    sound: OnceLock<Arc<Sound>>,
+}
+
+impl Media {
+    pub(crate) fn new(config: MspConfig, ports: PortRange, ticker: Ticker) -> Self {
+        Self { config, ports, ticker, sound: OnceLock::new() }
+    }
+
+    /// The rate of every call, Hz.
+    pub(crate) fn sample_rate(&self) -> u32 {
+        self.config.sample_rate()
+    }
+
+    /// The sound host, opened when it is first needed.
+    pub(crate) fn sound(&self) -> &Sound {
+        self.sound.get_or_init(|| self.config.sound.clone().unwrap_or_else(|| Arc::new(Sound::new())))
+    }
+
+    /// An engine for one call.
+    pub(crate) fn engine(&self, sender: SenderIdentity) -> (Control, TxProcessor, RxProcessor) {
+        split(EngineConfig { sender, ..EngineConfig::new(self.sample_rate()) })
+    }
+
+    /// What is offered to the peer, most wanted first.
+    pub(crate) fn offers(&self) -> Vec<CodecOffer> {
+        let offer = |kind: &CodecKind| {
+            Some(CodecOffer {
+                codec: to_pair(*kind)?,
+                payload_type: kind.payload_type()?,
+                packet_ms: self.config.packet_ms,
+                max_packet_ms: MAX_PACKET_MS.max(self.config.packet_ms),
+            })
+        };
+        self.config.codecs.iter().filter_map(offer).collect()
+    }
+
+    /// A playout for `kind`.
+    pub(crate) fn rx_format(
+        &self,
+        kind: CodecKind,
+        payload_types: PayloadTypes,
+    ) -> Result<RxFormat, ConfigError> {
+        let config = PlayoutConfig {
+            min_delay_ms: self.config.min_playout_ms,
+            max_delay_ms: self.config.max_playout_ms,
+            ..PlayoutConfig::for_codec(kind)
+        };
+        Ok(RxFormat::with_playout(Playout::new(config, kind.decoder())?, payload_types))
+    }
+}
+
+/// The pair's name for a codec.
+fn to_pair(kind: CodecKind) -> Option<Codec> {
+    match kind {
+        CodecKind::Pcmu => Some(Codec::Pcmu),
+        CodecKind::Pcma => Some(Codec::Pcma),
+        _ => None,
+    }
+}
+
+/// The codec that the pair's name means, if this build has it.
+pub(crate) fn from_pair(codec: Codec) -> Option<CodecKind> {
+    match codec {
+        Codec::Pcmu => Some(CodecKind::Pcmu),
+        Codec::Pcma => Some(CodecKind::Pcma),
+        _ => None,
+    }
+}

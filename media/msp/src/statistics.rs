@@ -1,0 +1,73 @@
+//! A stream's numbers for the application.
+//! In: the engine's meters, RTCP's totals, what the stream remembers. Out: [`StreamStatistics`].
+//! Not here: any counting.
+
+use offhook_engine::{RxMeters, TxMeters};
+use offhook_spi::Timestamp;
+use offhook_spi::mspi::StreamStatistics;
+
+use crate::rtcp::RtcpTotals;
+use crate::stream::{Phase, Stream};
+
+/// What silence is reported as, in dBFS.
+const SILENCE_DBFS: f64 = -120.0;
+
+/// The sending half.
+pub(crate) fn sent(stream: &Stream, meters: &TxMeters, rtcp: RtcpTotals) -> StreamStatistics {
+    let first = meters.first_packet_ns.map(Timestamp);
+    StreamStatistics {
+        packets: meters.packets_sent,
+        octets: meters.octets_sent,
+        dropped: meters.would_block + meters.refused + meters.failed + meters.encode_failed,
+        samples: meters.samples,
+        level_dbfs: level(meters.level.rms_dbfs),
+        first_packet_at: first,
+        first_sound_at: first,
+        remote_loss: rtcp.remote_loss,
+        ..common(stream, rtcp)
+    }
+}
+
+/// The receiving half.
+pub(crate) fn received(stream: &Stream, meters: &RxMeters, rtcp: RtcpTotals) -> StreamStatistics {
+    let (receiver, playout) = (&meters.receiver, &meters.playout);
+    let refused = receiver.malformed
+        + receiver.runts
+        + receiver.wrong_payload_type
+        + receiver.foreign_source
+        + receiver.own_source;
+    StreamStatistics {
+        packets: receiver.accepted,
+        octets: receiver.octets,
+        lost: receiver.lost(),
+        late: playout.packets_late,
+        duplicate: receiver.duplicates,
+        dropped: meters.strangers + meters.oversized + refused,
+        jitter_ms: meters.jitter_ms(),
+        playout_delay_ms: playout.delay_us as f64 / 1e3,
+        samples: playout.samples_decoded,
+        concealed_samples: playout.samples_concealed,
+        level_dbfs: level(meters.level.rms_dbfs),
+        first_packet_at: meters.first_packet_ns.map(Timestamp),
+        first_sound_at: meters.first_sound_ns.map(Timestamp),
+        ..common(stream, rtcp)
+    }
+}
+
+fn common(stream: &Stream, rtcp: RtcpTotals) -> StreamStatistics {
+    StreamStatistics {
+        codec: stream.codec.map(|kind| kind.name().to_owned()),
+        active: stream.phase == Phase::Active,
+        level_dbfs: SILENCE_DBFS,
+        round_trip_ms: rtcp.round_trip_ms,
+        rtcp_sent: rtcp.sent,
+        rtcp_received: rtcp.received,
+        remote: stream.remote.map(|address| address.to_string()),
+        local: stream.local.map(|address| address.to_string()),
+        ..StreamStatistics::default()
+    }
+}
+
+fn level(dbfs: f32) -> f64 {
+    f64::from(dbfs).max(SILENCE_DBFS)
+}

@@ -1,0 +1,99 @@
+//! One direction of a call's sound: what decides whether it streams.
+//! In: the channel that the TSP opened, selections, the application's verbs. Out: whether the half is to run.
+//!
+//! ```text
+//! Idle ─ channel ∧ terminal ∧ ¬stopped ─▶ Starting ─ the half runs ─▶ Active    (STREAM_ACTIVE)
+//!   ▲──────────────── one of them goes ──────┴──────────────────────────┘       (STREAM_INACTIVE, from Active)
+//! ```
+//!
+//! Not here: commands to the engine and events (`call.rs`).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use offhook_codecs::CodecKind;
+use offhook_engine::{SinkId, SourceId};
+use offhook_pair::Channel;
+use offhook_spi::mspi::{Direction, StreamInfo};
+use offhook_spi::{MspCallId, MspEventCause, StreamId};
+
+use crate::terminal::Terminal;
+
+/// A stream.
+pub(crate) struct Stream {
+    pub(crate) info: StreamInfo,
+    /// What is open, if anything is.
+    pub(crate) channel: Option<Channel>,
+    pub(crate) selected: Vec<Selected>,
+    /// The last verb was stop.
+    pub(crate) is_stopped: bool,
+    pub(crate) phase: Phase,
+    /// For statistics, which outlive the channel.
+    pub(crate) codec: Option<CodecKind>,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
+}
+
+/// Where a stream is between silence and sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The half stands still.
+    Idle,
+    /// It was told to run; why.
+    Starting(MspEventCause),
+    /// It runs.
+    Active,
+}
+
+/// A terminal and what stands for it in the engine.
+pub(crate) struct Selected {
+    pub(crate) terminal: Arc<Terminal>,
+    pub(crate) node: Node,
+}
+
+/// What stands for a terminal in the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Node {
+    Source(SourceId),
+    Sink(SinkId),
+    /// The card that drives this half.
+    Card,
+    /// A card that died.
+    Gone,
+}
+
+impl Stream {
+    pub(crate) fn new(id: StreamId, direction: Direction) -> Self {
+        Self {
+            info: StreamInfo { id, direction },
+            channel: None,
+            selected: Vec::new(),
+            is_stopped: false,
+            phase: Phase::Idle,
+            codec: None,
+            remote: None,
+            local: None,
+        }
+    }
+
+    /// The numbers of call n's streams.
+    pub(crate) fn ids(call: MspCallId) -> [StreamId; 2] {
+        let n = call.0.saturating_mul(2);
+        [StreamId(n), StreamId(n.saturating_add(1))]
+    }
+
+    /// Whether the half is to run: the rule of automatic starts.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let is_ready = match (self.info.direction, &self.channel) {
+            (_, None) => false,
+            (Direction::Capture, Some(channel)) => channel.remote_rtp.and_then(usable).is_some(),
+            (Direction::Render, Some(_)) => true,
+        };
+        is_ready && !self.selected.is_empty() && !self.is_stopped
+    }
+}
+
+/// An address that packets can go to.
+pub(crate) fn usable(address: SocketAddr) -> Option<SocketAddr> {
+    (!address.ip().is_unspecified() && address.port() != 0).then_some(address)
+}
