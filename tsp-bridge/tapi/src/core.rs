@@ -213,6 +213,12 @@ pub(crate) enum Pending {
 }
 
 #[derive(Default)]
+struct Waiting {
+    closed: bool,
+    table: BTreeMap<RequestId, Pending>,
+}
+
+#[derive(Default)]
 pub(crate) struct Registry {
     pub(crate) addresses: BTreeMap<DeviceId, Arc<AddressShared>>,
     pub(crate) lines: BTreeMap<HLine, Arc<AddressShared>>,
@@ -223,7 +229,7 @@ pub(crate) struct Core {
     pub(crate) link: Mutex<Option<Arc<dyn Link>>>,
     next_request: AtomicU32,
     pub(crate) next_call: AtomicU64,
-    pub(crate) pending: Mutex<BTreeMap<RequestId, Pending>>,
+    pending: Mutex<Waiting>,
     pub(crate) registry: Mutex<Registry>,
     pub(crate) subscribers: Subscribers,
     pub(crate) counts: Counts,
@@ -247,7 +253,10 @@ impl Core {
     pub(crate) fn submit(&self, what: AppRequest, pending: Pending) -> Result<(), TapiError> {
         let link = lock(&self.link).clone().ok_or(TapiError::BrokerGone)?;
         let request = {
-            let mut table = lock(&self.pending);
+            let Waiting { closed, table } = &mut *lock(&self.pending);
+            if *closed {
+                return Err(TapiError::BrokerGone);
+            }
             let mut id = RequestId(self.next_request.fetch_add(1, Ordering::Relaxed));
             while id.0 == 0 || table.contains_key(&id) {
                 id = RequestId(self.next_request.fetch_add(1, Ordering::Relaxed));
@@ -256,9 +265,24 @@ impl Core {
             id
         };
         link.submit(request, what).map_err(|_| {
-            lock(&self.pending).remove(&request);
+            self.answered(request);
             TapiError::BrokerGone
         })
+    }
+
+    /// Takes out who waits for a reply.
+    pub(crate) fn answered(&self, request: RequestId) -> Option<Pending> {
+        lock(&self.pending).table.remove(&request)
+    }
+
+    /// Takes out everyone who waits: there will be no reply, and no request is taken from now on.
+    pub(crate) fn abandon(&self) -> impl Iterator<Item = Pending> {
+        let waiting = {
+            let mut pending = lock(&self.pending);
+            pending.closed = true;
+            std::mem::take(&mut pending.table)
+        };
+        waiting.into_values()
     }
 
     /// Submits a request and waits for its reply, two minutes at most.

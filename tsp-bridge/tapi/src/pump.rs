@@ -125,7 +125,7 @@ fn tell_state(core: &Core, call: &Arc<CallShared>, status: CallStatus) {
 }
 
 fn reply(core: &Arc<Core>, request: RequestId, result: Result<AppReply, LineError>) {
-    let pending = lock(&core.pending).remove(&request);
+    let pending = core.answered(request);
     match pending {
         None => count(&core.counts.stray_events),
         Some(Pending::Nobody) => {}
@@ -373,8 +373,7 @@ fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<
 fn broker_gone(core: &Arc<Core>) {
     let link = lock(&core.link).take();
     drop(link);
-    let pending = std::mem::take(&mut *lock(&core.pending));
-    for waiting in pending.into_values() {
+    for waiting in core.abandon() {
         if let Pending::MakeCall(call, _) = &waiting {
             dialled(core, call, &Err(LineError::NoDriver));
         }
@@ -405,8 +404,7 @@ fn leave(core: &Arc<Core>, done: Option<tokio::sync::oneshot::Sender<()>>) {
     // The broker learns it by the loss of the link and closes what is left.
     let link = lock(&core.link).take();
     drop(link);
-    let pending = std::mem::take(&mut *lock(&core.pending));
-    for waiting in pending.into_values() {
+    for waiting in core.abandon() {
         if let Pending::MakeCall(call, _) = &waiting {
             release(core, call);
         }
