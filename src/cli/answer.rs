@@ -44,10 +44,10 @@ async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture
     let filter = EventFilter::CALL_NOTIFICATION | EventFilter::ADDRESS;
     let mut events = phone.tapi().events(filter);
     let answering = Answering::new(args, capture.map(Arc::as_ref))?;
-    // What cannot be opened now cannot be opened for a caller either: say so before anybody calls.
+    address.open(Privilege::Owner, MediaTypes::AUDIO).await.map_err(Failure::new)?;
+    // What cannot be opened now cannot be opened for a caller either: say so now.
     answering.sound(0).terminals(address)?.release()?;
     answering.forget_probe();
-    address.open(Privilege::Owner, MediaTypes::AUDIO).await.map_err(Failure::new)?;
     let at = phone.listening().ok_or_else(|| Failure::new("the line does not listen"))?;
     if args.output.json {
         println!("{}", json!({ "event": "listening", "address": at.to_string() }));
@@ -212,6 +212,7 @@ impl Answering {
             }
         };
         let mut course = Course::default();
+        course.resume(&call.status());
         let selected = terminals.select(&call, self.0.echo);
         self.0.live_calls.fetch_add(1, Relaxed);
         let answered = match selected {
@@ -256,11 +257,7 @@ impl Answering {
                 }
                 _ = ticks.tick() => live.draw(call, course),
                 () = tokio::time::sleep_until(until) => asked = disconnect(call).await,
-                left = leaving.wait_for(|leaving| *leaving), if !asked => {
-                    if left.is_ok() {
-                        asked = disconnect(call).await;
-                    }
-                }
+                () = told(&mut leaving), if !asked => asked = disconnect(call).await,
             }
             if !connected && course.connect.is_some() {
                 until = tokio::time::Instant::now() + hang_up;
@@ -289,6 +286,14 @@ impl Answering {
             print!("{report}");
         }
         Ok(())
+    }
+}
+
+/// Waits until the calls are to end.
+async fn told(leaving: &mut tokio::sync::watch::Receiver<bool>) {
+    // The sender lives as long as any call, so the error does not happen.
+    if leaving.wait_for(|leaving| *leaving).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use offhook::capture::Capture;
 use offhook::{
-    Address, Alias, Call, CallConfig, Direction, EmbeddedConfig, Event, H323Config, LineCallState,
-    MspCallEvent, MspConfig, Terminal, TerminalClass, Timestamp,
+    Address, Alias, Call, CallConfig, CallStatus, Direction, EmbeddedConfig, Event, H323Config,
+    LineCallState, MspCallEvent, MspConfig, Terminal, TerminalClass, Timestamp,
 };
 
 use super::Failure;
@@ -171,6 +171,13 @@ pub(super) struct Course {
 }
 
 impl Course {
+    /// Takes up a call whose state was reported before anybody followed it.
+    pub(super) fn resume(&mut self, status: &CallStatus) {
+        if let Some((state, at)) = status.line_state.zip(status.at) {
+            self.enter(state, at);
+        }
+    }
+
     /// Notes an event.
     pub(super) fn note(&mut self, event: &Event) {
         match event {

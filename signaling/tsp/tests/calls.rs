@@ -300,6 +300,26 @@ fn the_msp_is_asked_before_setup_and_told_each_channel_once() {
 }
 
 #[test]
+fn who_is_called_neither_speaks_nor_hears_before_he_answers() {
+    let runtime = Runtime::new().unwrap();
+    let (alice, bob) = (Desk::new(&runtime, Wishes::default()), Desk::new(&runtime, Wishes::default()));
+    alice.dial(&bob.listen().to_string()).unwrap();
+    bob.until("msp prepare 127.0.0.1 to None");
+    bob.provider.line_accept(RequestId(1), bob.incoming()).unwrap();
+    // Fast connect is accepted with Alerting, so both channels are agreed now.
+    let said = alice.until("msp start Receive Pcma 20 ms");
+    assert!(!said.iter().any(|s| s.starts_with("msp start Transmit")), "a caller listens early: {said:#?}");
+    std::thread::sleep(Duration::from_millis(300));
+    let said: Vec<_> = bob.heard.try_iter().chain(alice.heard.try_iter()).collect();
+    assert!(!said.iter().any(|s| s.starts_with("msp start")), "{said:#?}");
+    bob.provider.line_answer(RequestId(2), bob.incoming()).unwrap();
+    for desk in [&alice, &bob] {
+        let said = desk.until("msp start Transmit Pcma 20 ms to 5000");
+        assert!(position(&said, CONNECTED) < said.len() - 1, "{said:#?}");
+    }
+}
+
+#[test]
 fn a_refused_a_busy_and_a_cancelled_call_are_told_apart() {
     let runtime = Runtime::new().unwrap();
     let bob = Desk::new(&runtime, Wishes::default());

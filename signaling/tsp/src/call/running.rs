@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use offhook_h323::{Action, Call, Cause, Channel, Closed, Event, Origin, Release, ReleaseInfo, SetupInfo};
-use offhook_pair::{ToMsp, ToTsp};
+use offhook_pair::{Channel as PairChannel, Flow, ToMsp, ToTsp};
 use offhook_spi::{
     CallInfoChange, ConnectedMode, DigitMode, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque,
     RequestId,
@@ -46,6 +46,9 @@ pub(super) struct Running {
     /// When the MSP's answer is overdue.
     prepare_by: Option<Duration>,
     released: bool,
+    connected: bool,
+    /// Channels that are agreed and wait for Connect.
+    held: Vec<PairChannel>,
 }
 
 impl Running {
@@ -63,6 +66,8 @@ impl Running {
             drop: None,
             prepare_by: None,
             released: false,
+            connected: false,
+            held: Vec::new(),
         }
     }
 
@@ -382,14 +387,24 @@ impl Running {
                 if let Some(request) = self.answer.take() {
                     self.context.complete(request, Ok(()));
                 }
+                self.connected = true;
                 self.context.report(LineCallState::Connected(ConnectedMode::Active));
+                let held = std::mem::take(&mut self.held);
+                if !held.is_empty() {
+                    self.tell_msp(&ToMsp::Start(held));
+                }
             }
             Event::ChannelOpened(plan) => match media::channel(&plan) {
-                Some(channel) => self.tell_msp(&ToMsp::Start(vec![channel])),
+                Some(channel) if self.may_flow(channel.id.flow) => {
+                    self.tell_msp(&ToMsp::Start(vec![channel]))
+                }
+                Some(channel) => self.held.push(channel),
                 None => tracing::warn!(codec = ?plan.codec, "a channel that the MSP has no word for"),
             },
             Event::ChannelClosed { session_id, flow, .. } => {
-                self.tell_msp(&ToMsp::Stop(vec![media::channel_id(session_id, flow)]));
+                let id = media::channel_id(session_id, flow);
+                self.held.retain(|channel| channel.id != id);
+                self.tell_msp(&ToMsp::Stop(vec![id]));
             }
             Event::Paused => self.context.report(LineCallState::Connected(ConnectedMode::ActiveHeld)),
             Event::Resumed => self.context.report(LineCallState::Connected(ConnectedMode::Active)),
@@ -405,6 +420,12 @@ impl Running {
             Event::Released(release) => self.ended(&release),
             other => tracing::info!(call = self.context.hd.0, event = ?other, "not acted on"),
         }
+    }
+
+    /// Whether media may flow this way yet. A microphone must not be heard before its call is connected, and who is
+    /// called hears nobody before he answers; a caller hears what the far end plays while it rings.
+    fn may_flow(&self, flow: Flow) -> bool {
+        self.connected || (flow == Flow::Receive && !self.context.inbound)
     }
 
     fn offered(&mut self, setup: &SetupInfo) {
