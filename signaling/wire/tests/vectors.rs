@@ -1,84 +1,12 @@
 //! Every PDU vector, through every direction: octets → value → description → value → octets.
-//! In: `tests/data/*.jsonl`, and those of the directory that `OFFHOOK_VECTORS` names.
-//! Not here: random octets (`mutations.rs`), budgets (`stack.rs`, `memory.rs`).
+//! In: the vectors of `vectors_common`.
+//! Not here: mutated vectors and small stacks (`vectors_hostile.rs`), memory (`vectors_memory.rs`).
 
-use std::path::{Path, PathBuf};
+mod vectors_common;
 
-use bytes::Bytes;
 use offhook_wire::per::{self, Error, Type};
-use offhook_wire::{h225, h245};
 use serde_json::Value;
-
-/// What a vector is to show. See `tests/data/README.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Kind {
-    Valid,
-    UnknownAddition,
-    UnknownAlternative,
-    Lenient,
-    MustReject,
-    MustNotPanic,
-}
-
-struct Vector {
-    id: String,
-    pdu: String,
-    kind: Kind,
-    octets: Bytes,
-    value: Option<Value>,
-    reencode: Option<String>,
-}
-
-fn directories() -> Vec<PathBuf> {
-    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")];
-    directories.extend(std::env::var_os("OFFHOOK_VECTORS").map(PathBuf::from));
-    directories
-}
-
-fn vectors() -> Vec<Vector> {
-    let mut vectors = Vec::new();
-    for directory in directories() {
-        let entries = std::fs::read_dir(&directory).expect("the directory of vectors");
-        let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-        files.sort();
-        for file in files {
-            let text = std::fs::read_to_string(&file).expect("a readable file of vectors");
-            vectors.extend(text.lines().map(parse));
-        }
-    }
-    vectors
-}
-
-fn parse(line: &str) -> Vector {
-    let row: Value = serde_json::from_str(line).expect("a row of JSON");
-    let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-    Vector {
-        id: text("id").expect("an id"),
-        pdu: text("pdu").expect("a PDU"),
-        kind: match text("kind").as_deref() {
-            Some("valid") => Kind::Valid,
-            Some("unknown-addition") => Kind::UnknownAddition,
-            Some("unknown-alternative") => Kind::UnknownAlternative,
-            Some("lenient") => Kind::Lenient,
-            Some("must-reject") => Kind::MustReject,
-            Some("must-not-panic") => Kind::MustNotPanic,
-            other => panic!("unknown kind {other:?}"),
-        },
-        octets: unhex(&text("hex").expect("octets")).into(),
-        value: row.get("value").cloned(),
-        reencode: text("reencode"),
-    }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let octet = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal octets");
-    (0..text.len()).step_by(2).map(octet).collect()
-}
+use vectors_common::{Kind, Vector, Visit, hex, vectors, visit};
 
 /// Our description in the terms of the vectors: of the unknown they tell only the index of an
 /// alternative, the number of additions and the fact of an ENUMERATED item.
@@ -159,14 +87,12 @@ fn verdict<T: Type + PartialEq>(vector: &Vector) -> Result<(), String> {
     Ok(())
 }
 
-fn check(vector: &Vector) -> Result<(), String> {
-    match vector.pdu.as_str() {
-        "RasMessage" => verdict::<h225::RasMessage>(vector),
-        "H323-UserInformation" => verdict::<h225::H323UserInformation>(vector),
-        "MultimediaSystemControlMessage" => verdict::<h245::MultimediaSystemControlMessage>(vector),
-        "OpenLogicalChannel" => verdict::<h245::OpenLogicalChannel>(vector),
-        "H4501SupplementaryService" => Ok(()),
-        other => Err(format!("no type for {other}")),
+struct Check;
+
+impl Visit for Check {
+    type Output = Result<(), String>;
+    fn visit<T: Type + PartialEq + Clone + std::fmt::Debug>(&mut self, vector: &Vector) -> Self::Output {
+        verdict::<T>(vector)
     }
 }
 
@@ -174,7 +100,7 @@ fn all_of(kind: Kind) {
     let vectors: Vec<_> = vectors().into_iter().filter(|vector| vector.kind == kind).collect();
     let mut failures = Vec::new();
     for vector in &vectors {
-        if let Err(failure) = check(vector) {
+        if let Err(failure) = visit(vector, &mut Check) {
             failures.push(format!("{} ({}): {failure}", vector.id, vector.pdu));
         }
     }

@@ -22,7 +22,9 @@ impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List
         reader.descend()?;
         loop {
             let (count, more) = reader.size(LOW, HIGH)?;
+            // Elements that came before in fragments are moved, which takes their room once more.
             reader.charge_elements::<T>(count)?;
+            reader.charge(list.len() * size_of::<T>())?;
             list.reserve_exact(count);
             for _ in 0..count {
                 next_element(list, C::blank(), |slot| C::decode(slot, reader))?;
@@ -30,6 +32,9 @@ impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List
             if !more {
                 break;
             }
+        }
+        if list.len() < LOW {
+            return Err(reader.error(Kind::BadLength));
         }
         reader.ascend();
         Ok(())
@@ -110,7 +115,10 @@ impl<T: Type> Type for Box<T> {
         Ok(())
     }
     fn encode(&self, writer: &mut Writer) -> Result<()> {
-        T::encode(self, writer)
+        writer.descend()?;
+        T::encode(self, writer)?;
+        writer.ascend();
+        Ok(())
     }
     fn to_json(&self) -> Value {
         T::to_json(self)

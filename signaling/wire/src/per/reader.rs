@@ -3,7 +3,7 @@
 //! the octet offset. Guards the two budgets, nesting and memory, on behalf of all types.
 //! Not here: what the bits mean (the [`Codec`]s).
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::error::{Error, Kind, Result, within};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
@@ -225,26 +225,29 @@ impl Reader {
 
     /// Octets behind a length determinant without upper bound, fragments joined.
     pub(crate) fn counted_octets(&mut self) -> Result<Bytes> {
+        let start = self.at;
         let (count, mut more) = self.length()?;
-        let first = self.slice(count)?;
+        self.octets(count)?;
         if !more {
-            return Ok(first);
+            let after = self.at / 8;
+            return Ok(if count == 0 { Bytes::new() } else { self.source.slice(after - count..after) });
         }
-        let mut joined = BytesMut::new();
-        self.join(&mut joined, &first)?;
+        let mut total = count;
         while more {
             let (count, next) = self.length()?;
-            let part = self.slice(count)?;
-            self.join(&mut joined, &part)?;
+            self.octets(count)?;
+            total += count;
             more = next;
         }
-        Ok(joined.freeze())
-    }
-
-    fn join(&mut self, joined: &mut BytesMut, part: &[u8]) -> Result<()> {
-        self.charge(part.len())?;
-        joined.extend_from_slice(part);
-        Ok(())
+        self.charge(total)?;
+        let end = std::mem::replace(&mut self.at, start);
+        let mut joined = Vec::with_capacity(total);
+        while joined.len() < total {
+            let (count, _) = self.length()?;
+            joined.extend_from_slice(self.octets(count)?);
+        }
+        self.at = end;
+        Ok(joined.into())
     }
 
     // --- budgets ---------------------------------------------------------------------------

@@ -150,7 +150,9 @@ impl Codec<String> for General {
     }
     fn decode(slot: &mut String, reader: &mut Reader) -> Result<()> {
         let octets = reader.counted_octets()?;
-        reader.charge(2 * octets.len())?;
+        let room = octets.iter().map(|octet| if *octet < 0x80 { 1 } else { 2 }).sum();
+        reader.charge(room)?;
+        slot.reserve_exact(room);
         slot.extend(octets.iter().copied().map(char::from));
         Ok(())
     }
