@@ -16,6 +16,10 @@
 //! - **Replies.** Every request gets exactly one reply through the sink, in the order of events. It may come before
 //!   [`Link::submit`](offhook_spi::Link::submit) has returned, on the same thread; a sink that queues, as it must,
 //!   sees it after the submission all the same.
+//! - **Opening.** One device is open once at its provider, for all clients. A line opened for arriving calls is open
+//!   when the provider has been told to listen for their media; if it cannot, the opening fails with its error.
+//!   A line opened without privilege places calls and receives none. An application has one MSP instance a line,
+//!   whichever of its openings it was made through.
 //! - **Calls placed.** The call is not valid before the provider's completion reported success. What a provider says
 //!   about it earlier is dropped and counted ([`Diagnostics::early_events`]); a buffer is refused. What it says
 //!   between the completion and its return from `line_make_call` is held and follows the reply.

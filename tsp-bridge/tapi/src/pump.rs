@@ -391,6 +391,8 @@ fn leave(core: &Arc<Core>, done: Option<tokio::sync::oneshot::Sender<()>>) {
     core.subscribers.end();
     let addresses = std::mem::take(&mut lock(&core.registry).addresses);
     for address in addresses.values() {
+        // No call can be made from now on.
+        lock(&address.inner).base = None;
         let calls: Vec<_> = lock(&address.msp_calls).values().cloned().collect();
         for call in calls {
             release(core, &call);
