@@ -95,6 +95,22 @@ impl Sound {
             .collect())
     }
 
+    /// The name of the default device that captures. It was not opened, but it says that it could be.
+    pub fn default_capture(&self) -> Result<String, DeviceError> {
+        let device = self.find("capture", &Selector::Default)?;
+        let has_formats = device.supported_input_configs().is_ok_and(|ranges| ranges.count() > 0);
+        let missing = || DeviceError::missing("capture", &Selector::Default, &self.host_name());
+        has_formats.then(|| name_of(&device)).ok_or_else(missing)
+    }
+
+    /// The name of the default device that plays. It was not opened, but it says that it could be.
+    pub fn default_playback(&self) -> Result<String, DeviceError> {
+        let device = self.find("playback", &Selector::Default)?;
+        let has_formats = device.supported_output_configs().is_ok_and(|ranges| ranges.count() > 0);
+        let missing = || DeviceError::missing("playback", &Selector::Default, &self.host_name());
+        has_formats.then(|| name_of(&device)).ok_or_else(missing)
+    }
+
     /// Starts capturing: `sink` is called on the card's thread with the monotonic time (ns) at which the block's first
     /// sample was captured, and the block, mono at `request.sample_rate`. It must be fit for real time.
     pub fn capture(

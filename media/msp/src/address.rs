@@ -100,7 +100,7 @@ impl MspAddress for Address {
         let mut infos = Vec::new();
         for (selector, name, direction) in found {
             let card = CardTerminal::new(selector, media.sample_rate());
-            let key = card.name();
+            let key = card.name.clone();
             let before = known.iter().find(|(other, way, _)| *other == key && *way == direction);
             let id = match before {
                 Some((_, _, id)) => *id,

@@ -29,12 +29,12 @@ impl CallState {
             && let Err(why) = self.open(peer)
         {
             tracing::warn!(call = self.id.0, why, "no media for a call");
-            return self.reporter.to_tsp(&ToTsp::Failed { why });
+            return self.reporter.tell_tsp(&ToTsp::Failed { why });
         }
         let Some(transport) = &self.transport else { return };
         let session =
             Session { session: AUDIO, rtp: transport.rtp, rtcp: transport.rtcp, codecs: self.media.offers() };
-        self.reporter.to_tsp(&ToTsp::Prepared { sessions: vec![session] });
+        self.reporter.tell_tsp(&ToTsp::Prepared { sessions: vec![session] });
     }
 
     fn open(&mut self, peer: IpAddr) -> Result<(), String> {

@@ -72,7 +72,7 @@ impl Reporter {
     }
 
     /// A buffer for the TSP.
-    pub(crate) fn to_tsp(&mut self, message: &ToTsp) {
+    pub(crate) fn tell_tsp(&mut self, message: &ToTsp) {
         match Opaque::new(message.encode()) {
             Ok(data) => self.put(MspEvent::TspData { call: Some(self.call), data }),
             Err(error) => tracing::error!(%error, "a buffer for the TSP was not sent"),

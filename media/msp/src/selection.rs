@@ -77,7 +77,7 @@ impl CallState {
             }
             (Kind::Record(recording), _) => {
                 let sink = recording.sink(context());
-                self.add_sink(sink).inspect_err(|_| recording.detach())
+                self.add_sink(sink).inspect_err(|_| recording.abandon())
             }
             (Kind::Tone(tone), Direction::Capture) => self.add_source(tone.source()),
             (Kind::Tone(tone), Direction::Render) => self.add_sink(tone.sink()),

@@ -50,6 +50,8 @@ pub(crate) fn received(stream: &Stream, meters: &RxMeters, rtcp: RtcpTotals) -> 
         level_dbfs: level(meters.level.rms_dbfs),
         first_packet_at: meters.first_packet_ns.map(Timestamp),
         first_sound_at: meters.first_sound_ns.map(Timestamp),
+        // Where packets really come from, once they do.
+        remote: meters.peer.or(stream.remote).map(|address| address.to_string()),
         ..common(stream, rtcp)
     }
 }

@@ -30,6 +30,7 @@ pub(crate) struct CallTap {
     lost: u64,
 }
 
+#[derive(Debug, PartialEq, Eq)]
 struct Record {
     at_ns: u64,
     source: SocketAddr,
@@ -78,11 +79,11 @@ mod tests {
     use std::sync::Mutex;
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<(u64, SocketAddr, SocketAddr, Vec<u8>)>>);
+    struct Heard(Mutex<Vec<Record>>);
 
     impl PacketTap for Heard {
         fn datagram(&self, at_ns: u64, source: SocketAddr, destination: SocketAddr, payload: &[u8]) {
-            crate::lock(&self.0).push((at_ns, source, destination, payload.to_vec()));
+            crate::lock(&self.0).push(Record { at_ns, source, destination, bytes: payload.to_vec() });
         }
     }
 
@@ -100,11 +101,16 @@ mod tests {
         received.write(5 * ms, any, peer, b"received");
         tap.drain(58 * ms);
         tap.drain(59 * ms);
-        assert_eq!(
-            *crate::lock(&heard.0),
-            [(5 * ms, peer, own, b"received".to_vec()), (9 * ms, own, peer, b"sent".to_vec())]
-        );
+        let record = |at_ms, source, destination, bytes: &[u8]| Record {
+            at_ns: at_ms * ms,
+            source,
+            destination,
+            bytes: bytes.to_vec(),
+        };
+        let mut expected = vec![record(5, peer, own, b"received"), record(9, own, peer, b"sent")];
+        assert_eq!(*crate::lock(&heard.0), expected);
         tap.drain(u64::MAX);
-        assert_eq!(crate::lock(&heard.0).len(), 3);
+        expected.push(record(10, own, peer, b"rtcp"));
+        assert_eq!(*crate::lock(&heard.0), expected);
     }
 }

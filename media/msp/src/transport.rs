@@ -4,10 +4,11 @@
 //! Not here: RTP, which the engine's halves send and receive; when a call is prepared (`call.rs`).
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::SystemTime;
 
 use offhook_engine::{Meters, SendOutcome, monotonic_ns};
-use offhook_net::{BindConfig, RtcpSocket, UdpPacketRx, UdpPacketTx, bind, local_address_towards, tap};
+use offhook_net::{
+    BindConfig, RtcpSocket, UdpPacketRx, UdpPacketTx, bind, local_address_towards, tap, wall_of_monotonic,
+};
 use offhook_rtp::NtpTime;
 
 use crate::media::Media;
@@ -80,7 +81,7 @@ impl Transport {
             if let Some(tap) = &mut self.tap {
                 tap.note(received.arrival_ns, received.source, self.rtcp, bytes);
             }
-            self.session.hear(received.arrival_ns, wall_clock(), bytes);
+            self.session.hear(received.arrival_ns, ntp(received.arrival_ns), bytes);
         }
         let consequences = self.session.consequences(monotonic_ns());
         self.send_due(meters);
@@ -110,7 +111,9 @@ impl Transport {
         // Without an address nothing is due: the session would count what nobody got.
         let Some(remote) = self.remote else { return };
         let (sender, receiver) = (meters.tx().sender, meters.rx().receiver);
-        while let Some(compound) = self.session.due(monotonic_ns(), wall_clock(), &sender, &receiver) {
+        loop {
+            let now_ns = monotonic_ns();
+            let Some(compound) = self.session.due(now_ns, ntp(now_ns), &sender, &receiver) else { return };
             match self.socket.send(&compound, remote) {
                 SendOutcome::Sent => {
                     if let Some(tap) = &mut self.tap {
@@ -123,7 +126,8 @@ impl Transport {
     }
 }
 
-fn wall_clock() -> NtpTime {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    NtpTime::from_unix(now.as_secs(), now.subsec_nanos())
+/// The wall clock at a monotonic time.
+fn ntp(at_ns: u64) -> NtpTime {
+    let wall_ns = wall_of_monotonic(at_ns);
+    NtpTime::from_unix(wall_ns / 1_000_000_000, (wall_ns % 1_000_000_000) as u32)
 }

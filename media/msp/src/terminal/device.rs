@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use offhook_device::{DeviceError, DeviceInfo, Selector, Sound};
+use offhook_device::{DeviceInfo, Selector, Sound};
 use offhook_spi::MspError;
 use offhook_spi::mspi::{Direction, TerminalStatus};
 
@@ -13,6 +13,8 @@ use crate::lock;
 
 /// One direction of a sound card.
 pub(crate) struct CardTerminal {
+    /// A name for people.
+    pub(crate) name: String,
     pub(crate) selector: Selector,
     pub(crate) probe: Arc<Probe>,
     sample_rate: u32,
@@ -30,28 +32,20 @@ impl CardTerminal {
         direction: Direction,
         sample_rate: u32,
     ) -> Result<Self, MspError> {
-        let none = |why: DeviceError| MspError::Resource(why.to_string());
-        let devices = sound.devices().map_err(none)?;
-        if devices.iter().any(|device| faces(device, direction)) {
-            return Ok(Self::new(Selector::Default, sample_rate));
-        }
-        let direction = match direction {
-            Direction::Capture => "capture",
-            Direction::Render => "playback",
+        let found = match direction {
+            Direction::Capture => sound.default_capture(),
+            Direction::Render => sound.default_playback(),
         };
-        Err(none(DeviceError::NoDevice { direction, host: sound.host_name() }))
+        let name = found.map_err(|why| MspError::Resource(why.to_string()))?;
+        Ok(Self { name, ..Self::new(Selector::Default, sample_rate) })
     }
 
     pub(crate) fn new(selector: Selector, sample_rate: u32) -> Self {
-        Self { selector, probe: Arc::new(Probe::new()), sample_rate, failed: Mutex::default() }
-    }
-
-    /// A name for people.
-    pub(crate) fn name(&self) -> String {
-        match &self.selector {
+        let name = match &selector {
             Selector::Default => "default sound device".to_owned(),
             Selector::Named(name) => name.clone(),
-        }
+        };
+        Self { name, selector, probe: Arc::new(Probe::new()), sample_rate, failed: Mutex::default() }
     }
 
     /// The card has died.

@@ -125,7 +125,7 @@ impl Terminal {
             }
             TerminalClass::DefaultDevice => {
                 let card = CardTerminal::default_of(media.sound(), direction, rate)?;
-                (card.name(), Kind::Card(card))
+                (card.name.clone(), Kind::Card(card))
             }
             other => return Err(MspError::InvalidTerminal(format!("no terminal of class {other:?}"))),
         };

@@ -80,7 +80,14 @@ impl Recording {
         Box::new(sink)
     }
 
-    /// The sink has left the engine: everything that it heard goes into the file, and the header with it.
+    /// The sink was never given to an engine.
+    pub(crate) fn abandon(&self) {
+        let mut state = lock(&self.state);
+        (state.recorder, state.context) = (None, None);
+    }
+
+    /// The sink has left the engine: everything that it heard goes into the file, and the header with it. To be called without
+    /// any lock.
     pub(crate) fn detach(&self) {
         if let Some(mut context) = self.drain(true) {
             context.terminal_failed();
