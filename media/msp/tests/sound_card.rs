@@ -1,0 +1,221 @@
+//! The way over sound cards, which a private PulseAudio daemon plays: microphone → RTP → speaker.
+//!
+//! Environment variables choose the daemon, and only a child process can be given any: each test runs itself again.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use offhook_pair::{Codec, ToMsp};
+use offhook_spi::mspi::{Direction, TerminalClass};
+use offhook_spi::{MspCallEvent, MspError, MspEventCause};
+use support::*;
+
+/// Marks the child; the scratch directory of its daemon.
+const SCRATCH: &str = "OFFHOOK_TEST_PULSE";
+
+const DAEMON: &str =
+    "load-module module-null-sink sink_name=spk norewinds=1 format=float32le rate=48000 channels=2
+load-module module-null-sink sink_name=mic norewinds=1 format=float32le rate=48000 channels=2
+load-module module-remap-source master=mic.monitor source_name=micin
+load-module module-native-protocol-unix
+set-default-sink spk
+set-default-source micin
+";
+
+/// A daemon of our own, ended with the test.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs `test` again in a child with a daemon of its own; `true` in that child.
+fn with_daemon(test: &str) -> bool {
+    if std::env::var_os(SCRATCH).is_some() {
+        return true;
+    }
+    if Command::new("pulseaudio").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!(
+            "\n*** SKIPPED: {test}: no pulseaudio here (apt-get install pulseaudio pulseaudio-utils) ***\n"
+        );
+        assert!(std::env::var_os("CI").is_none(), "pulseaudio is missing, and CI must not skip");
+        return false;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("ci.pa");
+    std::fs::write(&script, DAEMON).unwrap();
+    let mut command = Command::new("pulseaudio");
+    command.args(["-n", "--exit-idle-time=-1", "--use-pid-file=no", "--realtime=no", "--high-priority=no"]);
+    command.arg("-F").arg(&script).stdout(Stdio::null()).stderr(Stdio::null());
+    let daemon = Daemon(in_scratch(&mut command, dir.path()).spawn().unwrap());
+    until("the sound daemon", || {
+        let mut info = Command::new("pactl");
+        info.args(["list", "short", "sources"]).stderr(Stdio::null());
+        let out = in_scratch(&mut info, dir.path()).output();
+        out.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains("micin"))
+    });
+    let mut own = Command::new(std::env::current_exe().unwrap());
+    own.args(["--exact", test, "--test-threads=1", "--nocapture"]).env(SCRATCH, dir.path());
+    let status = in_scratch(&mut own, dir.path()).status().unwrap();
+    drop(daemon);
+    assert!(status.success());
+    false
+}
+
+fn in_scratch<'a>(command: &'a mut Command, dir: &Path) -> &'a mut Command {
+    command
+        .env("XDG_RUNTIME_DIR", dir)
+        .env("HOME", dir)
+        .env("PULSE_RUNTIME_PATH", dir.join("pulse"))
+        .env("PULSE_SERVER", format!("unix:{}", dir.join("pulse/native").display()))
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+}
+
+fn scratch() -> PathBuf {
+    std::env::var_os(SCRATCH).map(PathBuf::from).unwrap()
+}
+
+/// Speaks a tone of `hz` into the microphone until it is dropped.
+fn speak(hz: f64) -> Daemon {
+    let path = scratch().join("mouth.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    for n in 0..48_000 * 20 {
+        let sample = 8_000.0 * (std::f64::consts::TAU * hz * f64::from(n) / 48_000.0).sin();
+        writer.write_sample(sample as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    let mut player = Command::new("paplay");
+    Daemon(player.args(["--device=mic"]).arg(&path).spawn().unwrap())
+}
+
+/// What the speaker plays during so many milliseconds: 8 kHz, mono.
+fn listen(ms: u64) -> Vec<i16> {
+    let path = scratch().join("ear.raw");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut recorder = Command::new("parec");
+    recorder.args([
+        "--device=spk.monitor",
+        "--rate=8000",
+        "--channels=1",
+        "--format=s16le",
+        "--latency-msec=50",
+    ]);
+    let recording = Daemon(recorder.stdout(file).spawn().unwrap());
+    pause(ms);
+    drop(recording);
+    let octets = std::fs::read(&path).unwrap();
+    octets.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+fn card(end: &End, direction: Direction) -> Result<offhook_spi::TerminalId, MspError> {
+    end.msp.create_terminal(TerminalClass::DefaultDevice, direction).map(|info| info.id)
+}
+
+#[test]
+fn what_is_said_into_the_microphone_comes_out_of_the_other_ends_speaker() {
+    if !with_daemon("what_is_said_into_the_microphone_comes_out_of_the_other_ends_speaker") {
+        return;
+    }
+    let _mouth = speak(600.0);
+    let (mut a, mut b) = (End::new(), End::new());
+    let microphone = card(&a, Direction::Capture).unwrap();
+    let speaker = card(&b, Direction::Render).unwrap();
+    a.msp.select_terminal(a.capture, microphone).unwrap();
+    b.msp.select_terminal(b.render, speaker).unwrap();
+    // Listening and recording go together.
+    let recorded = b.record(&scratch().join("heard.wav"));
+    join(&mut a, &mut b, Codec::Pcmu);
+    until("sound", || b.received().samples > 8_000);
+    let ear = listen(1_500);
+    let tail = &ear[ear.len() / 2..];
+    let heard = tone_dbfs(tail, 600.0, 8_000.0);
+    assert!((heard + 12.2).abs() < 2.0, "600 Hz at {heard:.1} dBFS, all at {:.1}", level_dbfs(tail));
+    assert!(a.sent().packets > 50 && a.sent().dropped == 0, "{:?}", a.sent());
+    assert!(b.received().lost == 0, "{:?}", b.received());
+    assert!(a.status(microphone).samples > 8_000 && b.status(speaker).samples > 8_000);
+    assert!(a.status(microphone).first_sample_at.is_some());
+    assert_eq!((a.status(microphone).failed, b.status(speaker).failed), (None, None));
+
+    // The call outlives both cards: the halves go back to the ticker.
+    let tone = a.tone(1_000.0);
+    a.msp.unselect_terminal(a.capture, microphone).unwrap();
+    b.msp.unselect_terminal(b.render, speaker).unwrap();
+    let packets = b.received().packets;
+    until("sound without a card", || b.received().packets > packets + 50);
+    // And back again.
+    a.msp.select_terminal(a.capture, microphone).unwrap();
+    a.msp.unselect_terminal(a.capture, tone).unwrap();
+    let samples = a.status(microphone).samples;
+    until("the card again", || a.status(microphone).samples > samples + 4_000);
+    assert_eq!(a.events().iter().filter(|e| e.0 == MspCallEvent::StreamActive).count(), 1);
+    for end in [&a, &b] {
+        end.tell(&ToMsp::StopAll).unwrap();
+    }
+    b.msp.release_terminal(recorded).unwrap();
+    let samples = read_sound(&scratch().join("heard.wav"));
+    let middle = &samples[samples.len() / 4..samples.len() / 4 + 4_000];
+    assert!(tone_dbfs(middle, 600.0, 8_000.0) > -15.0);
+}
+
+#[test]
+fn cards_are_listed_once_by_number_and_can_be_selected() {
+    if !with_daemon("cards_are_listed_once_by_number_and_can_be_selected") {
+        return;
+    }
+    let a = End::new();
+    let cards = a.msp.static_terminals();
+    let facing = |direction| cards.iter().filter(move |card| card.direction == direction);
+    assert!(facing(Direction::Capture).count() >= 1 && facing(Direction::Render).count() >= 1, "{cards:?}");
+    assert_eq!(a.msp.static_terminals(), cards, "the same numbers again");
+    let first = facing(Direction::Render).next().unwrap();
+    a.msp.select_terminal(a.render, first.id).unwrap();
+    let default = card(&a, Direction::Render).unwrap();
+    assert_eq!(a.msp.select_terminal(a.render, default), Err(MspError::MaxTerminals), "one clock a half");
+    assert!(matches!(a.msp.release_terminal(first.id), Err(MspError::InvalidTerminal(_))));
+    until("the card calls", || a.status(first.id).samples > 800);
+}
+
+#[test]
+fn a_sound_server_that_dies_fails_its_terminals_and_not_the_call() {
+    if !with_daemon("a_sound_server_that_dies_fails_its_terminals_and_not_the_call") {
+        return;
+    }
+    let (mut a, mut b) = (End::new(), End::new());
+    let microphone = card(&a, Direction::Capture).unwrap();
+    let speaker = card(&a, Direction::Render).unwrap();
+    a.msp.select_terminal(a.capture, microphone).unwrap();
+    a.msp.select_terminal(a.render, speaker).unwrap();
+    b.tone(440.0);
+    let null = b.null(Direction::Render);
+    b.msp.select_terminal(b.render, null).unwrap();
+    join(&mut a, &mut b, Codec::Pcma);
+    until("sound", || b.received().packets > 20 && a.received().packets > 20);
+    let status = Command::new("pactl").arg("exit").status().unwrap();
+    assert!(status.success());
+    until("both failures", || a.status(microphone).failed.is_some() && a.status(speaker).failed.is_some());
+    let (sent, received) = (b.received().packets, a.received().packets);
+    until("the call goes on", || b.received().packets > sent + 50 && a.received().packets > received + 50);
+    let failures =
+        [a.capture, a.render].map(|s| (MspCallEvent::TerminalFail, MspEventCause::BadDevice, Some(s)));
+    let events = a.events();
+    for failure in failures {
+        assert_eq!(events.iter().filter(|event| **event == failure).count(), 1, "{events:?}");
+    }
+    a.msp.unselect_terminal(a.capture, microphone).unwrap();
+    a.msp.release_terminal(speaker).unwrap();
+    a.msp.shutdown_msp_call(a.call).unwrap();
+}
