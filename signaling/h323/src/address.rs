@@ -67,12 +67,14 @@ pub(crate) fn from_h225(address: &h225::TransportAddress) -> Option<SocketAddr> 
 /// Socket address → H.225.0 TransportAddress.
 pub(crate) fn to_h225(address: SocketAddr) -> h225::TransportAddress {
     match address.ip() {
-        IpAddr::V4(ip) => h225::TransportAddress::IpAddress(
-            h225::TransportAddressIpAddress::new(ip.octets(), address.port()).into(),
-        ),
-        IpAddr::V6(ip) => h225::TransportAddress::Ip6Address(
-            h225::TransportAddressIp6Address::new(ip.octets(), address.port()).into(),
-        ),
+        IpAddr::V4(ip) => h225::TransportAddress::IpAddress(h225::TransportAddressIpAddress::new(
+            ip.octets(),
+            address.port(),
+        )),
+        IpAddr::V6(ip) => h225::TransportAddress::Ip6Address(h225::TransportAddressIp6Address::new(
+            ip.octets(),
+            address.port(),
+        )),
     }
 }
 
@@ -92,14 +94,14 @@ pub(crate) fn from_h245(address: &h245::TransportAddress) -> Option<SocketAddr> 
 /// Socket address → H.245 TransportAddress.
 pub(crate) fn to_h245(address: SocketAddr) -> h245::TransportAddress {
     let unicast = match address.ip() {
-        IpAddr::V4(ip) => h245::UnicastAddress::IPAddress(
-            h245::UnicastAddressIPAddress::new(ip.octets(), address.port()).into(),
-        ),
-        IpAddr::V6(ip) => h245::UnicastAddress::IP6Address(
-            h245::UnicastAddressIP6Address::new(ip.octets(), address.port()).into(),
-        ),
+        IpAddr::V4(ip) => {
+            h245::UnicastAddress::IPAddress(h245::UnicastAddressIPAddress::new(ip.octets(), address.port()))
+        }
+        IpAddr::V6(ip) => {
+            h245::UnicastAddress::IP6Address(h245::UnicastAddressIP6Address::new(ip.octets(), address.port()))
+        }
     };
-    h245::TransportAddress::UnicastAddress(unicast.into())
+    h245::TransportAddress::UnicastAddress(unicast)
 }
 
 /// H.225.0 aliases, those that we can show.
@@ -144,13 +146,13 @@ fn alias_to(alias: &Alias) -> Option<h225::AliasAddress> {
         }
         Alias::Url(text) => h225::AliasAddress::UrlId(Some(text).filter(ascii)?.clone()),
         Alias::Email(text) => h225::AliasAddress::EmailId(Some(text).filter(ascii)?.clone()),
-        Alias::Transport(address) => h225::AliasAddress::TransportID(to_h225(*address).into()),
+        Alias::Transport(address) => h225::AliasAddress::TransportID(to_h225(*address)),
         Alias::PartyNumber(digits) => {
             let number = h225::PublicPartyNumber::new(
                 h225::PublicTypeOfNumber::Unknown,
                 Some(digits).filter(|d| matches!(Alias::from_text(d), Alias::DialedDigits(_)))?.clone(),
             );
-            h225::AliasAddress::PartyNumber(h225::PartyNumber::E164Number(number.into()).into())
+            h225::AliasAddress::PartyNumber(h225::PartyNumber::E164Number(number.into()))
         }
     })
 }

@@ -83,7 +83,7 @@ pub(crate) fn dynamic_payload_type(payload_type: u8) -> Option<u8> {
 
 /// dataType of a channel with `codec`.
 pub(crate) fn data_type(codec: AudioCodec, ms: u16) -> WireDataType {
-    WireDataType::AudioData(audio_capability(codec, ms).into())
+    WireDataType::AudioData(audio_capability(codec, ms))
 }
 
 /// Our capability table and descriptors; `None` when we have nothing: the empty set.
@@ -103,7 +103,7 @@ pub(crate) fn table(media: &LocalMedia) -> Option<(Vec<CapabilityTableEntry>, Ve
     for session in media.sessions.iter().take(16) {
         let audio = session.codecs.iter().take(16);
         let capability = |offer: &CodecOffer| {
-            Capability::ReceiveAudioCapability(audio_capability(offer.codec, offer.max_packet_ms).into())
+            Capability::ReceiveAudioCapability(audio_capability(offer.codec, offer.max_packet_ms))
         };
         simultaneous.push(audio.filter_map(|offer| add(capability(offer))).collect());
     }
@@ -114,7 +114,7 @@ pub(crate) fn table(media: &LocalMedia) -> Option<(Vec<CapabilityTableEntry>, Ve
     if let Some(payload_type) = event.and_then(dynamic_payload_type) {
         // RFC 4733: events 0–15 are the sixteen DTMF keys.
         let event = AudioTelephonyEventCapability::new(payload_type, "0-15".to_owned());
-        input.extend(add(Capability::ReceiveRTPAudioTelephonyEventCapability(event.into())));
+        input.extend(add(Capability::ReceiveRTPAudioTelephonyEventCapability(event)));
     }
     simultaneous.push(input);
     simultaneous.retain(|alternatives| !alternatives.is_empty());

@@ -236,13 +236,13 @@ fn status_null_means_that_the_call_is_over() {
 #[test]
 fn one_h245_message_that_cannot_be_read_is_returned_and_the_call_goes_on() {
     let (mut caller, _) = connected();
-    caller.tunnel_octets(Bytes::from_static(&[0x60]));
+    caller.tunnel_octets(Bytes::from_static(&[0x60]), CallReference::new(77, true));
     let [H245::Indication(indication)] = caller.h245.as_slice() else { panic!("{:?}", caller.h245) };
     let IndicationMessage::FunctionNotSupported(function) = &**indication else { panic!("{indication:?}") };
     assert_eq!(function.returned_function.as_deref(), Some(&[0x60][..]));
     assert_eq!(caller.call.state(), CallState::Active);
     for _ in 0..1000 {
-        caller.tunnel_octets(Bytes::from_static(&[0x60]));
+        caller.tunnel_octets(Bytes::from_static(&[0x60]), CallReference::new(77, true));
     }
     assert_eq!(caller.h245.len(), 64, "refusals are not endless");
     assert_eq!(caller.call.state(), CallState::Active);
@@ -682,4 +682,12 @@ fn a_release_reason_survives_beside_its_cause() {
         let Some(Event::Released(info)) = caller.events.last() else { panic!("{:?}", caller.events) };
         assert_eq!(info.cause, Some(Cause(value)));
     }
+}
+
+#[test]
+fn nothing_follows_the_peer_s_release() {
+    let (mut caller, _) = connected();
+    caller.bare(MessageType::RELEASE_COMPLETE);
+    assert!(is_released(&caller) && caller.call.is_finished());
+    assert!(caller.signals.is_empty() && caller.h245.is_empty(), "{:?}", caller.signals);
 }

@@ -375,7 +375,7 @@ impl Call {
     /// The end of every turn: H.245 is taken further, everything that was said is sent.
     pub(super) fn flush(&mut self, now: Duration) {
         self.drive_h245(now);
-        self.send_outbox(now);
+        self.send_outbox();
         if self.transmits.len() > self.config.limits.queue && !self.released {
             let cause = Cause::SWITCHING_EQUIPMENT_CONGESTION;
             self.finish(now, Ending::new(Origin::Machine, cause, "the peer makes us say too much"));
@@ -383,7 +383,7 @@ impl Call {
     }
 
     /// Sends the messages of this turn, and H.245's with them.
-    pub(super) fn send_outbox(&mut self, _now: Duration) {
+    pub(super) fn send_outbox(&mut self) {
         match self.h245.path {
             Path::Tunnelled if self.link == Link::Open && self.control.has_output() => {
                 let messages = self.take_h245_messages();

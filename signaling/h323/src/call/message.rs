@@ -206,8 +206,8 @@ fn endpoint(vendor: &Vendor) -> EndpointType {
     identifier.product_id = text(&vendor.product);
     identifier.version_id = text(&vendor.version);
     let mut endpoint = EndpointType::new(false, false);
-    endpoint.vendor = Some(identifier.into());
-    endpoint.terminal = Some(TerminalInfo::new().into());
+    endpoint.vendor = Some(identifier);
+    endpoint.terminal = Some(TerminalInfo::new());
     endpoint
 }
 

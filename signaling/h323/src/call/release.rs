@@ -55,18 +55,23 @@ impl Call {
         debug!(?ending, state = ?self.state, "call released");
         let connected = self.state == CallState::Active;
         let path = self.h245.path;
-        let session = matches!(path, Path::Tunnelled | Path::Connected);
+        let known = self.state != CallState::Null && !self.setup_waits;
+        let tells = ending.tell && self.link == Link::Open && known;
+        // Tunnelled, endSession rides in our ReleaseComplete; after the peer's nothing may follow.
+        let session = path == Path::Connected || path == Path::Tunnelled && tells;
         let awaiting_end = session && self.end_h245(now);
         self.close_channels(now);
         self.timers.retain(|_| false);
         self.released = true;
 
-        let tells = ending.tell && self.link == Link::Open && self.state != CallState::Null;
         if tells {
             let cause = ending.cause.unwrap_or(Cause::NORMAL_UNSPECIFIED);
             self.outbox.push(self.identity.release_complete(cause, ending.reason));
         }
-        self.send_outbox(now);
+        if !tells && path == Path::Tunnelled {
+            self.h245.path = Path::Closed;
+        }
+        self.send_outbox();
         self.state = CallState::Null;
 
         match path {

@@ -106,6 +106,10 @@ impl Call {
             }
             return;
         }
+        if self.setup_waits {
+            // Our Setup has not left: nothing can be an answer to it.
+            return;
+        }
         if self.side == Side::Called && self.state == CallState::Null {
             match kind {
                 MessageType::SETUP => self.on_setup(now, signal),

@@ -358,10 +358,8 @@ impl Control {
                 self.channels.on_t103(&mut scope, number);
                 self.progress(env);
             }
-            Timer::T105 => {
-                if self.rtd.on_t105() {
-                    scope.notify(Notice::RoundTripLost);
-                }
+            Timer::T105 if self.rtd.on_t105() => {
+                scope.notify(Notice::RoundTripLost);
             }
             Timer::T106 => {
                 if let Some(msdse::Outcome::Failed(text)) = self.msd.on_t106(&mut scope) {

@@ -149,9 +149,10 @@ fn refusal(message: RequestMessage) -> Message {
             let rejected = numbers
                 .map(|number| MultiplexEntryRejectionDescriptions::new(number, cause.clone()))
                 .collect();
-            ResponseMessage::MultiplexEntrySendReject(
-                MultiplexEntrySendReject::new(send.sequence_number, rejected).into(),
-            )
+            ResponseMessage::MultiplexEntrySendReject(MultiplexEntrySendReject::new(
+                send.sequence_number,
+                rejected,
+            ))
         }
         RequestMessage::RequestMultiplexEntry(request) => {
             let cause = RequestMultiplexEntryRejectionDescriptionsCause::UnspecifiedCause;
@@ -159,14 +160,15 @@ fn refusal(message: RequestMessage) -> Message {
             let rejected = numbers
                 .map(|number| RequestMultiplexEntryRejectionDescriptions::new(*number, cause.clone()))
                 .collect();
-            ResponseMessage::RequestMultiplexEntryReject(
-                RequestMultiplexEntryReject::new(request.entry_numbers.clone(), rejected).into(),
-            )
+            ResponseMessage::RequestMultiplexEntryReject(RequestMultiplexEntryReject::new(
+                request.entry_numbers.clone(),
+                rejected,
+            ))
         }
         RequestMessage::RequestMode(request) => {
             let cause = RequestModeRejectCause::ModeUnavailable;
             let reject = RequestModeReject::new(request.sequence_number, cause);
-            ResponseMessage::RequestModeReject(reject.into())
+            ResponseMessage::RequestModeReject(reject)
         }
         RequestMessage::MaintenanceLoopRequest(request) => {
             let kind = match &request.r#type {
@@ -316,9 +318,7 @@ fn indication(message: IndicationMessage) -> Message {
 }
 
 pub(crate) fn msd(terminal_type: u8, number: u32) -> Message {
-    request(RequestMessage::MasterSlaveDetermination(
-        MasterSlaveDetermination::new(terminal_type, number).into(),
-    ))
+    request(RequestMessage::MasterSlaveDetermination(MasterSlaveDetermination::new(terminal_type, number)))
 }
 
 /// `decision`: what the receiver of this message is.
@@ -327,20 +327,16 @@ pub(crate) fn msd_ack(decision: Status) -> Message {
         Status::Master => MasterSlaveDeterminationAckDecision::Master,
         Status::Slave => MasterSlaveDeterminationAckDecision::Slave,
     };
-    response(ResponseMessage::MasterSlaveDeterminationAck(MasterSlaveDeterminationAck::new(decision).into()))
+    response(ResponseMessage::MasterSlaveDeterminationAck(MasterSlaveDeterminationAck::new(decision)))
 }
 
 pub(crate) fn msd_reject() -> Message {
     let cause = MasterSlaveDeterminationRejectCause::IdenticalNumbers;
-    response(ResponseMessage::MasterSlaveDeterminationReject(
-        MasterSlaveDeterminationReject::new(cause).into(),
-    ))
+    response(ResponseMessage::MasterSlaveDeterminationReject(MasterSlaveDeterminationReject::new(cause)))
 }
 
 pub(crate) fn msd_release() -> Message {
-    indication(IndicationMessage::MasterSlaveDeterminationRelease(
-        MasterSlaveDeterminationRelease::new().into(),
-    ))
+    indication(IndicationMessage::MasterSlaveDeterminationRelease(MasterSlaveDeterminationRelease::new()))
 }
 
 pub(crate) fn tcs(sequence: u8, media: &LocalMedia) -> Message {
@@ -376,20 +372,19 @@ fn h2250_capability() -> H2250Capability {
 }
 
 pub(crate) fn tcs_ack(sequence: u8) -> Message {
-    response(ResponseMessage::TerminalCapabilitySetAck(TerminalCapabilitySetAck::new(sequence).into()))
+    response(ResponseMessage::TerminalCapabilitySetAck(TerminalCapabilitySetAck::new(sequence)))
 }
 
 /// The set has more entries than we keep.
 pub(crate) fn tcs_reject(sequence: u8) -> Message {
-    let cause =
-        TerminalCapabilitySetRejectCause::TableEntryCapacityExceeded(CapacityExceeded::NoneProcessed.into());
+    let cause = TerminalCapabilitySetRejectCause::TableEntryCapacityExceeded(CapacityExceeded::NoneProcessed);
     response(ResponseMessage::TerminalCapabilitySetReject(
         TerminalCapabilitySetReject::new(sequence, cause).into(),
     ))
 }
 
 pub(crate) fn tcs_release() -> Message {
-    indication(IndicationMessage::TerminalCapabilitySetRelease(TerminalCapabilitySetRelease::new().into()))
+    indication(IndicationMessage::TerminalCapabilitySetRelease(TerminalCapabilitySetRelease::new()))
 }
 
 /// OpenLogicalChannel of a unidirectional audio channel: RTCP address only; RTP's comes in the Ack.
@@ -441,38 +436,38 @@ pub(crate) fn clc(number: u16, source: CloseSource) -> Message {
 }
 
 pub(crate) fn clc_ack(number: u16) -> Message {
-    response(ResponseMessage::CloseLogicalChannelAck(CloseLogicalChannelAck::new(number).into()))
+    response(ResponseMessage::CloseLogicalChannelAck(CloseLogicalChannelAck::new(number)))
 }
 
 pub(crate) fn request_close_ack(number: u16) -> Message {
-    response(ResponseMessage::RequestChannelCloseAck(RequestChannelCloseAck::new(number).into()))
+    response(ResponseMessage::RequestChannelCloseAck(RequestChannelCloseAck::new(number)))
 }
 
 pub(crate) fn request_close_reject(number: u16) -> Message {
     let cause = RequestChannelCloseRejectCause::Unspecified;
-    response(ResponseMessage::RequestChannelCloseReject(RequestChannelCloseReject::new(number, cause).into()))
+    response(ResponseMessage::RequestChannelCloseReject(RequestChannelCloseReject::new(number, cause)))
 }
 
 pub(crate) fn rtd_request(sequence: u8) -> Message {
-    request(RequestMessage::RoundTripDelayRequest(RoundTripDelayRequest::new(sequence).into()))
+    request(RequestMessage::RoundTripDelayRequest(RoundTripDelayRequest::new(sequence)))
 }
 
 pub(crate) fn rtd_response(sequence: u8) -> Message {
-    response(ResponseMessage::RoundTripDelayResponse(RoundTripDelayResponse::new(sequence).into()))
+    response(ResponseMessage::RoundTripDelayResponse(RoundTripDelayResponse::new(sequence)))
 }
 
 pub(crate) fn end_session() -> Message {
-    Message::Command(CommandMessage::EndSessionCommand(EndSessionCommand::Disconnect.into()).into())
+    Message::Command(CommandMessage::EndSessionCommand(EndSessionCommand::Disconnect).into())
 }
 
 pub(crate) fn alphanumeric(text: &str) -> Message {
-    indication(IndicationMessage::UserInput(UserInputIndication::Alphanumeric(text.to_owned()).into()))
+    indication(IndicationMessage::UserInput(UserInputIndication::Alphanumeric(text.to_owned())))
 }
 
 pub(crate) fn signal(digit: char, duration_ms: u16) -> Message {
     let mut signal = UserInputIndicationSignal::new(digit.to_string());
     signal.duration = Some(duration_ms);
-    indication(IndicationMessage::UserInput(UserInputIndication::Signal(signal.into()).into()))
+    indication(IndicationMessage::UserInput(UserInputIndication::Signal(signal.into())))
 }
 
 fn not_understood(message: RequestMessage) -> Message {

@@ -2,7 +2,7 @@
 //! delayed at will. In: a scenario. Out: what each side saw.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
-pub mod script;
+pub(crate) mod script;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -16,10 +16,10 @@ use offhook_h323::{
 
 /// SplitMix64: a seed makes a run.
 #[derive(Clone)]
-pub struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,24 +27,24 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 
-    pub fn ms(&mut self, bound: u64) -> Duration {
+    pub(crate) fn ms(&mut self, bound: u64) -> Duration {
         Duration::from_micros(self.below(bound * 1000))
     }
 }
 
-pub const CALLER: usize = 0;
-pub const CALLED: usize = 1;
+pub(crate) const CALLER: usize = 0;
+pub(crate) const CALLED: usize = 1;
 
-pub fn offer(codec: AudioCodec) -> CodecOffer {
+pub(crate) fn offer(codec: AudioCodec) -> CodecOffer {
     let payload_type = codec.static_payload_type().unwrap_or(96);
     CodecOffer { codec, payload_type, packet_ms: 20, max_packet_ms: 60 }
 }
 
-pub fn media(side: usize, codecs: &[AudioCodec]) -> LocalMedia {
+pub(crate) fn media(side: usize, codecs: &[AudioCodec]) -> LocalMedia {
     let ip = [10, 0, 0, side as u8 + 1];
     LocalMedia {
         sessions: vec![LocalSession {
@@ -57,11 +57,11 @@ pub fn media(side: usize, codecs: &[AudioCodec]) -> LocalMedia {
     }
 }
 
-pub fn signal_address(side: usize) -> SocketAddr {
+pub(crate) fn signal_address(side: usize) -> SocketAddr {
     ([10, 0, 0, side as u8 + 1], if side == CALLED { 1720 } else { 30000 }).into()
 }
 
-pub fn outgoing_params(seed: u64, media: LocalMedia) -> OutgoingParams {
+pub(crate) fn outgoing_params(seed: u64, media: LocalMedia) -> OutgoingParams {
     OutgoingParams {
         call_identifier: [7; 16],
         conference_id: [9; 16],
@@ -74,7 +74,7 @@ pub fn outgoing_params(seed: u64, media: LocalMedia) -> OutgoingParams {
     }
 }
 
-pub fn incoming_params(seed: u64) -> IncomingParams {
+pub(crate) fn incoming_params(seed: u64) -> IncomingParams {
     IncomingParams {
         seed,
         local_signal_address: Some(signal_address(CALLED)),
@@ -84,7 +84,7 @@ pub fn incoming_params(seed: u64) -> IncomingParams {
 
 /// What the application of one side does.
 #[derive(Clone)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// After Setup, in any order: media known, Alerting, Connect.
     pub media: Option<Duration>,
     pub accept: Option<Duration>,
@@ -92,7 +92,7 @@ pub struct Policy {
     pub local: LocalMedia,
 }
 
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     pub call: Call,
     pub events: Vec<Event>,
     pub open: BTreeMap<(u8, bool), ChannelPlan>,
@@ -102,18 +102,18 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    pub fn released(&self) -> Option<&ReleaseInfo> {
+    pub(crate) fn released(&self) -> Option<&ReleaseInfo> {
         self.events.iter().find_map(|event| match event {
             Event::Released(info) => Some(&**info),
             _ => None,
         })
     }
 
-    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|event| wanted(event)).count()
     }
 
-    pub fn digits(&self) -> String {
+    pub(crate) fn digits(&self) -> String {
         self.events
             .iter()
             .filter_map(|event| match event {
@@ -123,7 +123,7 @@ impl Endpoint {
             .collect()
     }
 
-    pub fn plan(&self, flow: Flow) -> Option<&ChannelPlan> {
+    pub(crate) fn plan(&self, flow: Flow) -> Option<&ChannelPlan> {
         self.open.get(&(1, flow == Flow::Transmit))
     }
 }
@@ -142,7 +142,7 @@ enum Item {
     SetMedia(LocalMedia),
 }
 
-pub struct World {
+pub(crate) struct World {
     pub now: Duration,
     pub random: Random,
     pub ends: [Endpoint; 2],
@@ -165,7 +165,7 @@ fn index(channel: Channel) -> usize {
 }
 
 impl World {
-    pub fn new(seed: u64, caller: Config, called: Config, policies: [Policy; 2]) -> Self {
+    pub(crate) fn new(seed: u64, caller: Config, called: Config, policies: [Policy; 2]) -> Self {
         let mut random = Random(seed);
         let [first, second] = policies;
         let now = Duration::from_secs(1000);
@@ -217,26 +217,26 @@ impl World {
         self.at(time - self.now, end, item);
     }
 
-    pub fn release(&mut self, after: Duration, end: usize, release: Release) {
+    pub(crate) fn release(&mut self, after: Duration, end: usize, release: Release) {
         self.at(after, end, Item::Release(release));
     }
 
-    pub fn digits(&mut self, after: Duration, end: usize, digits: &str) {
+    pub(crate) fn digits(&mut self, after: Duration, end: usize, digits: &str) {
         self.at(after, end, Item::Digits(digits.to_owned()));
     }
 
-    pub fn set_media(&mut self, after: Duration, end: usize, media: LocalMedia) {
+    pub(crate) fn set_media(&mut self, after: Duration, end: usize, media: LocalMedia) {
         self.at(after, end, Item::SetMedia(media));
     }
 
-    pub fn break_connection(&mut self, after: Duration, channel: Channel, why: Closed) {
+    pub(crate) fn break_connection(&mut self, after: Duration, channel: Channel, why: Closed) {
         for end in [CALLER, CALLED] {
             self.at(after, end, Item::Closed(channel, why));
         }
     }
 
     /// Runs for `span` of virtual time, or until nothing is left to happen.
-    pub fn run(&mut self, span: Duration) {
+    pub(crate) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         loop {
             let item = self.queue.peek().map(|Reverse((time, _))| *time);
@@ -392,7 +392,7 @@ impl World {
     }
 
     /// Both sides are connected and agree on the channels both ways.
-    pub fn assert_connected(&self, context: &str) {
+    pub(crate) fn assert_connected(&self, context: &str) {
         for end in [CALLER, CALLED] {
             let this = &self.ends[end];
             let that = &self.ends[1 - end];
@@ -414,7 +414,7 @@ impl World {
     }
 
     /// Everything is over on both sides, with nothing left behind.
-    pub fn assert_over(&self, context: &str) {
+    pub(crate) fn assert_over(&self, context: &str) {
         for (end, this) in self.ends.iter().enumerate() {
             assert_eq!(
                 this.count(|e| matches!(e, Event::Released(_))),
@@ -430,7 +430,7 @@ impl World {
 }
 
 /// Both sides with G.711, answering after a while.
-pub fn policies(random: &mut Random) -> [Policy; 2] {
+pub(crate) fn policies(random: &mut Random) -> [Policy; 2] {
     let wait = |random: &mut Random| Some(random.ms(400));
     let accept = if random.below(3) == 0 { None } else { wait(random) };
     [

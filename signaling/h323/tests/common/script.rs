@@ -110,18 +110,15 @@ impl Script {
     /// One tunnelled H.245 message from the peer.
     pub(crate) fn tunnel(&mut self, message: &MultimediaSystemControlMessage) {
         let octets = per::encode(message).expect("H.245");
-        self.tunnel_octets(octets.into());
+        self.tunnel_octets(octets.into(), CallReference::new(77, true));
     }
 
-    pub(crate) fn tunnel_octets(&mut self, octets: Bytes) {
+    pub(crate) fn tunnel_octets(&mut self, octets: Bytes, reference: CallReference) {
         let mut pdu = H323UuPdu::new(Body::Empty);
         pdu.h245_tunnelling = Some(true);
         pdu.h245_control = Some(vec![octets]);
         let uuie = H323UserInformation::new(pdu);
-        let signal = CallSignal {
-            q931: Message::new(MessageType::FACILITY, CallReference::new(77, true)),
-            uuie: Some(uuie),
-        };
+        let signal = CallSignal { q931: Message::new(MessageType::FACILITY, reference), uuie: Some(uuie) };
         self.signal(&signal);
     }
 
