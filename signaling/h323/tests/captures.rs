@@ -13,8 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{CALLED, CALLER, media};
 use offhook_h323::{
-    Action, AudioCodec, Call, CallState, Cause, Channel, Closed, Config, Event, Flow, IncomingParams,
-    LocalMedia, Origin, OutgoingParams, ReleaseInfo, ReleaseReason,
+    Action, AudioCodec, Call, CallState, Cause, Channel, Closed, Config, DigitVia, Event, Flow,
+    IncomingParams, LocalMedia, Origin, OutgoingParams, ReleaseInfo, ReleaseReason,
 };
 use offhook_wire::capture::{Capture, Direction, TcpConnection};
 use offhook_wire::h225::H323UuPduH323MessageBody as Body;
@@ -413,5 +413,72 @@ fn whatever_was_recorded_no_side_of_it_is_an_error() {
             assert!(outcome.call.is_finished(), "{name} {place:?}");
             println!("{name} {place:?}: connected {} {:?}", outcome.connected(), outcome.released());
         }
+    }
+}
+
+#[test]
+fn digits_of_real_callers_arrive_however_they_are_sent() {
+    for (name, sent, via) in [
+        ("h323plus-dtmf-h245signal", "123#", DigitVia::Signal),
+        ("h323plus-dtmf-h245string", "123#", DigitVia::Alphanumeric),
+        ("h323plus-dtmf-q931", "123#", DigitVia::Keypad),
+        ("ast-dtmf-h245alphanumeric", "1234", DigitVia::Alphanumeric),
+        ("ast-dtmf-q931keypad", "1234", DigitVia::Keypad),
+    ] {
+        let recording = Recording::load(name);
+        let outcome = replay(&recording, Place::Called, |_| {});
+        let digits: String = outcome
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Digit { digit, via: how, .. } if *how == via => Some(*digit),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(digits, sent, "{name}: {:?}", outcome.events);
+    }
+}
+
+#[test]
+fn a_real_pause_pauses_and_a_real_resumption_reopens() {
+    let recording = Recording::load("h323plus-emptytcs");
+    let outcome = replay(&recording, Place::Called, |_| {});
+    let seen: Vec<&str> = outcome
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ChannelOpened(plan) if plan.flow == Flow::Transmit => Some("opened"),
+            Event::ChannelClosed { flow: Flow::Transmit, .. } => Some("closed"),
+            Event::Paused => Some("paused"),
+            Event::Resumed => Some("resumed"),
+            Event::Released(_) => Some("released"),
+            _ => None,
+        })
+        .collect();
+    // Whether the recorded acknowledgement of the reopened channel names ours depends on how many
+    // numbers the replaced side had used.
+    assert_eq!(&seen[..4], ["opened", "closed", "paused", "resumed"], "{:?}", outcome.events);
+    assert_eq!(outcome.call.protocol_errors(), 0);
+}
+
+#[test]
+fn a_real_forward_is_told_with_its_address() {
+    let recording = Recording::load("h323plus-forward");
+    let outcome = replay(&recording, Place::Caller, |_| {});
+    let told = outcome.events.iter().find_map(|event| match event {
+        Event::ForwardRequested { address, .. } => Some(*address),
+        _ => None,
+    });
+    assert_eq!(told, Some(Some(([127, 0, 0, 3], 1720).into())), "{:?}", outcome.events);
+}
+
+#[test]
+fn real_callees_that_do_not_want_us_say_so() {
+    for name in ["h323plus-reject", "ast-in-congestion", "h323plus-noanswer"] {
+        let recording = Recording::load(name);
+        let outcome = replay(&recording, Place::Caller, |_| {});
+        assert!(!outcome.connected(), "{name}");
+        let info = outcome.released().expect("released");
+        assert!(info.cause.is_some(), "{name}: {info:?}");
     }
 }
