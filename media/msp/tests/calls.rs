@@ -88,6 +88,9 @@ fn listening_and_recording_go_on_side_by_side_and_each_recording_is_whole() {
     until("sound", || b.received().samples > 2_000);
     let second = b.record(&dir.path().join("second.wav"));
     until("more sound", || b.received().samples > 6_000);
+    until("the file is valid while it grows", || {
+        hound::WavReader::open(dir.path().join("first.wav")).is_ok_and(|file| file.duration() > 4_000)
+    });
     // A recording that leaves and comes back goes on in the same file.
     b.msp.unselect_terminal(b.render, first).unwrap();
     let so_far = b.status(first).samples;

@@ -79,7 +79,12 @@ impl Playback {
 
     /// The source has left the engine.
     pub(crate) fn detach(&self) {
-        lock(&self.state).context = None;
+        let mut state = lock(&self.state);
+        state.context = None;
+        let silent = state.feeder.as_ref().map_or(0, |feeder| feeder.meters().underrun_samples);
+        if silent > 0 {
+            tracing::warn!(path = %self.path.display(), silent, "the disk was too slow: samples were sent as silence");
+        }
     }
 
     pub(crate) fn status(&self) -> TerminalStatus {

@@ -94,7 +94,12 @@ impl Recording {
         }
         let mut state = lock(&self.state);
         if let Some(recorder) = state.recorder.take() {
-            state.earlier += recorder.meters().samples;
+            let meters = recorder.meters();
+            state.earlier += meters.samples;
+            if meters.overflow_samples > 0 {
+                let (path, lost) = (self.path.display(), meters.overflow_samples);
+                tracing::warn!(%path, lost, "the disk was too slow: samples of a recording are silence");
+            }
         }
         state.context = None;
     }
