@@ -54,7 +54,8 @@ pub enum Event {
     Alerting,
     /// Connect was sent or received.
     Connected(Box<ConnectInfo>),
-    /// A channel is agreed: media may flow this way now.
+    /// A channel is agreed: media may flow this way now. For a session and direction that has one already,
+    /// this one takes its place.
     ChannelOpened(ChannelPlan),
     /// A channel is closed.
     ChannelClosed {

@@ -691,3 +691,28 @@ fn nothing_follows_the_peer_s_release() {
     assert!(is_released(&caller) && caller.call.is_finished());
     assert!(caller.signals.is_empty() && caller.h245.is_empty(), "{:?}", caller.signals);
 }
+
+#[test]
+fn of_two_channels_in_a_session_the_later_counts_and_then_the_earlier_again() {
+    let (mut caller, _) = connected();
+    let close = |number: u16| {
+        h245(json!({"request": {"closeLogicalChannel": {
+            "forwardLogicalChannelNumber": number, "source": {"user": null},
+        }}}))
+    };
+    let opened = |script: &Script| match script.events.as_slice() {
+        [Event::ChannelOpened(plan)] => Some((plan.channel, plan.codec)),
+        _ => None,
+    };
+    caller.tunnel(&open(200, 1, json!({"audioData": {"g711Ulaw64k": 20}})));
+    assert_eq!(opened(&caller), Some((200, AudioCodec::Pcmu)));
+    caller.forget();
+    caller.tunnel(&close(200));
+    assert_eq!(opened(&caller), Some((101, AudioCodec::Pcma)));
+    caller.tunnel(&open(200, 1, json!({"audioData": {"g711Ulaw64k": 20}})));
+    caller.forget();
+    caller.tunnel(&close(101));
+    assert!(caller.events.is_empty());
+    caller.tunnel(&close(200));
+    assert_eq!(caller.events, [Event::ChannelClosed { session_id: 1, flow: Flow::Receive, channel: 200 }]);
+}

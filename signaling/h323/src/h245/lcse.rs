@@ -42,7 +42,7 @@ struct Outgoing {
 enum IncomingState {
     /// OpenLogicalChannel came before our media side was known.
     AwaitingMedia(Box<OpenChannel>),
-    Established(AudioCodec),
+    Established(ChannelPlan),
 }
 
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Channels {
             Flow::Receive => self.incoming.push(Incoming {
                 number: plan.channel,
                 session_id: plan.session_id,
-                state: IncomingState::Established(plan.codec),
+                state: IncomingState::Established(plan),
             }),
         }
         scope.notify(Notice::Opened(plan));
@@ -278,8 +278,14 @@ impl Channels {
                 notify_closed(scope, channel.session_id, Flow::Transmit, channel.number);
             }
         }
-        while let Some(channel) = self.incoming.pop() {
-            self.notify_incoming_closed(scope, &channel);
+        let mut sessions: Vec<u8> = Vec::new();
+        for channel in std::mem::take(&mut self.incoming).into_iter().rev() {
+            if let IncomingState::Established(plan) = channel.state
+                && !sessions.contains(&plan.session_id)
+            {
+                sessions.push(plan.session_id);
+                notify_closed(scope, plan.session_id, Flow::Receive, plan.channel);
+            }
         }
     }
 
@@ -292,9 +298,7 @@ impl Channels {
         status: Option<Status>,
     ) {
         // C.4.1.4: a second OpenLogicalChannel under a number that is in use replaces the first.
-        if let Some(channel) = self.take_incoming(open.number) {
-            self.notify_incoming_closed(scope, &channel);
-        }
+        self.drop_incoming(scope, open.number);
         if self.incoming.len() >= scope.config.limits.channels {
             scope.send(pdu::olc_reject(open.number, OpenReject::Unspecified));
             return;
@@ -334,12 +338,7 @@ impl Channels {
             }
         };
         scope.send(pdu::olc_ack(open.number, session));
-        self.incoming.push(Incoming {
-            number: open.number,
-            session_id: session.session_id,
-            state: IncomingState::Established(offer.codec),
-        });
-        scope.notify(Notice::Opened(ChannelPlan {
+        let plan = ChannelPlan {
             session_id: session.session_id,
             flow: Flow::Receive,
             channel: open.number,
@@ -350,7 +349,13 @@ impl Channels {
             remote_rtcp: control_address(open.forward.media.filter(is_usable), open.forward.media_control),
             telephone_event: session.telephone_event,
             early: scope.early,
-        }));
+        };
+        self.incoming.push(Incoming {
+            number: open.number,
+            session_id: session.session_id,
+            state: IncomingState::Established(plan),
+        });
+        scope.notify(Notice::Opened(plan));
     }
 
     fn examine<'m>(
@@ -397,18 +402,19 @@ impl Channels {
     /// CloseLogicalChannel is acknowledged in every state (C.4.1.4).
     pub(crate) fn on_close(&mut self, scope: &mut Scope<'_>, number: u16) {
         scope.send(pdu::clc_ack(number));
-        if let Some(channel) = self.take_incoming(number) {
-            self.notify_incoming_closed(scope, &channel);
-        }
+        self.drop_incoming(scope, number);
     }
 
     /// The codec that the peer sends in a session.
     fn receiving(&self, session_id: u8) -> Option<AudioCodec> {
-        self.incoming.iter().rev().filter(|channel| channel.session_id == session_id).find_map(|channel| {
-            match channel.state {
-                IncomingState::Established(codec) => Some(codec),
-                IncomingState::AwaitingMedia(_) => None,
-            }
+        self.current(session_id).map(|plan| plan.codec)
+    }
+
+    /// The channel that counts in a session: the one the peer opened last.
+    fn current(&self, session_id: u8) -> Option<ChannelPlan> {
+        self.incoming.iter().rev().find_map(|channel| match channel.state {
+            IncomingState::Established(plan) if plan.session_id == session_id => Some(plan),
+            _ => None,
         })
     }
 
@@ -424,16 +430,23 @@ impl Channels {
         Some(self.outgoing.swap_remove(at))
     }
 
-    fn take_incoming(&mut self, number: u16) -> Option<Incoming> {
-        let at = self.incoming.iter().position(|channel| channel.number == number)?;
-        Some(self.incoming.remove(at))
-    }
-
-    /// A session that the peer still sends in under another number has not closed for the media side.
-    fn notify_incoming_closed(&self, scope: &mut Scope<'_>, channel: &Incoming) {
-        let established = matches!(channel.state, IncomingState::Established(_));
-        if established && self.receiving(channel.session_id).is_none() {
-            notify_closed(scope, channel.session_id, Flow::Receive, channel.number);
+    /// A channel of the peer is gone. If it was the one that counted, the one before it counts again.
+    fn drop_incoming(&mut self, scope: &mut Scope<'_>, number: u16) {
+        let Some(at) = self.incoming.iter().position(|channel| channel.number == number) else {
+            return;
+        };
+        let IncomingState::Established(plan) = self.incoming.remove(at).state else {
+            return;
+        };
+        let later = self.incoming.iter().skip(at).any(|channel| {
+            channel.session_id == plan.session_id && matches!(channel.state, IncomingState::Established(_))
+        });
+        if later {
+            return;
+        }
+        match self.current(plan.session_id) {
+            Some(before) => scope.notify(Notice::Opened(before)),
+            None => notify_closed(scope, plan.session_id, Flow::Receive, number),
         }
     }
 }
