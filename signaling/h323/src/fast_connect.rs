@@ -92,7 +92,9 @@ pub(crate) fn propose(
             reverse.media_channel = Some(to_h245(session.rtp));
             // A reverse channel's silenceSuppression would speak for the sender, who is not us.
             reverse.silence_suppression = None;
-            let open = reverse_channel(REVERSE_NUMBER, offer.codec, offer.max_packet_ms, reverse);
+            // What we want to receive, not the most that we could take: H323Plus sends packets as long as the number
+            // offered here, and 60 ms in one packet are 40 ms of delay for nothing.
+            let open = reverse_channel(REVERSE_NUMBER, offer.codec, offer.packet_ms, reverse);
             push(Flow::Receive, REVERSE_NUMBER, open);
             let number = take_number();
             let forward = pdu::channel_parameters(session, offer);

@@ -345,7 +345,6 @@ fn channels_that_cannot_be_are_rejected_with_the_reason() {
         (bidirectional, "unsuitableReverseParameters"),
         (open(7, 1, json!({"audioData": {"g728": 8}})), "dataTypeNotSupported"),
         (open(7, 1, json!({"nullData": null})), "dataTypeNotSupported"),
-        (open(7, 9, audio()), "invalidSessionID"),
     ] {
         let (mut caller, _) = connected();
         caller.tunnel(&message);
@@ -359,6 +358,26 @@ fn channels_that_cannot_be_are_rejected_with_the_reason() {
     let (mut caller, _) = connected();
     caller.tunnel(&open(7, 0, audio()));
     assert_eq!(reject_cause(&caller), None, "sessionID 0 asks us for the number");
+}
+
+#[test]
+fn a_session_number_that_nobody_agreed_on_stands_for_the_one_that_hears_nothing_yet() {
+    let audio = || json!({"audioData": {"g711Alaw64k": 20}});
+    let (mut caller, _) = connected();
+    caller.tunnel(&h245(json!({"request": {"closeLogicalChannel": {
+        "forwardLogicalChannelNumber": 101, "source": {"user": null},
+    }}})));
+    caller.tunnel(&open(1005, 4, audio()));
+    assert_eq!(
+        reject_cause(&caller),
+        None,
+        "ooh323 opens its audio as session 4 after a refused fast connect"
+    );
+    let opened =
+        caller.events.iter().filter(|e| matches!(e, Event::ChannelOpened(plan) if plan.session_id == 1));
+    assert_eq!(opened.count(), 1, "{:?}", caller.events);
+    caller.tunnel(&open(1006, 5, audio()));
+    assert_eq!(reject_cause(&caller).as_deref(), Some("invalidSessionID"), "one such channel is enough");
 }
 
 #[test]

@@ -381,9 +381,13 @@ impl Channels {
         // the acknowledgement says which.
         let session = match open.forward.session_id {
             0 => media.sessions.iter().find(has).ok_or(OpenReject::DataTypeNotSupported)?,
+            // After a refused fast connect ooh323 (Asterisk) goes on counting and opens its audio as session 4. A number
+            // that nobody agreed on stands for the session that has the codec and hears nothing yet.
             id => {
                 let known = media.sessions.iter().find(|session| session.session_id == id);
-                known.ok_or(OpenReject::InvalidSessionId)?
+                let free =
+                    |session: &&LocalSession| has(session) && self.current(session.session_id).is_none();
+                known.or_else(|| media.sessions.iter().find(free)).ok_or(OpenReject::InvalidSessionId)?
             }
         };
         let offer = session.codecs.iter().find(|offer| offer.codec == codec);
