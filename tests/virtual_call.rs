@@ -8,8 +8,8 @@ use offhook::CodecKind;
 use offhook::measure::{Track, mouth_to_ear};
 use offhook_engine::simulate::{Clock, Driver, LinkConfig, Party, link};
 use offhook_engine::{
-    ClipFeeder, Control, EngineConfig, Gain, Leg, Peer, Recorder, RxCommand, RxFormat, SenderIdentity, TxCommand,
-    TxFormat, split,
+    ClipFeeder, Control, EngineConfig, Gain, Leg, Peer, Recorder, RxCommand, RxFormat, SenderIdentity,
+    TxCommand, TxFormat, split,
 };
 
 const MS: u64 = 1_000_000;
@@ -57,7 +57,8 @@ fn call(kind: CodecKind, played: Vec<i16>, delay_ms: u64) -> Result<(Vec<i16>, u
     let sender = SenderIdentity { ssrc: 7, first_sequence_number: 65_530, first_timestamp: u32::MAX - 800 };
     let (mut mouth, tx, _): (Control, _, _) = split(EngineConfig { sender, ..EngineConfig::new(8_000) });
     let mut clip = played.into_iter();
-    let reader = move |out: &mut [i16]| out.iter_mut().zip(&mut clip).map(|(out, sample)| *out = sample).count();
+    let reader =
+        move |out: &mut [i16]| out.iter_mut().zip(&mut clip).map(|(out, sample)| *out = sample).count();
     let (mut feeder, source) = ClipFeeder::new(Box::new(reader), 4_000);
     tell(mouth.tx(TxCommand::SetTransport(Box::new(link_tx))))?;
     tell(mouth.tx(TxCommand::SetFormat(Box::new(TxFormat::new(kind, payload_type, 20)))))?;
