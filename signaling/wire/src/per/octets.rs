@@ -157,6 +157,10 @@ impl BitString {
         reader.charge(count.div_ceil(8))?;
         self.octets.reserve_exact(count.div_ceil(8));
         let mut left = count;
+        if reader.is_aligned() {
+            self.octets.extend_from_slice(reader.octets(count / 8)?);
+            left %= 8;
+        }
         while left > 0 {
             let take = left.min(8) as u32;
             self.octets.push((reader.bits(take)? << (8 - take)) as u8);

@@ -136,7 +136,7 @@ impl fmt::Debug for Oid {
     }
 }
 
-/// The text is not a dotted object identifier, or an arc exceeds 127 bits.
+/// The text is not a dotted object identifier, or an arc exceeds 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseOidError;
 
@@ -182,11 +182,14 @@ impl Type for Oid {
         Oid(Contents::Short { count: 0, octets: [0; SHORT] })
     }
     fn decode(&mut self, reader: &mut Reader) -> Result<()> {
-        let contents = reader.counted_octets()?;
-        if contents.len() > SHORT {
-            reader.charge(contents.len())?;
+        let count = reader.whole_length()?;
+        if count > SHORT {
+            reader.charge(count)?;
         }
-        *self = Oid::from_contents(&contents).ok_or_else(|| reader.error(Kind::BadOid))?;
+        match Oid::from_contents(reader.octets(count)?) {
+            Some(oid) => *self = oid,
+            None => return Err(reader.error(Kind::BadOid)),
+        }
         Ok(())
     }
     fn encode(&self, writer: &mut Writer) -> Result<()> {

@@ -117,6 +117,10 @@ impl Reader {
         value
     }
 
+    pub(crate) fn is_aligned(&self) -> bool {
+        self.at.is_multiple_of(8)
+    }
+
     #[inline]
     pub(crate) fn align(&mut self) {
         self.at = self.at.next_multiple_of(8);

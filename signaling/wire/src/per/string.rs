@@ -71,7 +71,32 @@ const ALL_OCTETS_FIRST_HALF: [u8; 128] = {
 
 impl<A: Alphabet, const LOW: usize, const HIGH: usize> Characters<A, LOW, HIGH> {
     const BITS: u32 = if A::CHARACTERS.len() <= 16 { 4 } else { 8 };
+
+    /// The index of each character in the alphabet, or `ABSENT`.
+    const INDEX: [u8; 128] = {
+        let mut index = [ABSENT; 128];
+        let mut i = 0;
+        while i < A::CHARACTERS.len() {
+            index[A::CHARACTERS[i] as usize] = i as u8;
+            i += 1;
+        }
+        index
+    };
+
+    fn index(character: u8) -> Option<u8> {
+        Self::INDEX.get(usize::from(character)).copied().filter(|index| *index != ABSENT)
+    }
+
+    /// The character that arrives as `code`.
+    fn character(code: u8) -> Option<u8> {
+        if Self::BITS == 4 {
+            return A::CHARACTERS.get(usize::from(code)).copied();
+        }
+        (A::LENIENT && code < 128 || Self::index(code).is_some()).then_some(code)
+    }
 }
+
+const ABSENT: u8 = 0xff;
 
 /// Whether a string that fits into 16 bits stays unaligned (X.691 27.5.6 and 27.5.7).
 fn aligned(low: usize, high: usize, bits: u32) -> bool {
@@ -93,15 +118,17 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
         }
         reader.charge_elements::<u8>(count)?;
         slot.reserve_exact(count);
+        if Self::BITS == 8 && reader.is_aligned() {
+            let octets = reader.octets(count)?;
+            let permitted = octets.iter().all(|octet| Self::character(*octet).is_some());
+            match std::str::from_utf8(octets) {
+                Ok(text) if permitted => slot.push_str(text),
+                _ => return Err(reader.error(Kind::BadCharacter)),
+            }
+            return Ok(());
+        }
         for _ in 0..count {
-            let code = reader.bits(Self::BITS)? as u8;
-            let character = if Self::BITS == 4 {
-                A::CHARACTERS.get(usize::from(code)).copied()
-            } else {
-                let known = A::LENIENT && code < 128 || A::CHARACTERS.binary_search(&code).is_ok();
-                known.then_some(code)
-            };
-            match character {
+            match Self::character(reader.bits(Self::BITS)? as u8) {
                 Some(character) => slot.push(char::from(character)),
                 None => return Err(reader.error(Kind::BadCharacter)),
             }
@@ -123,11 +150,10 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
             writer.align();
         }
         for character in value.bytes() {
-            let Ok(index) = A::CHARACTERS.binary_search(&character) else {
+            let Some(index) = Self::index(character) else {
                 return Err(writer.error(Kind::BadCharacter));
             };
-            let code = if Self::BITS == 4 { index as u64 } else { u64::from(character) };
-            writer.bits(code, Self::BITS);
+            writer.bits(u64::from(if Self::BITS == 4 { index } else { character }), Self::BITS);
         }
         Ok(())
     }

@@ -50,22 +50,23 @@ impl Writer {
     /// The low `count` bits (at most 64) of `value`.
     #[inline]
     pub(crate) fn bits(&mut self, value: u64, count: u32) {
-        if self.used == 0 && count.is_multiple_of(8) {
-            let octets = value.to_be_bytes();
-            self.octets.extend_from_slice(octets.get(8 - count as usize / 8..).unwrap_or(&octets));
-            return;
-        }
         let mut left = count;
-        while left > 0 {
+        if let Some(last) = self.octets.last_mut()
+            && self.used != 0
+        {
             let free = 8 - self.used;
             let take = free.min(left);
-            let chunk = ((value >> (left - take)) & ((1 << take) - 1)) as u8;
-            match self.octets.last_mut() {
-                Some(last) if self.used != 0 => *last |= chunk << (free - take),
-                _ => self.octets.push(chunk << (free - take)),
-            }
-            self.used = (self.used + take) % 8;
             left -= take;
+            *last |= (((value >> left) & ((1 << take) - 1)) << (free - take)) as u8;
+            self.used = (self.used + take) % 8;
+        }
+        while left >= 8 {
+            left -= 8;
+            self.octets.push((value >> left) as u8);
+        }
+        if left > 0 {
+            self.octets.push((value << (8 - left)) as u8);
+            self.used = left;
         }
     }
 
