@@ -7,4 +7,4 @@ pub mod q931;
 mod schema;
 pub mod tpkt;
 
-pub use schema::{h225, h235, h245, h450};
+pub use schema::{h225, h235, h245, h450, h460};

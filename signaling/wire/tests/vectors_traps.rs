@@ -233,3 +233,57 @@ fn a_description_with_a_wrong_name_is_refused() {
     let error = per::json::build::<h245::MasterSlaveDetermination>(&description).unwrap_err();
     assert_eq!(error.path(), "terminalType");
 }
+
+// --- supplementary services and features ------------------------------------------------------------------
+
+#[test]
+fn arguments_of_supplementary_services_are_read_apart() {
+    use offhook_wire::h450;
+    // As pycrate encoded them.
+    let transferred = h450::EndpointAddress {
+        destination_address: vec![h225::AliasAddress::H323Id("bob".into())],
+        remote_extension_address: Some(h225::AliasAddress::DialledDigits("17421".into())),
+        ..Default::default()
+    };
+    same("20 9889 40 01 4002 0062006f0062 0200 4a7540", h450::CTInitiateArg::new("8778".into(), transferred));
+    let transferring = h450::EndpointAddress {
+        destination_address: vec![h225::AliasAddress::DialledDigits("033".into())],
+        ..Default::default()
+    };
+    let setup =
+        h450::CTSetupArg { transferring_number: Some(transferring), ..h450::CTSetupArg::new("7929".into()) };
+    same("50 8a3a 00 01 0100 3660", setup);
+    same("00", h450::HoldArg::default());
+    same("40 02", h450::CallWaitingArg { nb_of_add_waiting_calls: Some(2), ..Default::default() });
+    let name = h450::NamePresentationAllowed::SimpleName(Bytes::from_static(b"Alice A."));
+    same("0038 416c69636520412e", h450::NameArg::new(h450::Name::NamePresentationAllowed(name)));
+}
+
+#[test]
+fn parameters_of_nat_traversal_are_those_of_a_real_gatekeeper() {
+    use offhook_wire::h460;
+    // From the capture gk-h46018.
+    let address = h225::TransportAddressIpAddress::new([127, 0, 0, 10], 1721);
+    let call =
+        [0xc8, 0x43, 0xd5, 0xbf, 0x23, 0xe3, 0xf1, 0x11, 0x80, 0xbc, 0xbb, 0xf1, 0xf5, 0x56, 0x89, 0x7b];
+    same(
+        "00 7f00000a 06b9 00 c843d5bf23e3f11180bcbbf1f556897b",
+        h460::IncomingCallIndication::new(
+            h225::TransportAddress::IpAddress(address),
+            h225::CallIdentifier::new(call),
+        ),
+    );
+    let channel = h245::UnicastAddressIPAddress::new([127, 0, 0, 10], 1024);
+    same(
+        "0a00 7f00000a 0400 00 12",
+        h460::TraversalParameters {
+            keep_alive_channel: Some(h245::TransportAddress::UnicastAddress(
+                h245::UnicastAddress::IPAddress(channel),
+            )),
+            keep_alive_interval: Some(19),
+            ..Default::default()
+        },
+    );
+    let payload_type = h460::TraversalParameters { keep_alive_payload_type: Some(127), ..Default::default() };
+    same("05fc", payload_type);
+}

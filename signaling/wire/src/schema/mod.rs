@@ -1,5 +1,5 @@
-//! The schema: every type of H.225.0 v7, H.235 (2014) and H.245 v16, and of H.450 what is used,
-//! one line a member.
+//! The schema: every type of H.225.0 v7, H.235 (2014) and H.245 v16, and of H.450 and H.460
+//! what is used, one line a member.
 //!
 //! In the notation of `per::notation`; decoding, encoding and describing follow from it. Not here:
 //! what the messages mean and when they are sent (`offhook-h323`).
@@ -35,3 +35,4 @@ pub mod h225;
 pub mod h235;
 pub mod h245;
 pub mod h450;
+pub mod h460;
