@@ -95,27 +95,32 @@ fn tshark_reads_a_slow_start_call_with_tunnelled_h245_whole() -> Tested {
     Ok(())
 }
 
-/// The payloads of a capture: octets of each TCP direction, datagrams of each UDP flow.
-fn payloads(
-    pcap: &Path,
-    ours: impl Fn(u16) -> bool,
-) -> Result<(BTreeMap<String, Vec<u8>>, BTreeMap<String, Vec<Vec<u8>>>), Box<dyn std::error::Error>> {
+/// What a capture carried.
+#[derive(Default)]
+struct Payloads {
+    /// The octets of each direction of each TCP connection.
+    tcp: BTreeMap<String, Vec<u8>>,
+    /// The datagrams of each UDP flow.
+    udp: BTreeMap<String, Vec<Vec<u8>>>,
+}
+
+fn payloads(pcap: &Path, ours: impl Fn(u16) -> bool) -> Result<Payloads, Box<dyn std::error::Error>> {
     let capture = Capture::parse(&std::fs::read(pcap)?)?;
-    let (mut tcp, mut udp) = (BTreeMap::<String, Vec<u8>>::new(), BTreeMap::<String, Vec<Vec<u8>>>::new());
+    let mut found = Payloads::default();
     for connection in capture.tcp_connections() {
         if !ours(connection.server.port()) {
             continue;
         }
         for segment in &connection.segments {
             let way = format!("{} {:?}", connection.client, segment.direction);
-            tcp.entry(way).or_default().extend_from_slice(&segment.bytes);
+            found.tcp.entry(way).or_default().extend_from_slice(&segment.bytes);
         }
     }
     for datagram in capture.udp() {
         let way = format!("{} {}", datagram.source, datagram.destination);
-        udp.entry(way).or_default().push(datagram.payload.to_vec());
+        found.udp.entry(way).or_default().push(datagram.payload.to_vec());
     }
-    Ok((tcp, udp))
+    Ok(found)
 }
 
 #[test]
@@ -155,12 +160,12 @@ fn the_capture_holds_what_the_loopback_interface_saw() -> Tested {
     let servers: Vec<u16> = own.tcp_connections().iter().map(|c| c.server.port()).collect();
     assert_eq!(servers.len(), 2, "call signalling and H.245");
     assert!(servers.contains(&port));
-    let (our_tcp, our_udp) = payloads(&pcap, |p| servers.contains(&p))?;
-    let (seen_tcp, seen_udp) = payloads(&seen, |p| servers.contains(&p))?;
-    assert_eq!(our_tcp, seen_tcp, "every octet of signalling");
-    assert!(our_udp.values().map(Vec::len).sum::<usize>() > 150, "RTP was captured");
-    for (way, datagrams) in &our_udp {
-        let seen = seen_udp.get(way).ok_or(format!("{way} was not on the interface"))?;
+    let ours = payloads(&pcap, |p| servers.contains(&p))?;
+    let seen = payloads(&seen, |p| servers.contains(&p))?;
+    assert_eq!(ours.tcp, seen.tcp, "every octet of signalling");
+    assert!(ours.udp.values().map(Vec::len).sum::<usize>() > 150, "RTP was captured");
+    for (way, datagrams) in &ours.udp {
+        let seen = seen.udp.get(way).ok_or(format!("{way} was not on the interface"))?;
         // What the peer sends after our socket has closed is on the interface and rightly not in our capture.
         assert!(
             seen.len() >= datagrams.len() && seen.len() <= datagrams.len() + 5,

@@ -169,6 +169,25 @@ fn completions_and_man_pages_are_generated() -> Tested {
 }
 
 #[test]
+fn a_reader_that_has_gone_does_not_disturb_a_call() -> Tested {
+    use std::io::BufRead;
+    let mut answer = offhook()
+        .args(["answer", "--listen", "127.0.0.1:0", "--json", "--echo", "--calls", "1"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()?;
+    let mut line = String::new();
+    std::io::BufReader::new(answer.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    let said: Value = serde_json::from_str(&line)?;
+    let at = said["address"].as_str().ok_or("no address")?;
+    let call = run(offhook().args(["call", at, "--tone", "440", "--null", "--duration", "0.3", "--quiet"]))?;
+    assert_eq!(call.status.code(), Some(0), "{}", errors(&call));
+    let ended = answer.wait_with_output()?;
+    assert_eq!(ended.status.code(), Some(0), "{}", errors(&ended));
+    Ok(())
+}
+
+#[test]
 fn wrong_usage_has_an_exit_status_of_its_own() -> Tested {
     assert_eq!(run(offhook().args(["call"]))?.status.code(), Some(2));
     assert_eq!(run(offhook().args(["call", "h", "--codec", "mp3"]))?.status.code(), Some(2));

@@ -19,7 +19,7 @@ use super::call::Interrupt;
 use super::leg::{self, Course, Sound};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 
 /// How long calls may take to end after Ctrl-C.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -50,9 +50,9 @@ async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture
     answering.forget_probe();
     let at = phone.listening().ok_or_else(|| Failure::new("the line does not listen"))?;
     if args.output.json {
-        println!("{}", json!({ "event": "listening", "address": at.to_string() }));
+        say(format_args!("{}\n", json!({ "event": "listening", "address": at.to_string() })))?;
     } else {
-        println!("listening on {at}");
+        say(format_args!("listening on {at}\n"))?;
     }
     let mut interrupt = Interrupt::new();
     let mut calls = JoinSet::new();
@@ -226,7 +226,7 @@ impl Answering {
         let report = CallReport::of("callee", &call, &course, &terminals, self.0.capture.as_deref()).await;
         call.release().await;
         let released = terminals.release();
-        self.say(&report)?;
+        self.tell(&report)?;
         answered.and(released)
     }
 
@@ -277,15 +277,14 @@ impl Answering {
         call.answer().await.map_err(Failure::new)
     }
 
-    fn say(&self, report: &CallReport) -> Result<(), Failure> {
+    fn tell(&self, report: &CallReport) -> Result<(), Failure> {
         if self.0.json {
             let mut value = serde_json::to_value(report).map_err(Failure::new)?;
             value["event"] = json!("call");
-            println!("{value}");
+            say(format_args!("{value}\n"))
         } else {
-            print!("{report}");
+            say(report)
         }
-        Ok(())
     }
 }
 

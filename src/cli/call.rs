@@ -12,7 +12,7 @@ use super::args::CallArgs;
 use super::leg::{self, Course, Sound, Terminals};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 
 pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
     let (config, capture) =
@@ -75,9 +75,9 @@ async fn finish(
         write_report(path, report)?;
     }
     if args.output.json {
-        println!("{}", serde_json::to_string(report).map_err(Failure::new)?);
+        say(format_args!("{}\n", serde_json::to_string(report).map_err(Failure::new)?))?;
     } else {
-        print!("{report}");
+        say(report)?;
     }
     released
 }

@@ -6,6 +6,7 @@
 //!              ◀─ both reports, both recordings ─ delays by correlation ─▶ report
 //! ```
 
+use std::fmt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 
 use super::args::DemoArgs;
 use super::report::{CallReport, FileReport};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 
 /// Synthetic speech, part of the program so that the demo needs no files.
 const SPEECH: [(&str, &[u8]); 2] = [
@@ -57,6 +58,17 @@ enum Delay {
     },
 }
 
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Measured { mouth_to_ear_ms, correlation } => {
+                write!(f, "{mouth_to_ear_ms:.1} ms (correlation {correlation:.3})")
+            }
+            Self::Failed { why } => write!(f, "no sound: {why}"),
+        }
+    }
+}
+
 pub(super) async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
     let out = &args.out;
     let at = |name: &str| out.join(name);
@@ -80,7 +92,8 @@ pub(super) async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
     let address =
         listening["address"].as_str().ok_or_else(|| Failure::new("the answering end does not listen"))?;
     if !args.json {
-        println!("bob answers on {address} (process {}); alice calls him", bob.id().unwrap_or_default());
+        let process = bob.id().unwrap_or_default();
+        say(format_args!("bob answers on {address} (process {process}); alice calls him\n"))?;
     }
     let mut alice = start(
         Command::new(&program)
@@ -121,21 +134,12 @@ fn conclude(args: &DemoArgs, caller: CallReport, callee: CallReport) -> Result<O
     std::fs::write(&path, text.clone() + "\n")
         .map_err(|why| Failure(format!("{}: {why}", path.display())))?;
     if args.json {
-        println!("{text}");
+        say(format_args!("{text}\n"))?;
     } else {
-        print!("\n{}\n{}", found.caller, found.callee);
-        println!("\nmouth to ear");
-        for (way, delay) in
-            [("alice → bob", &found.caller_to_callee), ("bob → alice", &found.callee_to_caller)]
-        {
-            match delay {
-                Delay::Measured { mouth_to_ear_ms, correlation } => {
-                    println!("  {way}      {mouth_to_ear_ms:.1} ms (correlation {correlation:.3})");
-                }
-                Delay::Failed { why } => println!("  {way}      no sound: {why}"),
-            }
-        }
-        println!("\nreport           {}", path.display());
+        let (there, back) = (&found.caller_to_callee, &found.callee_to_caller);
+        say(format_args!("\n{}\n{}\nmouth to ear\n", found.caller, found.callee))?;
+        say(format_args!("  alice → bob      {there}\n  bob → alice      {back}\n"))?;
+        say(format_args!("\nreport           {}\n", path.display()))?;
     }
     let arrived = |delay: &Delay| matches!(delay, Delay::Measured { .. });
     Ok(match (found.caller.connected, arrived(&found.caller_to_callee) && arrived(&found.callee_to_caller)) {

@@ -4,7 +4,7 @@ use offhook::device::Sound;
 use serde_json::json;
 
 use super::args::DevicesArgs;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 
 pub(super) fn run(args: &DevicesArgs) -> Result<Outcome, Failure> {
     let sound = Sound::new();
@@ -19,15 +19,15 @@ pub(super) fn run(args: &DevicesArgs) -> Result<Outcome, Failure> {
                 })
             })
             .collect();
-        println!("{}", json!({ "host": sound.host_name(), "devices": list }));
+        say(format_args!("{}\n", json!({ "host": sound.host_name(), "devices": list })))?;
         return Ok(Outcome::Done);
     }
-    println!("sound host: {}", sound.host_name());
+    say(format_args!("sound host: {}\n", sound.host_name()))?;
     if devices.is_empty() {
-        println!(
+        say(
             "no sound devices. Calls work without: --play and --record use WAV files, --tone and --null need nothing, \
-             `offhook answer --echo` says back what it hears."
-        );
+             `offhook answer --echo` says back what it hears.\n",
+        )?;
     }
     for d in devices {
         let way = match (d.capture, d.playback) {
@@ -37,7 +37,7 @@ pub(super) fn run(args: &DevicesArgs) -> Result<Outcome, Failure> {
         };
         let rates = d.sample_rates.map_or_else(String::new, |(low, high)| format!("{low}–{high} Hz"));
         let default = if d.default { "  (default)" } else { "" };
-        println!("  {:<40} {way:<16} {rates}, {} channels{default}", d.name, d.channels);
+        say(format_args!("  {:<40} {way:<16} {rates}, {} channels{default}\n", d.name, d.channels))?;
     }
     Ok(Outcome::Done)
 }

@@ -12,7 +12,8 @@ mod leg;
 mod live;
 mod report;
 
-use std::io;
+use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -55,6 +56,17 @@ impl Failure {
     }
 }
 
+/// Writes to standard output at once. A reader that has gone is no failure: nobody is left to tell.
+pub(crate) fn say(text: impl fmt::Display) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure(format!("standard output: {why}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -75,7 +87,9 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "offhook", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "offhook", &mut script);
+            say(String::from_utf8_lossy(&script))?;
             Ok(Outcome::Done)
         }
         Command::Man { out } => man(out.as_deref()),
@@ -95,7 +109,11 @@ fn on_runtime(work: impl Future<Output = Result<Outcome, Failure>>) -> Result<Ou
 fn man(out: Option<&std::path::Path>) -> Result<Outcome, Failure> {
     let command = Cli::command();
     match out {
-        None => clap_mangen::Man::new(command).render(&mut io::stdout()).map_err(Failure::new)?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command).render(&mut page).map_err(Failure::new)?;
+            say(String::from_utf8_lossy(&page))?;
+        }
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(|why| Failure(format!("{}: {why}", dir.display())))?;
             clap_mangen::generate_to(command, dir)

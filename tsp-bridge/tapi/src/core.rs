@@ -18,7 +18,7 @@ use offhook_spi::{
 use tokio::sync::oneshot;
 
 use crate::address::AddressShared;
-use crate::call::CallShared;
+use crate::call::{Call, CallShared};
 use crate::event::Subscribers;
 use crate::pump;
 use crate::{Address, EventFilter, EventStream, TapiError};
@@ -223,6 +223,8 @@ pub(crate) struct Registry {
     pub(crate) addresses: BTreeMap<DeviceId, Arc<AddressShared>>,
     pub(crate) lines: BTreeMap<HLine, Arc<AddressShared>>,
     pub(crate) calls: BTreeMap<HCall, Arc<CallShared>>,
+    /// Calls that arrived and whose first state, the next thing the broker says of them, has not come.
+    pub(crate) announced: BTreeMap<HCall, (Call, Privilege)>,
 }
 
 pub(crate) struct Core {

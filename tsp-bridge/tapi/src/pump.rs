@@ -3,7 +3,7 @@
 //! In: [`Msg`]s. Out: events to the application, buffers to the MSP and to the broker, releases.
 //!
 //! ```text
-//! broker ── NewCall ──▶ MSP call, streams ──▶ CallNotification          (1.3: in this order)
+//! broker ── NewCall ──▶ MSP call, streams; its first state ──▶ CallNotification   (1.3: in this order)
 //!        ── Reply(MakeCall) ──▶ call bound to its handle, then whatever comes about it
 //!        ── MspData ──▶ MspAddress::receive_tsp_data
 //! MSP    ── bell ──▶ next_event until none ──▶ TspData: MspData to the broker, or failed and counted
@@ -21,7 +21,7 @@ use offhook_spi::{
 
 use crate::address::AddressShared;
 use crate::call::{Call, CallShared, Phase};
-use crate::core::{Core, Msg, Pending, count, lock};
+use crate::core::{Core, Msg, Pending, Registry, count, lock};
 use crate::event::{AddressEvent, Raw};
 use crate::{CallState, CallStatus, DisconnectCause, Stream};
 
@@ -81,15 +81,20 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
                 return;
             };
             let shared = CallShared::incoming(&address, call, privilege, *info);
-            lock(&core.registry).calls.insert(call, shared.clone());
-            let call = Call::new(shared, session);
-            core.subscribers.emit(Raw::Notification { call, privilege });
+            let mut registry = lock(&core.registry);
+            registry.calls.insert(call, shared.clone());
+            registry.announced.insert(call, (Call::new(shared, session), privilege));
         }
         AppEvent::CallState { call, state, at } => {
-            if let Some(call) = known(core, call)
-                && let Some(status) = call.enter(state, at)
-            {
-                tell_state(core, &call, status);
+            let announced = lock(&core.registry).announced.remove(&call);
+            let Some(shared) = known(core, call) else { return };
+            let status = shared.enter(state, at);
+            // 1.3: who is notified of a call finds it in its first state, and may answer at once.
+            if let Some((call, privilege)) = announced {
+                core.subscribers.emit(Raw::Notification { call, privilege });
+            }
+            if let Some(status) = status {
+                tell_state(core, &shared, status);
             }
         }
         AppEvent::CallInfo { call, change, info } => {
@@ -347,14 +352,13 @@ fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<
     }
     // Calls of both lines end when the last of them has gone: the broker closes them together.
     let calls: Vec<_> = {
-        let mut registry = lock(&core.registry);
-        registry
-            .calls
+        let Registry { calls, announced, .. } = &mut *lock(&core.registry);
+        calls
             .extract_if(.., |_, call| Arc::ptr_eq(&call.address, &address))
-            .map(|(_, c)| c)
+            .map(|(handle, call)| (call, announced.remove(&handle)))
             .collect()
     };
-    for call in calls {
+    for (call, _) in calls {
         lock(&call.inner).phase = Phase::Void;
         if let Ok(half) = call.media() {
             for stream in half.msp.streams(half.id).unwrap_or_default() {
