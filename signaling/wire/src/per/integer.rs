@@ -197,3 +197,51 @@ fn number(value: &Value, low: i64, high: i64) -> Result<i64> {
         _ => Err(wanted("an integer in its range")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::per::{Codec, decode, encode};
+
+    #[track_caller]
+    fn same<T: PartialEq + std::fmt::Debug, C: Codec<T>>(value: T, octets: &[u8]) {
+        let mut writer = Writer::new();
+        C::encode(&value, &mut writer).expect("encodes");
+        assert_eq!(writer.finish(), octets);
+        let mut slot = C::blank();
+        C::decode(&mut slot, &mut Reader::new(&bytes::Bytes::copy_from_slice(octets))).expect("decodes");
+        assert_eq!(slot, value);
+    }
+
+    #[test]
+    fn ranges_choose_their_form() {
+        same::<u8, Int<5, 5>>(5, &[0]);
+        same::<u8, Int<0, 1>>(1, &[0x80]);
+        same::<u8, Int<6, 17>>(17, &[0xb0]);
+        same::<u8, Int<0, 254>>(254, &[0xfe]);
+        same::<u16, Int<1, 256>>(256, &[0xff]);
+        same::<u16, Int<0, 256>>(256, &[1, 0]);
+        same::<u32, Int<1, 65_536>>(65_536, &[0xff, 0xff]);
+        same::<u32, Int<0, 65_536>>(65_536, &[0x80, 1, 0, 0]);
+        same::<i32, Int<-262_144, 262_143>>(-262_144, &[0, 0]);
+        same::<i32, Int<-262_144, 262_143>>(0, &[0x80, 4, 0, 0]);
+    }
+
+    #[test]
+    fn an_unconstrained_number_is_as_short_as_its_sign_allows() {
+        for (value, octets) in [
+            (0, &[1, 0][..]),
+            (127, &[1, 0x7f]),
+            (128, &[2, 0, 0x80]),
+            (-128, &[1, 0x80]),
+            (-129, &[2, 0xff, 0x7f]),
+            (i64::MAX, &[8, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            (i64::MIN, &[8, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+        ] {
+            assert_eq!(encode(&value).expect("encodes"), octets);
+            assert_eq!(decode(&bytes::Bytes::copy_from_slice(octets)), Ok(value));
+        }
+        let nine = bytes::Bytes::from_static(&[9, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(decode::<i64>(&nine).map_err(|error| error.kind()), Err(Kind::OutOfRange));
+    }
+}

@@ -127,3 +127,28 @@ impl<T: Type> Type for Box<T> {
         T::read_json(self, value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::per::{decode, encode};
+
+    #[test]
+    fn fragments_are_written_and_joined() {
+        for count in [0usize, 1, 16_383, 16_384, 16_385, 50_000, 65_536, 70_000] {
+            let list: Vec<u16> = (0..count).map(|i| i as u16).collect();
+            assert_eq!(decode::<Vec<u16>>(&encode(&list).expect("encodes").into()), Ok(list));
+        }
+    }
+
+    #[test]
+    fn a_list_keeps_its_bounds_in_both_directions() {
+        let mut writer = Writer::new();
+        let empty = <List<1, 4> as Codec<Vec<u8>>>::encode(&vec![], &mut writer);
+        assert_eq!(empty.map_err(|error| error.kind()), Err(Kind::BadLength));
+        let mut list = Vec::new();
+        let mut reader = Reader::new(&bytes::Bytes::from_static(&[0]));
+        let empty = <List<1, UNBOUNDED> as Codec<Vec<u8>>>::decode(&mut list, &mut reader);
+        assert_eq!(empty.map_err(|error| error.kind()), Err(Kind::BadLength));
+    }
+}

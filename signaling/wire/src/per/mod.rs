@@ -1,4 +1,5 @@
-//! Aligned PER (X.691; clauses as in the edition of 2002): the runtime under the schema of H.225.0, H.235 and H.245.
+//! Aligned PER (X.691; clauses as in the edition of 2002): the runtime under the schema of H.225.0,
+//! H.235 and H.245.
 //! In: the octets of one message, or a value. Out: a value, or its octets; [`json`] for people.
 //! Total on hostile octets: no panic, bounded nesting and bounded memory.
 //! Not here: the types themselves ([`h225`](crate::h225), [`h235`](crate::h235),

@@ -131,80 +131,114 @@ macro_rules! sequence {
             }
         }
 
-        #[allow(unused_mut, unused_variables)]
-        impl $crate::per::Type for $name {
-            fn blank() -> Self {
-                $name {
-                    $( $root: $crate::per::notation::blank!(
-                        $( $req_type, $crate::per::notation::codec!($($req_codec)?) )?
-                    ), )*
-                    $( $( $add: None, )* unknown: Default::default(), )?
+        #[allow(unused_imports, unused_mut, unused_variables)]
+        const _: () = {
+            use $crate::per::notation::{blank, codec, extensible, one};
+            use $crate::per::{Codec, json, within};
+
+            impl $crate::per::Type for $name {
+                fn blank() -> Self {
+                    $name {
+                        $( $root: blank!(
+                            $( $req_type, codec!($($req_codec)?) )?
+                        ), )*
+                        $( $( $add: None, )* unknown: Default::default(), )?
+                    }
+                }
+
+                fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
+                    let (mut additions, mut present) = reader.preamble(
+                        extensible!($( mark $($add)* )?),
+                        0 $( $( + one!($opt_type) )? )*,
+                    )?;
+                    $(
+                        $( within(
+                            $root_name,
+                            <codec!($($req_codec)?) as Codec<$req_type>>::decode(&mut self.$root, reader),
+                        )?; )?
+                        $( reader.optional::<$opt_type, codec!($($opt_codec)?)>(
+                            &mut present,
+                            &mut self.$root,
+                            $root_name,
+                        )?; )?
+                    )*
+                    $(
+                        $( reader.addition::<$add_type, codec!($($add_codec)?)>(
+                            &mut additions,
+                            &mut self.$add,
+                            $add_name,
+                        )?; )*
+                        reader.unknown_additions(&mut additions, &mut self.unknown)?;
+                    )?
+                    Ok(())
+                }
+
+                fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
+                    let extended = None::<bool>;
+                    $(
+                        let known: &[bool] = &[$( self.$add.is_some() ),*];
+                        let extended = Some(known.contains(&true) || !self.unknown.is_empty());
+                    )?
+                    writer.preamble(extended, &[$( $( Option::<$opt_type>::is_some(&self.$root) ,)? )*]);
+                    $(
+                        $( within(
+                            $root_name,
+                            <codec!($($req_codec)?) as Codec<$req_type>>::encode(&self.$root, writer),
+                        )?; )?
+                        $( writer.optional::<$opt_type, codec!($($opt_codec)?)>(&self.$root, $root_name)?; )?
+                    )*
+                    $(
+                        if extended == Some(true) {
+                            writer.additions(known, &self.unknown);
+                            $( writer.addition::<$add_type, codec!($($add_codec)?)>(
+                                &self.$add,
+                                $add_name,
+                            )?; )*
+                            writer.unknown_additions(known.len(), &self.unknown);
+                        }
+                    )?
+                    Ok(())
+                }
+
+                fn to_json(&self) -> json::Value {
+                    let mut members = json::Members::default();
+                    $(
+                        $( members.member(
+                            $root_name,
+                            <codec!($($req_codec)?) as Codec<$req_type>>::to_json(&self.$root),
+                        ); )?
+                        $( members.optional::<$opt_type, codec!($($opt_codec)?)>($root_name, &self.$root); )?
+                    )*
+                    $(
+                        $( members.optional::<$add_type, codec!($($add_codec)?)>($add_name, &self.$add); )*
+                        members.unknown(&self.unknown);
+                    )?
+                    members.finish()
+                }
+
+                fn read_json(&mut self, value: &json::Value) -> $crate::per::Result<()> {
+                    let mut description = json::Description::new(value)?;
+                    $(
+                        $( description.required::<$req_type, codec!($($req_codec)?)>(
+                            &mut self.$root,
+                            $root_name,
+                        )?; )?
+                        $( description.optional::<$opt_type, codec!($($opt_codec)?)>(
+                            &mut self.$root,
+                            $root_name,
+                        )?; )?
+                    )*
+                    $(
+                        $( description.optional::<$add_type, codec!($($add_codec)?)>(
+                            &mut self.$add,
+                            $add_name,
+                        )?; )*
+                        description.unknown(&mut self.unknown, 0 $( + one!($add) )*)?;
+                    )?
+                    description.finish()
                 }
             }
-
-            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
-                let (mut additions, mut present) = reader.preamble(
-                    $crate::per::notation::extensible!($( mark $($add)* )?),
-                    0 $( $( + $crate::per::notation::one!($opt_type) )? )*,
-                )?;
-                $(
-                    $( $crate::per::within($root_name, <$crate::per::notation::codec!($($req_codec)?) as $crate::per::Codec<$req_type>>::decode(&mut self.$root, reader))?; )?
-                    $( reader.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&mut present, &mut self.$root, $root_name)?; )?
-                )*
-                $(
-                    $( reader.addition::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(&mut additions, &mut self.$add, $add_name)?; )*
-                    reader.unknown_additions(&mut additions, &mut self.unknown)?;
-                )?
-                Ok(())
-            }
-
-            fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
-                let extended = None::<bool>;
-                $(
-                    let known: &[bool] = &[$( self.$add.is_some() ),*];
-                    let extended = Some(known.contains(&true) || !self.unknown.is_empty());
-                )?
-                writer.preamble(extended, &[$( $( Option::<$opt_type>::is_some(&self.$root) ,)? )*]);
-                $(
-                    $( $crate::per::within($root_name, <$crate::per::notation::codec!($($req_codec)?) as $crate::per::Codec<$req_type>>::encode(&self.$root, writer))?; )?
-                    $( writer.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&self.$root, $root_name)?; )?
-                )*
-                $(
-                    if extended == Some(true) {
-                        writer.additions(known, &self.unknown);
-                        $( writer.addition::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(&self.$add, $add_name)?; )*
-                        writer.unknown_additions(known.len(), &self.unknown);
-                    }
-                )?
-                Ok(())
-            }
-
-            fn to_json(&self) -> $crate::per::json::Value {
-                let mut members = $crate::per::json::Members::default();
-                $(
-                    $( members.member($root_name, <$crate::per::notation::codec!($($req_codec)?) as $crate::per::Codec<$req_type>>::to_json(&self.$root)); )?
-                    $( members.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>($root_name, &self.$root); )?
-                )*
-                $(
-                    $( members.optional::<$add_type, $crate::per::notation::codec!($($add_codec)?)>($add_name, &self.$add); )*
-                    members.unknown(&self.unknown);
-                )?
-                members.finish()
-            }
-
-            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
-                let mut description = $crate::per::json::Description::new(value)?;
-                $(
-                    $( description.required::<$req_type, $crate::per::notation::codec!($($req_codec)?)>(&mut self.$root, $root_name)?; )?
-                    $( description.optional::<$opt_type, $crate::per::notation::codec!($($opt_codec)?)>(&mut self.$root, $root_name)?; )?
-                )*
-                $(
-                    $( description.optional::<$add_type, $crate::per::notation::codec!($($add_codec)?)>(&mut self.$add, $add_name)?; )*
-                    description.unknown(&mut self.unknown, 0 $( + $crate::per::notation::one!($add) )*)?;
-                )?
-                description.finish()
-            }
-        }
+        };
     };
 }
 
@@ -216,7 +250,10 @@ macro_rules! choice {
             $( $index:literal $alt:ident $alt_name:literal $( : $type:ty $(as $codec:ty)? )?, )*
             $(
                 ...
-                $( $add_index:literal $add:ident $add_name:literal $( : $add_type:ty $(as $add_codec:ty)? )?, )*
+                $(
+                    $add_index:literal $add:ident $add_name:literal
+                    $( : $add_type:ty $(as $add_codec:ty)? )?,
+                )*
             )?
         }
     ) => {
@@ -241,95 +278,116 @@ macro_rules! choice {
             const ROOTS: usize = [$( $index ),*].len();
         }
 
-        #[allow(unused_variables, unreachable_patterns, unreachable_code)]
-        impl $crate::per::Type for $name {
-            fn blank() -> Self {
-                $(
-                    $crate::per::notation::extensible!(mark $($add)*);
-                    return $name::Unrecognized($crate::per::UnknownAlternative::default());
-                )?
-                // The first alternative.
-                $( return $name::$alt $( (<$crate::per::notation::codec!($($codec)?) as $crate::per::Codec<$type>>::blank()) )?; )*
-            }
+        #[allow(unused_imports, unused_variables, unreachable_patterns, unreachable_code)]
+        const _: () = {
+            use $crate::per::notation::{bind, codec, extensible, read};
+            use $crate::per::{Codec, json, within};
 
-            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
-                let (extension, index) = reader.alternative(Self::EXTENSIBLE, Self::ROOTS)?;
-                $(
-                    if extension {
-                        let open = reader.enter_open()?;
-                        *self = match index {
-                            $( $add_index => $name::$add $( ($crate::per::notation::read!(decode, reader, $add_name, $add_type, $crate::per::notation::codec!($($add_codec)?))) )?, )*
-                            _ => $name::Unrecognized(reader.unknown_alternative(index)?),
-                        };
-                        reader.leave_open(open);
-                        return Ok(());
+            impl $crate::per::Type for $name {
+                fn blank() -> Self {
+                    $(
+                        if extensible!(mark $($add)*) {
+                            return $name::Unrecognized(Default::default());
+                        }
+                    )?
+                    // The first alternative.
+                    $( return $name::$alt $( (<codec!($($codec)?) as Codec<$type>>::blank()) )?; )*
+                }
+
+                fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
+                    let (extension, index) = reader.alternative(Self::EXTENSIBLE, Self::ROOTS)?;
+                    $(
+                        if extension {
+                            let open = reader.enter_open()?;
+                            *self = match index {
+                                $( $add_index => $name::$add $( (
+                                    read!(decode, reader, $add_name, $add_type, codec!($($add_codec)?))
+                                ) )?, )*
+                                _ => $name::Unrecognized(reader.unknown_alternative(index)?),
+                            };
+                            reader.leave_open(open);
+                            return Ok(());
+                        }
+                    )?
+                    *self = match index {
+                        $( $index => $name::$alt $( (
+                            read!(decode, reader, $alt_name, $type, codec!($($codec)?))
+                        ) )?, )*
+                        _ => return Err(reader.error($crate::per::Kind::BadAlternative)),
+                    };
+                    Ok(())
+                }
+
+                fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
+                    match self {
+                        $(
+                            $name::$alt $( (bind!(value $type)) )? => {
+                                writer.root_alternative(Self::EXTENSIBLE, Self::ROOTS, $index)?;
+                                $( within(
+                                    $alt_name,
+                                    <codec!($($codec)?) as Codec<$type>>::encode(value, writer),
+                                )?; )?
+                            }
+                        )*
+                        $(
+                            $(
+                                $name::$add $( (bind!(value $add_type)) )? => {
+                                    writer.extension_alternative($add_index);
+                                    let open = writer.enter_open()?;
+                                    $( within(
+                                        $add_name,
+                                        <codec!($($add_codec)?) as Codec<$add_type>>::encode(value, writer),
+                                    )?; )?
+                                    writer.leave_open(open);
+                                }
+                            )*
+                            $name::Unrecognized(unknown) => writer.unknown_alternative(unknown),
+                        )?
                     }
-                )?
-                *self = match index {
-                    $( $index => $name::$alt $( ($crate::per::notation::read!(decode, reader, $alt_name, $type, $crate::per::notation::codec!($($codec)?))) )?, )*
-                    _ => return Err(reader.error($crate::per::Kind::BadAlternative)),
-                };
-                Ok(())
-            }
+                    Ok(())
+                }
 
-            fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
-                match self {
-                    $(
-                        $name::$alt $( ($crate::per::notation::bind!(value $type)) )? => {
-                            writer.root_alternative(Self::EXTENSIBLE, Self::ROOTS, $index)?;
-                            $( $crate::per::within($alt_name, <$crate::per::notation::codec!($($codec)?) as $crate::per::Codec<$type>>::encode(value, writer))?; )?
-                        }
-                    )*
-                    $(
+                fn to_json(&self) -> json::Value {
+                    match self {
                         $(
-                            $name::$add $( ($crate::per::notation::bind!(value $add_type)) )? => {
-                                writer.extension_alternative($add_index);
-                                let open = writer.enter_open()?;
-                                $( $crate::per::within($add_name, <$crate::per::notation::codec!($($add_codec)?) as $crate::per::Codec<$add_type>>::encode(value, writer))?; )?
-                                writer.leave_open(open);
+                            $name::$alt $( (bind!(value $type)) )? => {
+                                let described = json::Value::Null;
+                                $( let described = <codec!($($codec)?) as Codec<$type>>::to_json(value); )?
+                                json::named($alt_name, described)
                             }
                         )*
-                        $name::Unrecognized(unknown) => writer.unknown_alternative(unknown),
-                    )?
-                }
-                Ok(())
-            }
-
-            fn to_json(&self) -> $crate::per::json::Value {
-                match self {
-                    $(
-                        $name::$alt $( ($crate::per::notation::bind!(value $type)) )? => {
-                            let described = $crate::per::json::Value::Null;
-                            $( let described = <$crate::per::notation::codec!($($codec)?) as $crate::per::Codec<$type>>::to_json(value); )?
-                            $crate::per::json::named($alt_name, described)
-                        }
-                    )*
-                    $(
                         $(
-                            $name::$add $( ($crate::per::notation::bind!(value $add_type)) )? => {
-                                let described = $crate::per::json::Value::Null;
-                                $( let described = <$crate::per::notation::codec!($($add_codec)?) as $crate::per::Codec<$add_type>>::to_json(value); )?
-                                $crate::per::json::named($add_name, described)
-                            }
-                        )*
-                        $name::Unrecognized(unknown) => $crate::per::json::unknown_alternative(unknown),
-                    )?
+                            $(
+                                $name::$add $( (bind!(value $add_type)) )? => {
+                                    let described = json::Value::Null;
+                                    $( let described =
+                                        <codec!($($add_codec)?) as Codec<$add_type>>::to_json(value); )?
+                                    json::named($add_name, described)
+                                }
+                            )*
+                            $name::Unrecognized(unknown) => json::unknown_alternative(unknown),
+                        )?
+                    }
+                }
+
+                fn read_json(&mut self, value: &json::Value) -> $crate::per::Result<()> {
+                    let (name, value) = json::only_member(value)?;
+                    *self = match name {
+                        $( $alt_name => $name::$alt $( (
+                            read!(read_json, value, $alt_name, $type, codec!($($codec)?))
+                        ) )?, )*
+                        $(
+                            $( $add_name => $name::$add $( (
+                                read!(read_json, value, $add_name, $add_type, codec!($($add_codec)?))
+                            ) )?, )*
+                            _ => $name::Unrecognized(json::unknown_chosen(name, value)?),
+                        )?
+                        _ => return Err(json::wanted("the name of an alternative")),
+                    };
+                    Ok(())
                 }
             }
-
-            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
-                let (name, value) = $crate::per::json::only_member(value)?;
-                *self = match name {
-                    $( $alt_name => $name::$alt $( ($crate::per::notation::read!(read_json, value, $alt_name, $type, $crate::per::notation::codec!($($codec)?))) )?, )*
-                    $(
-                        $( $add_name => $name::$add $( ($crate::per::notation::read!(read_json, value, $add_name, $add_type, $crate::per::notation::codec!($($add_codec)?))) )?, )*
-                        _ => $name::Unrecognized($crate::per::json::unknown_chosen(name, value)?),
-                    )?
-                    _ => return Err($crate::per::json::wanted("the name of an alternative")),
-                };
-                Ok(())
-            }
-        }
+        };
     };
 }
 

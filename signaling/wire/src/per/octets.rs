@@ -261,3 +261,30 @@ impl<const LOW: usize, const HIGH: usize> Codec<BitString> for Bits<LOW, HIGH> {
         Counted::read_json(slot, value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::per::{decode, encode};
+
+    #[test]
+    fn a_bit_string_has_zeros_behind_its_end() {
+        let bits = BitString::new([0xff, 0xff, 0xff], 9);
+        assert_eq!((bits.as_octets(), bits.len()), (&[0xff, 0x80][..], 9));
+        assert_eq!((bits.bit(8), bits.bit(9)), (Some(true), None));
+        assert_eq!(BitString::new([1], 100), BitString::from_octets([1]));
+    }
+
+    #[test]
+    fn fragments_are_written_and_joined() {
+        for count in [0, 127, 128, 16_383, 16_384, 16_385, 65_536, 65_537, 81_920, 200_000] {
+            let octets = Bytes::from(vec![0xa5; count]);
+            assert_eq!(decode::<Bytes>(&encode(&octets).expect("encodes").into()), Ok(octets));
+            let bits = BitString::new(vec![0xa5; count.div_ceil(8)], count);
+            assert_eq!(decode::<BitString>(&encode(&bits).expect("encodes").into()), Ok(bits));
+        }
+        // Exactly one block: an empty fragment ends it.
+        let octets = encode(&Bytes::from(vec![0; 16_384])).expect("encodes");
+        assert_eq!((octets[0], octets.len(), octets[16_385]), (0xc1, 16_386, 0));
+    }
+}

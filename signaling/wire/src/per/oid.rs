@@ -209,3 +209,48 @@ impl Type for Oid {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Oid {
+        text.parse().expect("an object identifier")
+    }
+
+    #[test]
+    fn constants_and_texts_are_the_same() {
+        for (arcs, text, contents) in [
+            (&[0, 0, 8, 2250, 0, 7][..], "0.0.8.2250.0.7", &[0, 8, 0x91, 0x4a, 0, 7][..]),
+            (&[1, 3, 6, 1, 4, 1, 9], "1.3.6.1.4.1.9", &[0x2b, 6, 1, 4, 1, 9]),
+            (&[2, 999, 3], "2.999.3", &[0x88, 0x37, 3]),
+            (&[2, 4_294_967_215], "2.4294967215", &[0x8f, 0xff, 0xff, 0xff, 0x7f]),
+        ] {
+            assert_eq!(Oid::new(arcs), parsed(text));
+            assert_eq!(parsed(text).contents(), contents);
+            assert_eq!(parsed(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn long_ones_and_wide_arcs_are_kept() {
+        // A UUID as an arc; and more than fits the short form.
+        let uuid = "2.25.329800735698586629295641978511506172918";
+        assert_eq!(parsed(uuid).to_string(), uuid);
+        let long = format!("1.3{}", ".4294967295".repeat(20));
+        assert_eq!(parsed(&long).to_string(), long);
+        assert_eq!(parsed(&long).arcs().count(), 22);
+    }
+
+    #[test]
+    fn what_is_no_object_identifier_is_refused() {
+        let beyond = format!("2.25.{}0", u128::MAX);
+        for text in ["", "1", "3.1", "0.40", "1.3.", "1.-3", "1.3.x", beyond.as_str()] {
+            assert_eq!(text.parse::<Oid>(), Err(ParseOidError), "{text}");
+        }
+        let too_wide = [&[0x2a][..], &[0xff; 18], &[0x7f]].concat();
+        for contents in [&[][..], &[0x80], &[0x2b, 0x80], &[0x2b, 0x80, 0x01], &too_wide] {
+            assert_eq!(Oid::from_contents(contents), None, "{contents:02x?}");
+        }
+    }
+}
