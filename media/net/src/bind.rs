@@ -163,7 +163,7 @@ pub fn bind(config: &BindConfig) -> Result<MediaSockets, BindError> {
         let Some(rtcp) = bind_one(config, port + 1).map_err(system)? else { continue };
         // The next search begins behind this pair.
         next_start().fetch_add(n, Ordering::Relaxed);
-        let has_stamps = config.kernel_stamps && stamp::enable(&rtp);
+        let has_stamps = config.kernel_stamps && stamp::enable(&rtp) && stamp::enable(&rtcp);
         let rtp_address = rtp.local_addr().map_err(system)?;
         let rtcp_address = rtcp.local_addr().map_err(system)?;
         return Ok(MediaSockets { rtp, rtcp, rtp_address, rtcp_address, has_stamps });
@@ -198,7 +198,7 @@ impl MediaSockets {
         (
             UdpPacketTx::new(Arc::clone(&rtp), self.rtp_address, tx_tap),
             UdpPacketRx::new(rtp, self.rtp_address, self.has_stamps, rx_tap),
-            RtcpSocket::new(self.rtcp, self.rtcp_address),
+            RtcpSocket::new(self.rtcp, self.rtcp_address, self.has_stamps),
         )
     }
 }

@@ -29,14 +29,14 @@ pub struct RtcpReceived {
     pub len: usize,
     /// Who sent it.
     pub source: SocketAddr,
-    /// When it was read: nanoseconds of the monotonic clock.
+    /// When it arrived, by the kernel's stamp, or else was read: nanoseconds of the monotonic clock.
     pub arrival_ns: u64,
 }
 
 impl RtcpSocket {
-    pub(crate) fn new(socket: UdpSocket, local: SocketAddr) -> RtcpSocket {
+    pub(crate) fn new(socket: UdpSocket, local: SocketAddr, has_stamps: bool) -> RtcpSocket {
         let socket = Arc::new(socket);
-        let reader = Reader::new(Arc::clone(&socket), false);
+        let reader = Reader::new(Arc::clone(&socket), has_stamps);
         RtcpSocket { socket, reader, local, peer: None, strangers: 0 }
     }
 
