@@ -9,14 +9,16 @@
 //! - **Names.** Types and alternatives in `UpperCamelCase`, members in `snake_case`. Words end at
 //!   hyphens; a word all in capitals keeps only the first (`Setup-UUIE` → [`SetupUuie`],
 //!   `h323-ID` → `H323Id`), others keep theirs (`GSM-UIM` → `GsmUim`, `VBDCapability`, `IPAddress`).
-//!   A member called by a keyword is raw (`r#type`).
+//!   A member called by a keyword is raw (`r#type`); a few are spelt by hand, lest a word breaks
+//!   (`altGKisPermanent` → `alt_gk_is_permanent`, `qOSCapabilities` → `qos_capabilities`).
 //! - **Nameless nested types** are called after parent and member: `ipAddress` of
 //!   `TransportAddress` is a [`TransportAddressIpAddress`].
 //! - **SEQUENCE** is a struct with public members: OPTIONAL ones and all extension additions are
 //!   `Option`s, even additions that the standard calls mandatory. An extensible one has a last
 //!   member `unknown`: additions of later versions, kept and sent on. `Type::new(…)` takes the
 //!   required members in order; `Default` exists where every required member has a natural zero
-//!   that the standard allows. So: `SetupUuie { fast_start: Some(…), ..SetupUuie::new(…) }`.
+//!   that the standard allows. So: `SetupUuie { fast_start: Some(…), ..SetupUuie::new(…) }`. A
+//!   large and rare optional member is boxed.
 //! - **CHOICE** is an enum; a NULL alternative is a bare variant. An extensible one has a last
 //!   variant `Unrecognized`, again kept and sent on. What takes more than some 64 octets of memory
 //!   is boxed (all messages are): `RasMessage::AdmissionRequest(arq.into())` fits either way.
