@@ -8,7 +8,7 @@
 //!
 //! - **Names.** Types and alternatives in `UpperCamelCase`, members in `snake_case`. Words end at
 //!   hyphens; a word all in capitals keeps only the first (`Setup-UUIE` → [`SetupUuie`],
-//!   `h323-ID` → `H323Id`), others keep theirs (`GSM-UIM` → `GsmUim`, `VBDCapability`, `IPAddress`).
+//!   `h323-ID` → `H323Id`), others keep theirs (`VBDCapability`, `iPAddress` → `IPAddress`).
 //!   A member called by a keyword is raw (`r#type`); a few are spelt by hand, lest a word breaks
 //!   (`altGKisPermanent` → `alt_gk_is_permanent`, `qOSCapabilities` → `qos_capabilities`).
 //! - **Nameless nested types** are called after parent and member: `ipAddress` of
@@ -21,7 +21,8 @@
 //!   large and rare optional member is boxed.
 //! - **CHOICE** is an enum; a NULL alternative is a bare variant. An extensible one has a last
 //!   variant `Unrecognized`, again kept and sent on. What takes more than some 64 octets of memory
-//!   is boxed (all messages are): `RasMessage::AdmissionRequest(arq.into())` fits either way.
+//!   is boxed (every RAS message and call signalling body is):
+//!   `RasMessage::AdmissionRequest(arq.into())` fits either way.
 //! - **Simple types.** BOOLEAN `bool`; INTEGER the smallest of `u8`, `u16`, `u32`, `i32` that holds
 //!   its range, else `i64`; OCTET STRING of fixed size `[u8; N]`, of others `Bytes`, which share
 //!   the message's memory; open types `Bytes`; BIT STRING [`BitString`](crate::per::BitString);
