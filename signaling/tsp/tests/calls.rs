@@ -305,8 +305,9 @@ fn who_is_called_neither_speaks_nor_hears_before_he_answers() {
     let (alice, bob) = (Desk::new(&runtime, Wishes::default()), Desk::new(&runtime, Wishes::default()));
     alice.dial(&bob.listen().to_string()).unwrap();
     bob.until("msp prepare 127.0.0.1 to None");
+    // Fast connect is accepted with Alerting if the MSP has answered by then; both channels are agreed with it.
+    std::thread::sleep(Duration::from_millis(200));
     bob.provider.line_accept(RequestId(1), bob.incoming()).unwrap();
-    // Fast connect is accepted with Alerting, so both channels are agreed now.
     let said = alice.until("msp start Receive Pcma 20 ms");
     assert!(!said.iter().any(|s| s.starts_with("msp start Transmit")), "a caller listens early: {said:#?}");
     std::thread::sleep(Duration::from_millis(300));

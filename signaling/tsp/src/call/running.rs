@@ -208,9 +208,14 @@ impl Running {
                 quiet = false;
                 self.act(action);
             }
-            while let Some(event) = self.machine.poll_event() {
+            let events: Vec<_> = std::iter::from_fn(|| self.machine.poll_event()).collect();
+            // With a release everything stops: its channels need not be told one by one, before it.
+            let releasing = events.iter().any(|event| matches!(event, Event::Released(_)));
+            for event in events {
                 quiet = false;
-                self.happened(event);
+                if !(releasing && matches!(event, Event::ChannelClosed { .. })) {
+                    self.happened(event);
+                }
             }
             if quiet {
                 return;
