@@ -18,6 +18,7 @@
 mod config;
 mod decision;
 mod estimator;
+mod grid;
 mod ops;
 mod packet;
 mod pitch;
@@ -26,6 +27,7 @@ mod sequence;
 mod sound;
 mod stats;
 mod store;
+mod stream;
 
 pub use config::{ConfigError, PlayoutConfig};
 pub use packet::{Insert, PlayoutPacket, Pulled, ResetReason};

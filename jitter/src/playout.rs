@@ -17,6 +17,7 @@ use offhook_codecs::{CodecKind, Decoder};
 
 use crate::decision::{Operation, Situation};
 use crate::estimator::Estimator;
+use crate::grid::Grid;
 use crate::ops::{
     accelerate::accelerate, expand::Expand, merge::merge, normal::normal, preemptive::preemptive_expand,
 };
@@ -24,6 +25,7 @@ use crate::pitch::{Look, PitchFinder};
 use crate::sequence::{extend_sequence, extend_timestamp};
 use crate::sound::Sound;
 use crate::store::{Entry, Store};
+use crate::stream::{Phase, Stream};
 use crate::{ConfigError, Insert, PlayoutConfig, PlayoutPacket, PlayoutStats, Pulled, ResetReason};
 
 /// Sequence numbers that may be missing, and by how many a packet may come after younger ones (RFC 3550 A.1).
@@ -36,8 +38,6 @@ const HISTORY_MS: u32 = 61;
 /// How long made-up and true sound overlap: at least, and more the longer the concealment, milliseconds.
 const MERGE_LEAST_MS: u32 = 3;
 const MERGE_MOST_MS: u32 = 6;
-/// Pulls after which a grid of pulls that has become too fine is learnt anew.
-const GRID_MEMORY: u32 = 512;
 
 /// Adaptive playout of one RTP stream.
 pub struct Playout {
@@ -51,52 +51,6 @@ pub struct Playout {
     grid: Grid,
     stream: Option<Stream>,
     stats: PlayoutStats,
-}
-
-/// Where a stream is.
-#[derive(Debug, Clone, Copy)]
-struct Stream {
-    /// Greatest extended sequence number that has arrived.
-    newest: i64,
-    /// Extended timestamp, in ticks, of the last packet that arrived; where unwrapping starts from.
-    ticks: i64,
-    /// Ticks of the first packet: place 0.
-    origin: i64,
-    /// Sequence number that would end a jump, if a packet has come from far away.
-    suspect: Option<u16>,
-    /// Packet to be decoded next, and the place of its first sample.
-    next: i64,
-    position: i64,
-    /// Samples of the last packet decoded.
-    packet: usize,
-    phase: Phase,
-    /// Samples to be heard until sound may be stretched again.
-    rest: usize,
-    /// Bit n: the packet n before the newest has arrived.
-    seen: u128,
-    /// Packets were dropped: the next does not follow what is heard before it.
-    seam: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Nothing has been played yet.
-    Waiting,
-    Playing,
-    /// This many samples have been made up since the last true one.
-    Concealing(usize),
-    /// The same, faded to nothing.
-    Muted(usize),
-}
-
-/// The lengths of pulls, and the grid on which packets' borders can fall into them.
-#[derive(Debug, Clone, Copy)]
-struct Grid {
-    longest: usize,
-    common: usize,
-    young_longest: usize,
-    young_common: usize,
-    pulls: u32,
 }
 
 /// What the samples at hand are.
@@ -617,56 +571,6 @@ impl Playout {
         let rate = i64::from(self.config.sample_rate);
         usize::try_from(ns.saturating_mul(rate) / 1_000_000_000).unwrap_or(0)
     }
-}
-
-impl Stream {
-    /// Notes the packet that lies `ahead` of the newest; `false` if it had come before.
-    fn see(&mut self, ahead: i64) -> bool {
-        let bits = i64::from(u128::BITS);
-        if ahead > 0 {
-            self.seen = if ahead < bits { self.seen << ahead | 1 } else { 1 };
-            return true;
-        }
-        let bit = if -ahead < bits { 1 << -ahead } else { 0 };
-        let is_new = self.seen & bit == 0;
-        self.seen |= bit;
-        is_new
-    }
-}
-
-impl Grid {
-    fn new() -> Grid {
-        Grid { longest: 0, common: 0, young_longest: 0, young_common: 0, pulls: 0 }
-    }
-
-    fn pulled(&mut self, length: usize) {
-        self.longest = self.longest.max(length);
-        self.common = gcd(self.common, length);
-        self.young_longest = self.young_longest.max(length);
-        self.young_common = gcd(self.young_common, length);
-        self.pulls += 1;
-        if self.pulls >= GRID_MEMORY {
-            (self.longest, self.common) = (self.young_longest, self.young_common);
-            (self.young_longest, self.young_common, self.pulls) = (length, length, 0);
-        }
-    }
-
-    /// How far into a pull a packet can begin at the latest, in samples: that much earlier than it is heard it has to
-    /// be here. The next packet begins `ahead` samples after the start of this pull; they all hold `packet`.
-    fn latest_border(&self, ahead: usize, packet: usize) -> usize {
-        let (grid, phase) = self.phase(ahead, packet);
-        self.longest.saturating_sub(grid) / grid * grid + phase
-    }
-
-    /// The grid on which borders of packets fall into pulls, and how far off it they are.
-    fn phase(&self, ahead: usize, packet: usize) -> (usize, usize) {
-        let grid = gcd(self.common, packet).max(1);
-        (grid, ahead % grid)
-    }
-}
-
-const fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn fits(config: &PlayoutConfig, kind: CodecKind) -> bool {
