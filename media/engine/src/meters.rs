@@ -146,7 +146,7 @@ pub struct RxMeters {
 impl RxMeters {
     /// Interarrival jitter (RFC 3550 §A.8), milliseconds.
     pub fn jitter_ms(&self) -> f64 {
-        self.receiver.jitter_ns() as f64 / 1e6
+        self.receiver.jitter_ns as f64 / 1e6
     }
 
     /// The part of playout's samples that neither packets nor agreed silence gave, 0 to 1; 0 before any sound.
@@ -350,12 +350,14 @@ words!(ReceiverStats {
     highest_sequence,
     received,
     jitter,
+    jitter_ns,
     clock_rate,
     first_packet_ns,
     last_packet_ns,
     accepted,
     octets,
     probation,
+    confirmed,
     out_of_order,
     gaps,
     duplicates,

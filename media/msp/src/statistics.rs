@@ -37,7 +37,7 @@ pub(crate) fn received(stream: &Stream, meters: &RxMeters, rtcp: RtcpTotals) -> 
         + receiver.foreign_source
         + receiver.own_source;
     StreamStatistics {
-        packets: receiver.accepted,
+        packets: receiver.accepted + receiver.confirmed,
         octets: receiver.octets,
         lost: receiver.lost(),
         late: playout.packets_late,

@@ -226,6 +226,7 @@ impl RtpReceiver {
             stats.highest_sequence = source.sequence.highest();
             stats.received = source.sequence.received();
             stats.jitter = source.jitter.value();
+            stats.jitter_ns = source.jitter.nanoseconds();
             stats.first_packet_ns = source.first_ns;
             stats.last_packet_ns = source.last_ns;
         }
@@ -271,10 +272,14 @@ impl RtpReceiver {
                 self.stats.duplicates += 1;
                 Receipt::Reject(Reject::Duplicate)
             }
-            Judged::Played { mut accepted, gap } => {
+            Judged::Played { mut accepted, gap, confirmed } => {
                 if accepted.continuity != Continuity::Continuous {
                     self.stats.epoch = self.stats.epoch.wrapping_add(1);
                     self.untold = Some(accepted.continuity);
+                    if let Some(octets) = confirmed {
+                        self.stats.confirmed += 1;
+                        self.stats.octets += octets;
+                    }
                 }
                 self.stats.restarts += u64::from(accepted.continuity == Continuity::Restarted);
                 self.stats.out_of_order += u64::from(accepted.is_late);
@@ -305,6 +310,8 @@ struct Source {
     timestamp: u64,
     /// The extended timestamp of a packet that may begin a restart.
     suspicious_timestamp: u64,
+    /// Payload octets of the last packet held, if its payload type was agreed.
+    held_octets: Option<u64>,
     first_ns: u64,
     last_ns: u64,
 }
@@ -312,7 +319,12 @@ struct Source {
 /// A packet as its source sees it.
 enum Judged<'a> {
     Held(Accepted<'a>),
-    Played { accepted: Accepted<'a>, gap: u16 },
+    /// `confirmed`: payload octets of the packet held before, if it was one to be played.
+    Played {
+        accepted: Accepted<'a>,
+        gap: u16,
+        confirmed: Option<u64>,
+    },
     Duplicate,
 }
 
@@ -325,6 +337,7 @@ impl Source {
             jitter: InterarrivalJitter::new(config.clock_rate),
             timestamp,
             suspicious_timestamp: timestamp,
+            held_octets: None,
             first_ns: arrival_ns,
             last_ns: arrival_ns,
         }
@@ -340,6 +353,7 @@ impl Source {
             is_late: false,
         };
         let mut missing = 0;
+        let octets = is_timed.then_some(view.payload().len() as u64);
         match self.sequence.update(view.sequence_number()) {
             SequenceVerdict::Duplicate => return Judged::Duplicate,
             SequenceVerdict::Suspicious { extended } => {
@@ -347,6 +361,7 @@ impl Source {
                 accepted.extended_sequence = extended;
                 accepted.extended_timestamp = self.suspicious_timestamp;
                 accepted.continuity = Continuity::Restarted;
+                self.held_octets = octets;
                 return Judged::Held(accepted);
             }
             SequenceVerdict::Probation { extended } => {
@@ -357,6 +372,7 @@ impl Source {
                 accepted.extended_sequence = extended;
                 accepted.extended_timestamp = self.timestamp;
                 accepted.continuity = Continuity::NewSource;
+                self.held_octets = octets;
                 return Judged::Held(accepted);
             }
             SequenceVerdict::Started { extended } => {
@@ -383,7 +399,7 @@ impl Source {
             self.jitter.update(arrival_ns, view.timestamp());
         }
         self.timestamp = self.timestamp.max(accepted.extended_timestamp);
-        Judged::Played { accepted, gap: missing }
+        Judged::Played { accepted, gap: missing, confirmed: self.held_octets.take() }
     }
 }
 
@@ -410,6 +426,8 @@ pub struct ReceiverStats {
     pub received: u64,
     /// Interarrival jitter, in units of the RTP clock (RFC 3550 §A.8).
     pub jitter: u32,
+    /// The same in nanoseconds, which a report block has no room for.
+    pub jitter_ns: u64,
     /// The RTP clock, in hertz.
     pub clock_rate: u32,
     /// Arrival of the source's first packet, probation included, in nanoseconds.
@@ -419,10 +437,12 @@ pub struct ReceiverStats {
 
     /// Packets accepted.
     pub accepted: u64,
-    /// Payload octets accepted.
+    /// Payload octets accepted, those of [`Self::confirmed`] included.
     pub octets: u64,
     /// Packets returned as [`Receipt::Probation`].
     pub probation: u64,
+    /// Those of them that the next packet confirmed: with [`Self::accepted`], what was received to be played.
+    pub confirmed: u64,
     /// Packets that came after one with a higher sequence number.
     pub out_of_order: u64,
     /// Times that a sequence number was skipped.
@@ -454,10 +474,5 @@ impl ReceiverStats {
     /// Packets of the source lost so far (RFC 3550 §A.3); duplicates make it smaller, even negative.
     pub const fn lost(&self) -> i64 {
         self.expected() as i64 - self.received as i64
-    }
-
-    /// Interarrival jitter in nanoseconds.
-    pub fn jitter_ns(&self) -> u64 {
-        u64::from(self.jitter) * 1_000_000_000 / u64::from(self.clock_rate.max(1))
     }
 }

@@ -5,14 +5,16 @@
 
 use crate::receiver::ReceiverStats;
 
-/// A step of the transit time beyond this is a discontinuity (a new capture clock, a suspended host), not jitter.
-const MAX_STEP_SECONDS: i64 = 3;
+/// A step of the transit time beyond this, in nanoseconds, is a discontinuity (a new capture clock, a suspended host),
+/// not jitter.
+const MAX_STEP_NS: u64 = 3_000_000_000;
 /// The greatest cumulative loss that 24 bits carry (RFC 3550 §A.3).
 const MAX_LOST: i64 = 0x7F_FFFF;
 /// The least cumulative loss that 24 bits carry.
 const MIN_LOST: i64 = -0x80_0000;
 
-/// The estimator of RFC 3550 §A.8 in integers.
+/// The estimator of RFC 3550 §A.8 in integers, of nanoseconds: a quiet network's jitter is less than one tick of an
+/// 8 kHz clock, and would be nothing if each difference were cut to ticks.
 ///
 /// Differences only are taken, so neither the 32-bit timestamp nor the arrival clock can wrap it. A packet that repeats
 /// the timestamp before it (an RFC 4733 event's update) says nothing of transit and is left out, as is a step of more
@@ -21,7 +23,7 @@ const MIN_LOST: i64 = -0x80_0000;
 pub struct InterarrivalJitter {
     clock_rate: u32,
     last: Option<(u64, u32)>,
-    /// In 1/16 units, as in §A.8.
+    /// In 1/16 nanoseconds.
     scaled: u64,
 }
 
@@ -40,20 +42,24 @@ impl InterarrivalJitter {
             return;
         }
         let waited = arrival_ns.wrapping_sub(last_ns) as i64;
-        let rate = i64::from(self.clock_rate);
-        let difference =
-            waited.saturating_mul(rate).saturating_sub(i64::from(sent).saturating_mul(1_000_000_000))
-                / 1_000_000_000;
-        if difference.unsigned_abs() > (MAX_STEP_SECONDS * rate).unsigned_abs() {
+        let sent_ns = i64::from(sent) * 1_000_000_000 / i64::from(self.clock_rate.max(1));
+        let difference = waited.saturating_sub(sent_ns).unsigned_abs();
+        if difference > MAX_STEP_NS {
             return;
         }
-        // J += |D| - ((J + 8) >> 4), with J in 1/16 units.
-        self.scaled = self.scaled + difference.unsigned_abs() - ((self.scaled + 8) >> 4);
+        // J += |D| - ((J + 8) >> 4), with J in sixteenths.
+        self.scaled = self.scaled + difference - ((self.scaled + 8) >> 4);
     }
 
-    /// The estimate in units of the RTP clock.
+    /// The estimate in units of the RTP clock, to the nearest.
     pub fn value(&self) -> u32 {
-        u32::try_from(self.scaled >> 4).unwrap_or(u32::MAX)
+        let ticks = (self.nanoseconds() * u64::from(self.clock_rate) + 500_000_000) / 1_000_000_000;
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+
+    /// The estimate in nanoseconds.
+    pub const fn nanoseconds(&self) -> u64 {
+        self.scaled >> 4
     }
 
     /// Keeps the estimate but takes the next packet as the first: the numbering or the clock began anew.
@@ -61,11 +67,9 @@ impl InterarrivalJitter {
         self.last = None;
     }
 
-    /// Goes on with another clock rate: the estimate is rescaled, the next packet gives no difference.
+    /// Goes on with another clock rate: the estimate is kept, the next packet gives no difference.
     pub fn set_clock_rate(&mut self, clock_rate: u32) {
         if clock_rate != self.clock_rate {
-            self.scaled =
-                self.scaled.saturating_mul(u64::from(clock_rate)) / u64::from(self.clock_rate.max(1));
             self.clock_rate = clock_rate;
             self.last = None;
         }

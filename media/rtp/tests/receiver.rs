@@ -48,6 +48,7 @@ fn the_first_packet_comes_back_on_probation_and_fits_before_the_next() {
     let stats = receiver.stats();
     assert_eq!((stats.ssrc, stats.received, stats.lost(), stats.first_packet_ns), (Some(1), 3, 0, 0));
     assert_eq!((stats.accepted, stats.probation, stats.last_packet_ns), (2, 1, 40 * MS));
+    assert_eq!((stats.confirmed, stats.octets), (1, 3 * 160), "the first counts as well");
 }
 
 #[test]
@@ -200,6 +201,17 @@ fn jitter_ignores_repeated_timestamps_and_clock_steps() {
     jitter.update(3_600_020 * MS, 102 * 160);
     jitter.update(3_600_040 * MS, 1_000_000_000);
     assert_eq!(jitter.value(), 0);
+}
+
+#[test]
+fn jitter_of_less_than_a_tick_of_the_clock_is_measured() {
+    let mut jitter = offhook_rtp::InterarrivalJitter::new(8000);
+    // Every other packet is 50 µs late; a tick is 125 µs.
+    for tick in 0..500_u32 {
+        let late_ns = u64::from(tick % 2) * 50_000;
+        jitter.update(u64::from(tick) * 20 * MS + late_ns, tick * 160);
+    }
+    assert!(jitter.nanoseconds().abs_diff(50_000) < 100, "{}", jitter.nanoseconds());
 }
 
 #[test]
