@@ -39,6 +39,16 @@ fn a_recording_that_cannot_be_written_is_refused_by_name_when_the_terminal_is_ma
 }
 
 #[test]
+#[cfg(unix)]
+fn a_pipe_is_not_waited_for() {
+    let (a, dir) = (End::new(), tempfile::tempdir().unwrap());
+    let path = dir.path().join("pipe.wav");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let class = TerminalClass::FileRecord { path };
+    assert!(why(a.msp.create_terminal(class, Direction::Render)).contains("pipe.wav"));
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_fails_the_recording_once_and_the_call_goes_on() {
     let (mut a, mut b) = (End::new(), End::new());

@@ -54,6 +54,13 @@ impl Recording {
     pub(crate) fn create(path: PathBuf, sample_rate: u32) -> Result<Self, MspError> {
         let spec =
             WavSpec { channels: 1, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        // A pipe without a reader would be waited for here, and could not be given its header in the end.
+        #[cfg(unix)]
+        if std::fs::metadata(&path)
+            .is_ok_and(|about| std::os::unix::fs::FileTypeExt::is_fifo(&about.file_type()))
+        {
+            return Err(MspError::Resource(format!("{}: a pipe cannot be recorded into", path.display())));
+        }
         let file = File::create(&path)
             .map_err(hound::Error::from)
             .and_then(|file| WavWriter::new(BufWriter::new(file), spec))
