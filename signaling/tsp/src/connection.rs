@@ -35,7 +35,7 @@ pub(crate) enum Progress {
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
+        let (local, remote) = (canonical(stream.local_addr()?), canonical(stream.peer_addr()?));
         Ok(Self { stream, queued: BytesMut::new(), local, remote })
     }
 
@@ -117,5 +117,25 @@ impl Connection {
             }
         };
         let _ = tokio::time::timeout(patience, flush).await;
+    }
+}
+
+/// An IPv4 peer of a dual-stack socket is an IPv4 peer: media and H.245 are to be had at its address as such.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_ipv4_peer_of_a_dual_stack_listener_has_ipv4_addresses() -> io::Result<()> {
+        let listener = TcpListener::bind("[::]:0").await?;
+        let caller = TcpStream::connect(("127.0.0.1", listener.local_addr()?.port())).await?;
+        let connection = Connection::new(listener.accept().await?.0)?;
+        assert_eq!((connection.local, connection.remote), (caller.peer_addr()?, caller.local_addr()?));
+        Ok(())
     }
 }
