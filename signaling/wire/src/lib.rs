@@ -2,9 +2,11 @@
 
 pub mod capture;
 pub mod h225_message;
+pub mod pdu;
 pub mod per;
 pub mod q931;
 mod schema;
 pub mod tpkt;
+pub mod trace;
 
 pub use schema::{h225, h235, h245, h450, h460};

@@ -8,7 +8,7 @@
 pub use serde_json::Value;
 use serde_json::{Map, json};
 
-use super::error::{Error, Kind, Result, within};
+use super::error::{Blame, Error, Kind, Result, within};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, Type};
 
@@ -30,14 +30,16 @@ pub fn build<T: Type>(description: &Value) -> Result<T> {
 
 // --- what the codecs of single values need --------------------------------------------------------
 
-pub(crate) fn hex(octets: &[u8]) -> String {
+/// Octets as hexadecimal text.
+pub fn hex(octets: &[u8]) -> String {
     const DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
     digits.filter_map(|digit| DIGITS.get(usize::from(digit))).collect()
 }
 
-pub(crate) fn octets(value: &Value) -> Result<Vec<u8>> {
+/// The octets that hexadecimal text, of an even number of digits, stands for.
+pub fn octets(value: &Value) -> Result<Vec<u8>> {
     let digits = value.as_str().and_then(|text| {
         text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<Vec<u8>>>()
     });
@@ -49,7 +51,7 @@ pub(crate) fn octets(value: &Value) -> Result<Vec<u8>> {
 
 #[cold]
 pub(crate) fn wanted(what: &'static str) -> Error {
-    Error::new(Kind::Json(what), 0)
+    Error::new(Kind::Json(what), Blame::Caller, 0)
 }
 
 // --- SEQUENCE ---------------------------------------------------------------------------------------

@@ -48,6 +48,16 @@ impl CallReference {
         Self { length: CallReferenceLength::Two, value: value & Self::MAX, from_destination }
     }
 
+    /// A call reference of any length; of `value` as many bits count as it has.
+    #[must_use]
+    pub fn with_length(length: CallReferenceLength, value: u16, from_destination: bool) -> Self {
+        match length {
+            CallReferenceLength::Zero => Self::dummy(),
+            CallReferenceLength::One => Self { length, value: value & 0x7f, from_destination },
+            CallReferenceLength::Two => Self::new(value, from_destination),
+        }
+    }
+
     /// The dummy call reference of length 0.
     #[must_use]
     pub fn dummy() -> Self {
