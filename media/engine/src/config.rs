@@ -20,7 +20,7 @@ pub struct EngineConfig {
     pub commands: usize,
     /// Commands that a half carries out in one block; the rest wait for the next.
     pub commands_per_block: usize,
-    /// Datagrams that are read in one block; the rest wait in the socket.
+    /// Datagrams of the peer that are read in one block; the rest wait in the socket.
     pub packets_per_block: usize,
     /// Sources of the sending half and sinks of the receiving half, each.
     pub max_nodes: usize,

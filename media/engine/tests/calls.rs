@@ -166,6 +166,24 @@ fn strangers_never_reach_playout_before_or_after_the_first_good_packet() {
 }
 
 #[test]
+fn a_flood_of_strangers_does_not_keep_the_peer_waiting() {
+    let said = speech(4, 5);
+    let (mut world, [to_bert, _]) = perfect(&said);
+    // Five times as many a block as packets of the peer would be read.
+    for _ in 0..450 {
+        for n in 0..80 {
+            to_bert.inject(at("203.0.113.9:5004"), &packet(99, n, u32::from(n) * 160, LOUD));
+        }
+        world.run_ms(10);
+    }
+    let bert = &world.ends[1];
+    let rx = bert.control.meters().rx();
+    assert!(rx.strangers >= 449 * 80, "{rx:?}");
+    assert_eq!((rx.playout.packets_late, rx.receiver.lost()), (0, 0));
+    assert!(find(&through(CodecKind::Pcmu, &said), &bert.heard).is_some(), "{rx:#?}");
+}
+
+#[test]
 fn another_source_from_the_latched_port_is_not_mixed_in_and_rubbish_is_counted_by_reason() {
     let (mut world, [to_bert, _]) = perfect(&vec![0i16; 2 * 8_000]);
     world.run_ms(500);

@@ -34,6 +34,10 @@ use crate::rt::packet::{PacketRx, Received};
 use crate::rt::peer::PeerFilter;
 use crate::trash::{Trash, TrashBin};
 
+/// Strangers' datagrams that are dropped in one block for each packet that may be read: dropping one costs little, and
+/// a flood of them must not keep the peer's packets waiting in the socket.
+const STRANGERS_A_PACKET: usize = 8;
+
 /// The receiving half of an engine. Belongs to the playback callback, or to a ticker.
 ///
 /// Dropping it frees memory and closes its transport: not to be done in a callback.
@@ -238,21 +242,26 @@ impl RxProcessor {
         if !self.has_started {
             return;
         }
-        for _ in 0..self.config.packets_per_block {
+        let mut packets = self.config.packets_per_block;
+        let mut strangers = packets.saturating_mul(STRANGERS_A_PACKET);
+        while packets > 0 && strangers > 0 {
             let Some(transport) = &mut self.transport else { return };
             let Some(received) = transport.receive(&mut self.datagram) else { return };
             self.meters.datagrams += 1;
-            self.judge(received);
+            if self.filter.admits(received.source, received.arrival_ns) {
+                packets -= 1;
+                self.judge(received);
+            } else {
+                // Nothing that strangers send is even parsed, whatever the state of the call.
+                strangers -= 1;
+                self.meters.strangers += 1;
+            }
         }
     }
 
+    /// Judges a datagram of the peer's.
     fn judge(&mut self, received: Received) {
         let Received { len, source, arrival_ns } = received;
-        // Strangers first: nothing that they send is even parsed, whatever the state of the call.
-        if !self.filter.admits(source, arrival_ns) {
-            self.meters.strangers += 1;
-            return;
-        }
         let Some(format) = self.format.as_mut().filter(|_| self.meters.is_active) else {
             self.meters.while_stopped += 1;
             return;
