@@ -544,6 +544,7 @@ impl Playout {
         stats.samples_expanded += u64::from(pulled.expanded);
         stats.samples_accelerated += u64::from(pulled.accelerated);
         let Some(stream) = self.stream.filter(|stream| stream.phase != Phase::Waiting) else { return };
+        stats.samples_muted += u64::from(pulled.silence);
         let end = match self.store.entry(stream.newest) {
             Some(entry) => entry.position + entry.samples as i64,
             None => stream.position,

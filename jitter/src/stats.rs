@@ -26,6 +26,8 @@ pub struct PlayoutStats {
     pub samples_concealed: u64,
     /// … of them silence.
     pub samples_silence: u64,
+    /// … of the silence, what came after sound had begun: nothing had arrived for so long that making it up had ended.
+    pub samples_muted: u64,
     /// Samples that preemptive expansion inserted.
     pub samples_expanded: u64,
     /// Samples that acceleration removed.

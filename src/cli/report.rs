@@ -105,7 +105,7 @@ pub(crate) struct Received {
     pub(crate) jitter_ms: f64,
     /// Playout delay at the end, in milliseconds.
     pub(crate) playout_delay_ms: f64,
-    /// Of all samples played, the share that came out of a packet, in per cent.
+    /// Of all samples played since sound began, the share that came out of a packet, in per cent.
     pub(crate) unconcealed_percent: f64,
     /// RTCP packets.
     pub(crate) rtcp: u64,
@@ -146,7 +146,7 @@ impl CallReport {
             "caller" => i.called.address.clone(),
             _ => i.caller.address.clone(),
         });
-        let played_samples = received.samples + received.concealed_samples;
+        let played_samples = received.samples + received.concealed_samples + received.muted_samples;
         let ended = course.ended.unwrap_or_else(Timestamp::now);
         Self {
             role: role.to_owned(),

@@ -380,6 +380,7 @@ words!(PlayoutStats {
     samples_decoded,
     samples_concealed,
     samples_silence,
+    samples_muted,
     samples_expanded,
     samples_accelerated,
     concealment_events,

@@ -47,6 +47,7 @@ pub(crate) fn received(stream: &Stream, meters: &RxMeters, rtcp: RtcpTotals) -> 
         playout_delay_ms: playout.delay_us as f64 / 1e3,
         samples: playout.samples_decoded,
         concealed_samples: playout.samples_concealed,
+        muted_samples: playout.samples_muted,
         level_dbfs: level(meters.level.rms_dbfs),
         first_packet_at: meters.first_packet_ns.map(Timestamp),
         first_sound_at: meters.first_sound_ns.map(Timestamp),

@@ -177,6 +177,8 @@ pub struct StreamStatistics {
     pub samples: u64,
     /// Samples made up because a packet was missing (render).
     pub concealed_samples: u64,
+    /// Samples of silence after sound had begun, because nothing came for long (render).
+    pub muted_samples: u64,
     /// Level of the last tenth of a second in dBFS; −∞ is reported as −120.
     pub level_dbfs: f64,
     /// When the first packet was sent or accepted.
