@@ -192,6 +192,62 @@ fn an_alternative_that_the_root_does_not_have_is_refused() {
     fails::<h245::MultimediaSystemControlMessage>("0f00000000", Kind::BadAlternative);
 }
 
+/// The octets decode, and the value remembers how it was written: it encodes to the same octets.
+/// Forgotten, its form is canonical.
+#[track_caller]
+fn kept<T: Type + PartialEq + std::fmt::Debug>(hex: &str, canonical: &str) -> T {
+    let mut value: T = decode(hex).unwrap();
+    assert_eq!(per::encode(&value).map(Bytes::from), Ok(octets(hex)));
+    assert_eq!(decode::<T>(canonical).as_ref(), Ok(&value), "the form is no part of the value");
+    if let Some(carrier) = value.carrier_mut() {
+        carrier.forget_form();
+    }
+    assert_eq!(per::encode(&value).map(Bytes::from), Ok(octets(canonical)));
+    value
+}
+
+#[test]
+fn what_was_not_canonical_is_sent_on_as_it_came() {
+    use h225::{RasMessage, UnregistrationConfirm};
+    // A shorter and a longer bitmap than ours, in either form; one without any addition.
+    kept::<UnregistrationConfirm>("800004 0200", "000004");
+    kept::<UnregistrationConfirm>("800004 0e00", "000004");
+    kept::<UnregistrationConfirm>("800004 80 02 00", "000004");
+    // Octets behind the message, padding that is not zero.
+    kept::<RasMessage>("1c0004 0000ff", "1c0004");
+    kept::<UnregistrationConfirm>("0f0004", "000004");
+    // A length in two octets, a number in more than it needs.
+    kept::<h235::TypedCertificate>("00 8003 2a0304 01 55", "00 03 2a0304 01 55");
+    kept::<h225::EnumeratedParameter>("04 02 0001", "00 0001");
+}
+
+#[test]
+fn a_changed_value_is_still_written_well() {
+    use h225::UnregistrationConfirm;
+    let mut confirm: UnregistrationConfirm = decode("8f0004 0200").unwrap();
+    confirm.request_seq_num = 9;
+    assert_eq!(per::encode(&confirm).map(Bytes::from), Ok(octets("8f0008 0200")));
+    confirm.generic_data = Some(Vec::new());
+    let again = per::encode(&confirm).unwrap();
+    assert_eq!(per::decode(&again.into()), Ok(confirm));
+}
+
+#[test]
+fn an_error_says_who_is_to_blame() {
+    use per::Blame;
+    assert_eq!(decode::<h225::RasMessage>("1cffff").unwrap_err().blame(), Blame::Peer);
+    assert_eq!(per::encode(&h225::UnregistrationConfirm::new(0)).unwrap_err().blame(), Blame::Caller);
+    let nothing = serde_json::json!({});
+    assert_eq!(
+        per::json::build::<h225::UnregistrationConfirm>(&nothing).unwrap_err().blame(),
+        Blame::Caller
+    );
+    let mut bomb = octets("1080 bfff 2005 0008816f02").to_vec();
+    bomb.extend([1, 0, 7].repeat(10_000));
+    let error = per::decode::<h245::MultimediaSystemControlMessage>(&bomb.into()).unwrap_err();
+    assert_eq!(error.blame(), Blame::Limit);
+}
+
 // --- errors and sharing ---------------------------------------------------------------------------------
 
 #[test]

@@ -28,6 +28,8 @@ pub enum Kind {
     TooDeep,
     /// The decoded form would exceed [`MEMORY_PER_OCTET`](super::MEMORY_PER_OCTET).
     TooLarge,
+    /// Decoding would take more than [`WORK_PER_OCTET`](super::WORK_PER_OCTET) steps.
+    TooMuchWork,
     /// A JSON document does not describe a value of the type; the text says what was wanted.
     Json(&'static str),
 }
@@ -43,7 +45,31 @@ impl fmt::Display for Kind {
             Kind::BadOid => "malformed object identifier",
             Kind::TooDeep => "values nest too deep",
             Kind::TooLarge => "decoded form too large for the message",
+            Kind::TooMuchWork => "too many steps for the message",
             Kind::Json(wanted) => return write!(f, "JSON: expected {wanted}"),
+        })
+    }
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The sender's: these octets are no value of the type.
+    Peer,
+    /// The caller's: this value, or its description, breaks a constraint of the type.
+    Caller,
+    /// Nobody's, perhaps: the value exceeds a limit of this implementation
+    /// ([`MAX_DEPTH`](super::MAX_DEPTH), [`MEMORY_PER_OCTET`](super::MEMORY_PER_OCTET),
+    /// [`WORK_PER_OCTET`](super::WORK_PER_OCTET)). From a peer, take it for an attack.
+    Limit,
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Blame::Peer => "malformed by the peer",
+            Blame::Caller => "not a value of the type",
+            Blame::Limit => "beyond a limit",
         })
     }
 }
@@ -55,6 +81,7 @@ pub struct Error(Box<Inner>);
 #[derive(Clone, PartialEq, Eq)]
 struct Inner {
     kind: Kind,
+    blame: Blame,
     offset: usize,
     /// Innermost step first: steps are added on the way out.
     path: Vec<Step>,
@@ -67,14 +94,24 @@ enum Step {
 }
 
 impl Error {
+    /// A fault for which `blame` is to blame, unless it is a limit's.
     #[cold]
-    pub(crate) fn new(kind: Kind, offset: usize) -> Self {
-        Error(Box::new(Inner { kind, offset, path: Vec::new() }))
+    pub(crate) fn new(kind: Kind, blame: Blame, offset: usize) -> Self {
+        let blame = match kind {
+            Kind::TooDeep | Kind::TooLarge | Kind::TooMuchWork => Blame::Limit,
+            _ => blame,
+        };
+        Error(Box::new(Inner { kind, blame, offset, path: Vec::new() }))
     }
 
     /// The nature of the fault.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// Who is to blame.
+    pub fn blame(&self) -> Blame {
+        self.0.blame
     }
 
     /// The octet at which it was met, counted from the start of the message (decoding) or of what

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::error::{Kind, Result};
+use super::form::Form;
 use super::json::wanted;
 use super::{Codec, Reader, Writer, natural};
 
@@ -64,18 +65,21 @@ impl Codec<i64> for Unconstrained {
         Default::default()
     }
     fn decode(slot: &mut i64, reader: &mut Reader) -> Result<()> {
+        let here = reader.place();
         let count = match reader.whole_length()? {
-            count @ 1..=8 => 8 * count as u32,
+            count @ 1..=8 => count as u32,
             0 => return Err(reader.error(Kind::BadLength)),
             _ => return Err(reader.error(Kind::OutOfRange)),
         };
-        let unused = 64 - count;
-        *slot = ((reader.bits(count)? << unused) as i64) >> unused;
+        let unused = 64 - 8 * count;
+        *slot = ((reader.bits(8 * count)? << unused) as i64) >> unused;
+        if count > signed_octets(*slot) {
+            reader.note_at(here, Form::Octets(count as u8));
+        }
         Ok(())
     }
     fn encode(value: &i64, writer: &mut Writer) -> Result<()> {
-        let sign = if *value < 0 { value.leading_ones() } else { value.leading_zeros() };
-        let count = (72 - sign) / 8;
+        let count = signed_octets(*value).max(writer.octets_of_number().min(8));
         writer.length(count as usize);
         writer.bits(*value as u64, 8 * count);
         Ok(())
@@ -89,16 +93,32 @@ impl Codec<i64> for Unconstrained {
     }
 }
 
+/// How many octets two's complement takes.
+fn signed_octets(value: i64) -> u32 {
+    let sign = if value < 0 { value.leading_ones() } else { value.leading_zeros() };
+    (72 - sign) / 8
+}
+
+/// How many octets a number without sign takes.
+fn unsigned_octets(value: u64) -> u32 {
+    ((71 - value.leading_zeros()) / 8).max(1)
+}
+
 impl<const LOW: i64> Codec<u32> for IntFrom<LOW> {
     fn blank() -> u32 {
         Default::default()
     }
     fn decode(slot: &mut u32, reader: &mut Reader) -> Result<()> {
-        let offset = match reader.whole_length()? {
-            count @ 1..=7 => reader.bits(8 * count as u32)?,
+        let here = reader.place();
+        let count = match reader.whole_length()? {
+            count @ 1..=7 => count as u32,
             0 => return Err(reader.error(Kind::BadLength)),
             _ => return Err(reader.error(Kind::OutOfRange)),
         };
+        let offset = reader.bits(8 * count)?;
+        if count > unsigned_octets(offset) {
+            reader.note_at(here, Form::Octets(count as u8));
+        }
         *slot = u32::try_from(offset as i64 + LOW).map_err(|_| reader.error(Kind::OutOfRange))?;
         Ok(())
     }
@@ -106,7 +126,7 @@ impl<const LOW: i64> Codec<u32> for IntFrom<LOW> {
         let Ok(offset) = u64::try_from(i64::from(*value) - LOW) else {
             return Err(writer.error(Kind::OutOfRange));
         };
-        let count = ((71 - offset.leading_zeros()) / 8).max(1);
+        let count = unsigned_octets(offset).max(writer.octets_of_number().min(7));
         writer.length(count as usize);
         writer.bits(offset, 8 * count);
         Ok(())
@@ -125,14 +145,19 @@ impl<const LOW: i64, const HIGH: i64> Codec<i64> for IntExtensible<LOW, HIGH> {
         Default::default()
     }
     fn decode(slot: &mut i64, reader: &mut Reader) -> Result<()> {
+        let here = reader.place();
         if reader.bit()? {
-            return Unconstrained::decode(slot, reader);
+            Unconstrained::decode(slot, reader)?;
+            if (LOW..=HIGH).contains(slot) {
+                reader.note_at(here, Form::Extended);
+            }
+            return Ok(());
         }
         *slot = reader.constrained(LOW, HIGH)?;
         Ok(())
     }
     fn encode(value: &i64, writer: &mut Writer) -> Result<()> {
-        let beyond = !(LOW..=HIGH).contains(value);
+        let beyond = !(LOW..=HIGH).contains(value) || writer.was_extended();
         writer.bit(beyond);
         if beyond { Unconstrained::encode(value, writer) } else { writer.constrained(LOW, HIGH, *value) }
     }

@@ -8,7 +8,7 @@
 pub use serde_json::Value;
 use serde_json::{Map, json};
 
-use super::error::{Error, Kind, Result, within};
+use super::error::{Blame, Error, Kind, Result, within};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, Type};
 
@@ -51,7 +51,7 @@ pub fn octets(value: &Value) -> Result<Vec<u8>> {
 
 #[cold]
 pub(crate) fn wanted(what: &'static str) -> Error {
-    Error::new(Kind::Json(what), 0)
+    Error::new(Kind::Json(what), Blame::Caller, 0)
 }
 
 // --- SEQUENCE ---------------------------------------------------------------------------------------

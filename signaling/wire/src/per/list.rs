@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::error::{Kind, Result};
 use super::json::wanted;
-use super::{Codec, Plain, Reader, Type, UNBOUNDED, Writer};
+use super::{Codec, Plain, Reader, Type, UNBOUNDED, UnknownAdditions, Writer};
 
 /// SEQUENCE (SIZE (`LOW`..`HIGH`)) OF elements encoded as `C`.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List
             // Elements that came before in fragments are moved, which takes their room once more.
             reader.charge_elements::<T>(count)?;
             reader.charge(list.len() * size_of::<T>())?;
+            reader.step(count)?;
             list.reserve_exact(count);
             for _ in 0..count {
                 next_element(list, C::blank(), |slot| C::decode(slot, reader))?;
@@ -125,6 +126,12 @@ impl<T: Type> Type for Box<T> {
     }
     fn read_json(&mut self, value: &Value) -> Result<()> {
         T::read_json(self, value)
+    }
+    fn carrier(&self) -> Option<&UnknownAdditions> {
+        T::carrier(self)
+    }
+    fn carrier_mut(&mut self) -> Option<&mut UnknownAdditions> {
+        T::carrier_mut(self)
     }
 }
 

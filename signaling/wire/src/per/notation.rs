@@ -150,6 +150,7 @@ macro_rules! sequence {
                     let (mut additions, mut present) = reader.preamble(
                         extensible!($( mark $($add)* )?),
                         0 $( $( + one!($opt_type) )? )*,
+                        0 $( + one!($root) )* $( $( + one!($add) )* )?,
                     )?;
                     $(
                         $( within(
@@ -163,6 +164,7 @@ macro_rules! sequence {
                         )?; )?
                     )*
                     $(
+                        reader.bitmap(&mut additions)?;
                         $( reader.addition::<$add_type, codec!($($add_codec)?)>(
                             &mut additions,
                             &mut self.$add,
@@ -176,8 +178,9 @@ macro_rules! sequence {
                 fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
                     let extended = None::<bool>;
                     $(
+                        let outer = writer.enter(&self.unknown);
                         let known: &[bool] = &[$( self.$add.is_some() ),*];
-                        let extended = Some(known.contains(&true) || !self.unknown.is_empty());
+                        let extended = Some(writer.extended(known, &self.unknown));
                     )?
                     writer.preamble(extended, &[$( $( Option::<$opt_type>::is_some(&self.$root) ,)? )*]);
                     $(
@@ -196,6 +199,7 @@ macro_rules! sequence {
                             )?; )*
                             writer.unknown_additions(known.len(), &self.unknown);
                         }
+                        writer.leave(outer);
                     )?
                     Ok(())
                 }
@@ -237,6 +241,18 @@ macro_rules! sequence {
                     )?
                     description.finish()
                 }
+
+                $(
+                    fn carrier(&self) -> Option<&$crate::per::UnknownAdditions> {
+                        $( let _ = &self.$add; )*
+                        Some(&self.unknown)
+                    }
+
+                    fn carrier_mut(&mut self) -> Option<&mut $crate::per::UnknownAdditions> {
+                        $( let _ = &self.$add; )*
+                        Some(&mut self.unknown)
+                    }
+                )?
             }
         };
     };
@@ -305,7 +321,7 @@ macro_rules! choice {
                                 ) )?, )*
                                 _ => $name::Unrecognized(reader.unknown_alternative(index)?),
                             };
-                            reader.leave_open(open);
+                            reader.leave_open(open)?;
                             return Ok(());
                         }
                     )?
@@ -385,6 +401,26 @@ macro_rules! choice {
                         _ => return Err(json::wanted("the name of an alternative")),
                     };
                     Ok(())
+                }
+
+                fn carrier(&self) -> Option<&$crate::per::UnknownAdditions> {
+                    match self {
+                        $( $( $name::$alt(bind!(value $type)) =>
+                            <codec!($($codec)?) as Codec<$type>>::carrier(value), )? )*
+                        $( $( $(  $name::$add(bind!(value $add_type)) =>
+                            <codec!($($add_codec)?) as Codec<$add_type>>::carrier(value), )? )* )?
+                        _ => None,
+                    }
+                }
+
+                fn carrier_mut(&mut self) -> Option<&mut $crate::per::UnknownAdditions> {
+                    match self {
+                        $( $( $name::$alt(bind!(value $type)) =>
+                            <codec!($($codec)?) as Codec<$type>>::carrier_mut(value), )? )*
+                        $( $( $(  $name::$add(bind!(value $add_type)) =>
+                            <codec!($($add_codec)?) as Codec<$add_type>>::carrier_mut(value), )? )* )?
+                        _ => None,
+                    }
                 }
             }
         };

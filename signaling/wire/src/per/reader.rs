@@ -1,49 +1,53 @@
 //! Reads bits, lengths, open types and extension bitmaps of one message (X.691, aligned variant).
 //! In: the message as [`Bytes`]. Out: numbers, slices that share the message's memory, errors with
-//! the octet offset. Guards the two budgets, nesting and memory, on behalf of all types.
-//! Not here: what the bits mean (the [`Codec`]s).
+//! the octet offset. Guards the budgets (nesting, memory, work) on behalf of all types, and notes
+//! where a peer's octets deviate from the canonical form.
+//! Not here: open types and the members of SEQUENCEs and CHOICEs (`members`); what the bits mean
+//! (the [`Codec`](super::Codec)s).
 
 use bytes::Bytes;
 
-use super::error::{Error, Kind, Result, within};
-use super::unknown::{UnknownAdditions, UnknownAlternative};
-use super::{Codec, MAX_DEPTH, MEMORY_FLOOR, MEMORY_PER_OCTET};
+use super::error::{Blame, Error, Kind, Result};
+use super::form::{Deviation, Form, LONG_END, SHORT_END, canonical_fragments};
+use super::{MAX_DEPTH, MEMORY_FLOOR, MEMORY_PER_OCTET, WORK_FLOOR, WORK_PER_OCTET};
 
 /// A position in a message, with what is left of its budgets.
 #[derive(Debug)]
 pub struct Reader {
-    source: Bytes,
+    pub(super) source: Bytes,
     /// The next bit, and the bit behind the last: of the message, or of the open type being read.
-    at: usize,
-    end: usize,
-    depth: usize,
+    pub(super) at: usize,
+    pub(super) end: usize,
+    pub(super) depth: usize,
     memory: usize,
+    work: usize,
+    /// The budget did not hold all that was noted: the message must fail.
+    pub(super) overdrawn: bool,
+    /// To be added to `at` for a position of [`Deviation`], which starts at `scope`.
+    pub(super) shift: usize,
+    pub(super) scope: usize,
+    /// Of the SEQUENCEs being read, outermost first.
+    pub(super) noted: Vec<Deviation>,
 }
 
-/// Where to continue behind an open type. See [`Reader::enter_open`].
-#[derive(Debug)]
-pub(crate) struct OpenType {
-    /// The outer source, if the open type came in fragments and was rejoined elsewhere.
-    outer: Option<Bytes>,
-    after: usize,
-    end: usize,
-}
-
-/// The extension additions of one SEQUENCE: a cursor over its presence bitmap.
-#[derive(Debug)]
-pub(crate) struct Additions {
-    state: Bitmap,
-    next: usize,
-}
-
+/// A place for [`Reader::note_at`].
 #[derive(Clone, Copy, Debug)]
-enum Bitmap {
-    /// The extension bit was clear.
-    Absent,
-    /// The extension bit was set; the bitmap follows the root and has not been reached.
-    Ahead,
-    /// The bitmap's first bit, and its length.
-    At { first: usize, count: usize },
+pub(crate) struct Place {
+    pub(super) at: usize,
+    before: usize,
+}
+
+/// How many copied octets count as a step.
+const OCTETS_PER_STEP: usize = 64;
+
+/// The memory, in octets, that a message of `length` octets may take.
+pub(super) fn memory_budget(length: usize) -> usize {
+    length.saturating_mul(MEMORY_PER_OCTET).max(MEMORY_FLOOR)
+}
+
+/// The steps that a message of `length` octets may take.
+pub(super) fn work_budget(length: usize) -> usize {
+    length.saturating_mul(WORK_PER_OCTET).max(WORK_FLOOR)
 }
 
 impl Reader {
@@ -54,17 +58,23 @@ impl Reader {
             at: 0,
             end: message.len().saturating_mul(8),
             depth: MAX_DEPTH,
-            memory: message.len().saturating_mul(MEMORY_PER_OCTET).max(MEMORY_FLOOR),
+            memory: memory_budget(message.len()),
+            work: work_budget(message.len()),
+            overdrawn: false,
+            shift: 0,
+            scope: 0,
+            noted: Vec::new(),
         }
     }
 
     /// An error at the present octet.
     #[cold]
     pub(crate) fn error(&self, kind: Kind) -> Error {
-        Error::new(kind, self.at / 8)
+        Error::new(kind, Blame::Peer, self.at / 8)
     }
 
-    fn left(&self) -> usize {
+    #[inline]
+    pub(super) fn left(&self) -> usize {
         self.end.saturating_sub(self.at)
     }
 
@@ -123,7 +133,15 @@ impl Reader {
 
     #[inline]
     pub(crate) fn align(&mut self) {
-        self.at = self.at.next_multiple_of(8);
+        let used = self.at % 8;
+        if used != 0 {
+            let octet = self.source.get(self.at / 8).copied().unwrap_or_default();
+            let padding = octet & (0xff >> used);
+            if padding != 0 {
+                self.note(Form::Padding(padding));
+            }
+            self.at += 8 - used;
+        }
     }
 
     /// The next `count` octets, from an octet boundary; nothing is skipped when `count` is zero.
@@ -140,7 +158,7 @@ impl Reader {
         self.at += bits;
         match self.source.get(first..first + count) {
             Some(octets) => Ok(octets),
-            None => Err(Error::new(Kind::Truncated, first)),
+            None => Err(Error::new(Kind::Truncated, Blame::Peer, first)),
         }
     }
 
@@ -170,12 +188,17 @@ impl Reader {
             }
             _ => {
                 let most = (71 - range.leading_zeros()) / 8;
+                let here = self.place();
                 let count = self.bits(32 - (most - 1).leading_zeros())? as u32 + 1;
                 if count > most {
                     return Err(self.error(Kind::BadLength));
                 }
                 self.align();
-                self.bits(8 * count)?
+                let offset = self.bits(8 * count)?;
+                if count > 1 && offset >> (8 * (count - 1)) == 0 {
+                    self.note_at(here, Form::Octets(count as u8));
+                }
+                offset
             }
         };
         if offset > range {
@@ -189,6 +212,21 @@ impl Reader {
     #[inline]
     pub(crate) fn length(&mut self) -> Result<(usize, bool)> {
         self.align();
+        let here = self.place();
+        let (length, more) = self.raw_length()?;
+        if more {
+            if length < 65_536 {
+                self.note_at(here, Form::Blocks((length / 16_384) as u8));
+            }
+        } else if length < 0x80 && self.at != here.at + 8 {
+            self.note_at(here, Form::LongLength);
+        }
+        Ok((length, more))
+    }
+
+    /// As `length`, on an octet boundary, and whatever its form.
+    #[inline]
+    pub(super) fn raw_length(&mut self) -> Result<(usize, bool)> {
         let first = self.bits(8)? as usize;
         match first {
             0..=0x7f => Ok((first, false)),
@@ -208,13 +246,19 @@ impl Reader {
 
     /// A normally small non-negative number (X.691 10.6), within 32 bits.
     pub(crate) fn small(&mut self) -> Result<u32> {
+        let here = self.place();
         if !self.bit()? {
             return Ok(self.bits(6)? as u32);
         }
-        match self.whole_length()? {
-            count @ 1..=4 => Ok(self.bits(8 * count as u32)? as u32),
-            _ => Err(self.error(Kind::BadLength)),
+        let count = match self.whole_length()? {
+            count @ 1..=4 => count as u32,
+            _ => return Err(self.error(Kind::BadLength)),
+        };
+        let value = self.bits(8 * count)? as u32;
+        if value < 64 || value >> (8 * (count - 1)) == 0 {
+            self.note_at(here, Form::Octets(count as u8));
         }
+        Ok(value)
     }
 
     /// A size: constrained if it has an upper bound below 64K, else a length determinant.
@@ -229,29 +273,90 @@ impl Reader {
 
     /// Octets behind a length determinant without upper bound, fragments joined.
     pub(crate) fn counted_octets(&mut self) -> Result<Bytes> {
-        let start = self.at;
-        let (count, mut more) = self.length()?;
-        self.octets(count)?;
-        if !more {
-            let after = self.at / 8;
-            return Ok(if count == 0 { Bytes::new() } else { self.source.slice(after - count..after) });
+        self.align();
+        let here = self.place();
+        let (count, more) = self.raw_length()?;
+        if more {
+            return self.fragments(here);
         }
-        let mut total = count;
-        while more {
-            let (count, next) = self.length()?;
+        if count < 0x80 && self.at != here.at + 8 {
+            self.note_at(here, Form::LongLength);
+        }
+        self.slice(count)
+    }
+
+    /// The fragments from `here` on, joined.
+    pub(super) fn fragments(&mut self, here: Place) -> Result<Bytes> {
+        let mut total = 0usize;
+        let mut pieces = 0;
+        self.at = here.at;
+        loop {
+            let (count, more) = self.raw_length()?;
             self.octets(count)?;
             total += count;
-            more = next;
+            pieces += 1;
+            if !more {
+                break;
+            }
         }
+        // Fragments without contents do not exist; each of 16K pays for its entry in `codes`.
+        self.step(total / OCTETS_PER_STEP + pieces)?;
         self.charge(total)?;
-        let end = std::mem::replace(&mut self.at, start);
+        let end = std::mem::replace(&mut self.at, here.at);
         let mut joined = Vec::with_capacity(total);
-        while joined.len() < total {
-            let (count, _) = self.length()?;
+        let mut codes = Vec::with_capacity(pieces);
+        loop {
+            let start = self.at;
+            let (count, more) = self.raw_length()?;
+            let long = self.at != start + 8;
+            codes.push(match more {
+                true => (count / 16_384) as u8,
+                false if count < 0x80 && long => LONG_END,
+                false => SHORT_END,
+            });
             joined.extend_from_slice(self.octets(count)?);
+            if !more {
+                break;
+            }
         }
         self.at = end;
+        if !canonical_fragments(total).eq(codes.iter().copied()) {
+            self.charge(codes.len())?;
+            self.note_at(here, Form::Fragments(Box::new(codes.into())));
+        }
         Ok(joined.into())
+    }
+
+    // --- deviations from the canonical form ------------------------------------------------
+
+    /// Where a deviation would be noted that shows only later.
+    #[inline]
+    pub(crate) fn place(&self) -> Place {
+        Place { at: self.at, before: self.noted.len() }
+    }
+
+    /// Notes a deviation at the present bit.
+    #[cold]
+    pub(crate) fn note(&mut self, form: Form) {
+        self.note_at(self.place(), form);
+    }
+
+    /// Notes a deviation at an earlier bit.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn note_at(&mut self, place: Place, form: Form) {
+        let kept = match &form {
+            Form::Surplus(..) | Form::Fragments(_) => size_of::<Bytes>(),
+            _ => 0,
+        };
+        // Room in the list, which grows by doubling, and in the list that is kept of it.
+        if self.charge(4 * size_of::<Deviation>() + kept).is_err() {
+            self.overdrawn = true;
+            return;
+        }
+        let at = place.at.wrapping_add(self.shift).wrapping_sub(self.scope) as u32;
+        let before = place.before.min(self.noted.len());
+        self.noted.insert(before, Deviation { at, form });
     }
 
     // --- budgets ---------------------------------------------------------------------------
@@ -276,6 +381,23 @@ impl Reader {
         self.charge(count.saturating_mul(size_of::<T>()))
     }
 
+    /// What is left of the budgets: of memory, in octets, and of work, in steps.
+    pub(super) fn budgets(&self) -> (usize, usize) {
+        (self.memory, self.work)
+    }
+
+    /// Takes `steps` from the budget of work.
+    #[inline]
+    pub(crate) fn step(&mut self, steps: usize) -> Result<()> {
+        match self.work.checked_sub(steps) {
+            Some(rest) => {
+                self.work = rest;
+                Ok(())
+            }
+            None => Err(self.error(Kind::TooMuchWork)),
+        }
+    }
+
     /// Goes one level deeper. An error abandons the whole message, so that only success needs
     /// [`ascend`](Self::ascend).
     #[inline]
@@ -292,162 +414,5 @@ impl Reader {
     #[inline]
     pub(crate) fn ascend(&mut self) {
         self.depth += 1;
-    }
-
-    // --- open types ------------------------------------------------------------------------
-
-    /// Confines reading to the open type that starts here, until [`leave_open`](Self::leave_open).
-    pub(crate) fn enter_open(&mut self) -> Result<OpenType> {
-        self.descend()?;
-        let (count, more) = self.length()?;
-        if !more {
-            let after = self.at.saturating_add(count.saturating_mul(8));
-            if after > self.end {
-                return Err(self.error(Kind::Truncated));
-            }
-            let open = OpenType { outer: None, after, end: self.end };
-            self.end = after;
-            return Ok(open);
-        }
-        self.at -= 8;
-        let joined = self.counted_octets()?;
-        let open = OpenType { outer: None, after: self.at, end: self.end };
-        self.at = 0;
-        self.end = joined.len() * 8;
-        let outer = std::mem::replace(&mut self.source, joined);
-        Ok(OpenType { outer: Some(outer), ..open })
-    }
-
-    /// Continues behind an open type; what its value left over is ignored.
-    pub(crate) fn leave_open(&mut self, open: OpenType) {
-        if let Some(outer) = open.outer {
-            self.source = outer;
-        }
-        self.at = open.after;
-        self.end = open.end;
-        self.ascend();
-    }
-
-    /// All octets of the open type just entered.
-    fn open_octets(&mut self) -> Result<Bytes> {
-        self.slice(self.left() / 8)
-    }
-
-    /// The alternative just entered, kept as it is.
-    pub(crate) fn unknown_alternative(&mut self, index: u32) -> Result<UnknownAlternative> {
-        self.charge(UnknownAlternative::COST)?;
-        Ok(UnknownAlternative::new(index, self.open_octets()?))
-    }
-
-    // --- members of SEQUENCEs and CHOICEs (called by the schema's macros) --------------------
-
-    /// The extension bit and the presence bits of `optional` root members, left-justified.
-    pub(crate) fn preamble(&mut self, extensible: bool, optional: u32) -> Result<(Additions, u64)> {
-        let state = if extensible && self.bit()? { Bitmap::Ahead } else { Bitmap::Absent };
-        let present = match optional {
-            0 => 0,
-            _ => self.bits(optional)? << (64 - optional),
-        };
-        Ok((Additions { state, next: 0 }, present))
-    }
-
-    /// A root member whose presence is the next bit of `present`.
-    pub(crate) fn optional<T, C: Codec<T>>(
-        &mut self,
-        present: &mut u64,
-        slot: &mut Option<T>,
-        name: &'static str,
-    ) -> Result<()> {
-        let here = *present >> 63 != 0;
-        *present <<= 1;
-        if here { within(name, C::decode(slot.insert(C::blank()), self)) } else { Ok(()) }
-    }
-
-    /// The next extension addition, if the sender knew it and sent it.
-    pub(crate) fn addition<T, C: Codec<T>>(
-        &mut self,
-        additions: &mut Additions,
-        slot: &mut Option<T>,
-        name: &'static str,
-    ) -> Result<()> {
-        if let Some(open) = self.enter_addition(additions)? {
-            within(name, C::decode(slot.insert(C::blank()), self))?;
-            self.leave_open(open);
-        }
-        Ok(())
-    }
-
-    fn enter_addition(&mut self, additions: &mut Additions) -> Result<Option<OpenType>> {
-        if !self.next_addition(additions)? {
-            return Ok(None);
-        }
-        self.enter_open().map(Some)
-    }
-
-    /// The additions behind the last one that the schema knows.
-    pub(crate) fn unknown_additions(
-        &mut self,
-        additions: &mut Additions,
-        unknown: &mut UnknownAdditions,
-    ) -> Result<()> {
-        if let Bitmap::Absent = additions.state {
-            return Ok(());
-        }
-        self.find_bitmap(additions)?;
-        while let Bitmap::At { count, .. } = additions.state
-            && additions.next < count
-        {
-            let index = additions.next;
-            if unknown.bitmap_length() == 0 {
-                self.charge(UnknownAdditions::COST)?;
-                unknown.keep_bitmap_length(count);
-            }
-            if self.next_addition(additions)? {
-                self.charge(UnknownAdditions::COST)?;
-                unknown.keep(index as u32, self.counted_octets()?);
-            }
-        }
-        Ok(())
-    }
-
-    fn next_addition(&mut self, additions: &mut Additions) -> Result<bool> {
-        if let Bitmap::Ahead = additions.state {
-            self.find_bitmap(additions)?;
-        }
-        let Bitmap::At { first, count } = additions.state else { return Ok(false) };
-        if additions.next >= count {
-            return Ok(false);
-        }
-        let at = first + additions.next;
-        additions.next += 1;
-        Ok(self.source.get(at / 8).is_some_and(|octet| octet & (0x80 >> (at % 8)) != 0))
-    }
-
-    /// Reads the bitmap's length and steps over its bits.
-    fn find_bitmap(&mut self, additions: &mut Additions) -> Result<()> {
-        let Bitmap::Ahead = additions.state else { return Ok(()) };
-        let count = if self.bit()? { self.whole_length()? } else { self.bits(6)? as usize + 1 };
-        if count == 0 {
-            return Err(self.error(Kind::BadLength));
-        }
-        if count > self.left() {
-            return Err(self.error(Kind::Truncated));
-        }
-        additions.state = Bitmap::At { first: self.at, count };
-        self.at += count;
-        Ok(())
-    }
-
-    /// The index of a CHOICE or ENUMERATED: in its extension root of `roots`, or (`true`) among
-    /// the additions to it.
-    pub(crate) fn alternative(&mut self, extensible: bool, roots: usize) -> Result<(bool, u32)> {
-        if extensible && self.bit()? {
-            return Ok((true, self.small()?));
-        }
-        match self.constrained(0, roots as i64 - 1) {
-            Ok(index) => Ok((false, index as u32)),
-            Err(error) if error.kind() == Kind::OutOfRange => Err(self.error(Kind::BadAlternative)),
-            Err(error) => Err(error),
-        }
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::error::{Kind, Result};
+use super::form::Form;
 use super::json::wanted;
 use super::{Codec, Reader, Writer, natural};
 
@@ -119,11 +120,15 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
         reader.charge_elements::<u8>(count)?;
         slot.reserve_exact(count);
         if Self::BITS == 8 && reader.is_aligned() {
+            let here = reader.place();
             let octets = reader.octets(count)?;
             let permitted = octets.iter().all(|octet| Self::character(*octet).is_some());
             match std::str::from_utf8(octets) {
                 Ok(text) if permitted => slot.push_str(text),
                 _ => return Err(reader.error(Kind::BadCharacter)),
+            }
+            if A::LENIENT && slot.bytes().any(|character| Self::index(character).is_none()) {
+                reader.note_at(here, Form::Characters);
             }
             return Ok(());
         }
@@ -149,8 +154,9 @@ impl<A: Alphabet, const LOW: usize, const HIGH: usize> Codec<String> for Charact
         if count > 0 && aligned(LOW, HIGH, Self::BITS) {
             writer.align();
         }
+        let others = A::LENIENT && value.is_ascii() && writer.had_other_characters();
         for character in value.bytes() {
-            let Some(index) = Self::index(character) else {
+            let Some(index) = Self::index(character).or(others.then_some(character)) else {
                 return Err(writer.error(Kind::BadCharacter));
             };
             writer.bits(u64::from(if Self::BITS == 4 { index } else { character }), Self::BITS);

@@ -1,8 +1,10 @@
 //! Writes bits, lengths, open types and extension bitmaps (X.691, aligned variant).
-//! In: numbers and octets. Out: one message. Strict: what cannot be written is an error.
+//! In: numbers and octets. Out: one message. Strict: what cannot be written is an error. Canonical,
+//! but where a value remembers that its peer deviated (`form`).
 //! Not here: what the bits mean (the [`Codec`]s).
 
-use super::error::{Error, Kind, Result, within};
+use super::error::{Blame, Error, Kind, Result, within};
+use super::form::{Deviations, Form, LONG_END};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, MAX_DEPTH};
 
@@ -13,6 +15,26 @@ pub struct Writer {
     /// Bits used of the last octet; 0 means that it is full (or that there is none).
     used: u32,
     depth: usize,
+    follow: Follow,
+}
+
+/// The deviations that are being repeated: those of one extensible SEQUENCE.
+#[derive(Debug, Default)]
+pub(crate) struct Follow {
+    deviations: Option<Deviations>,
+    /// The next one.
+    next: usize,
+    /// The bit at which the SEQUENCE starts.
+    start: usize,
+}
+
+/// An open type under construction.
+#[derive(Debug)]
+pub(crate) struct OpenStart {
+    /// Where its value starts.
+    start: usize,
+    /// How its length deviates.
+    form: Option<Form>,
 }
 
 impl Default for Writer {
@@ -24,11 +46,12 @@ impl Default for Writer {
 impl Writer {
     /// Starts an empty message.
     pub fn new() -> Self {
-        Writer { octets: Vec::with_capacity(256), used: 0, depth: MAX_DEPTH }
+        Writer { octets: Vec::with_capacity(256), used: 0, depth: MAX_DEPTH, follow: Follow::default() }
     }
 
     /// The message. An empty encoding becomes one zero octet (X.691 10.1.3).
     pub fn finish(mut self) -> Vec<u8> {
+        self.surplus(0);
         if self.octets.is_empty() {
             self.octets.push(0);
         }
@@ -37,7 +60,7 @@ impl Writer {
 
     #[cold]
     pub(crate) fn error(&self, kind: Kind) -> Error {
-        Error::new(kind, self.octets.len())
+        Error::new(kind, Blame::Caller, self.octets.len())
     }
 
     // --- bits and octets -------------------------------------------------------------------
@@ -72,7 +95,24 @@ impl Writer {
 
     #[inline]
     pub(crate) fn align(&mut self) {
-        self.used = 0;
+        if self.used != 0 {
+            if self.follow.deviations.is_some() {
+                self.pad();
+            }
+            self.used = 0;
+        }
+    }
+
+    /// Pads as the peer did.
+    #[cold]
+    fn pad(&mut self) {
+        let padding = self.deviation(|form| match form {
+            Form::Padding(bits) => Some(*bits),
+            _ => None,
+        });
+        if let (Some(padding), Some(last)) = (padding, self.octets.last_mut()) {
+            *last |= padding & (0xff >> self.used);
+        }
     }
 
     /// Octets from an octet boundary; an empty slice writes nothing, not even padding.
@@ -106,7 +146,8 @@ impl Writer {
             }
             _ => {
                 let most = (71 - range.leading_zeros()) / 8;
-                let count = ((71 - offset.leading_zeros()) / 8).max(1);
+                let least = ((71 - offset.leading_zeros()) / 8).max(1);
+                let count = least.max(self.octets_of_number().min(most));
                 self.bits(u64::from(count) - 1, 32 - (most - 1).leading_zeros());
                 self.align();
                 self.bits(offset, 8 * count);
@@ -119,6 +160,25 @@ impl Writer {
     /// this fragment takes, and whether another must follow.
     pub(crate) fn length(&mut self, left: usize) -> (usize, bool) {
         self.align();
+        if self.follow.deviations.is_some() {
+            let form = self.deviation(|form| match form {
+                Form::LongLength | Form::Blocks(_) => Some(form.clone()),
+                _ => None,
+            });
+            return self.length_as(left, form);
+        }
+        self.length_as(left, None)
+    }
+
+    fn length_as(&mut self, left: usize, form: Option<Form>) -> (usize, bool) {
+        let blocks = match form {
+            Some(Form::LongLength) if left < 0x80 => {
+                self.bits(0x8000 | left as u64, 16);
+                return (left, false);
+            }
+            Some(Form::Blocks(blocks)) => usize::from(blocks),
+            _ => 4,
+        };
         match left {
             0..=0x7f => {
                 self.bits(left as u64, 8);
@@ -129,7 +189,7 @@ impl Writer {
                 (left, false)
             }
             _ => {
-                let blocks = (left / 16_384).min(4);
+                let blocks = (left / 16_384).min(blocks);
                 self.bits(0xc0 | blocks as u64, 8);
                 (blocks * 16_384, true)
             }
@@ -138,10 +198,12 @@ impl Writer {
 
     /// A normally small non-negative number (X.691 10.6).
     pub(crate) fn small(&mut self, value: u32) {
-        if value < 64 {
+        let least = (39 - value.leading_zeros()) / 8;
+        let octets = self.octets_of_number();
+        if value < 64 && octets == 0 {
             self.bits(u64::from(value), 7);
         } else {
-            let count = (39 - value.leading_zeros()) / 8;
+            let count = least.max(octets).clamp(1, 4);
             self.bit(true);
             self.length(count as usize);
             self.bits(u64::from(value), 8 * count);
@@ -150,15 +212,116 @@ impl Writer {
 
     /// Octets behind a length determinant without upper bound, in fragments if they must be.
     pub(crate) fn counted_octets(&mut self, octets: &[u8]) {
+        self.align();
+        let form = self.form_of_octets();
+        self.counted_octets_as(octets, form);
+    }
+
+    fn counted_octets_as(&mut self, octets: &[u8], form: Option<Form>) {
+        let (codes, form) = match form {
+            Some(Form::Fragments(codes)) => (codes, None),
+            form => (Box::default(), form),
+        };
+        let mut codes = codes.iter().copied();
         let mut left = octets;
         loop {
-            let (count, more) = self.length(left.len());
+            let form = match codes.next() {
+                Some(LONG_END) => Some(Form::LongLength),
+                Some(blocks) if blocks > 0 => Some(Form::Blocks(blocks)),
+                _ => form.clone(),
+            };
+            let (count, more) = self.length_as(left.len(), form);
             let (now, later) = left.split_at(count);
             self.octets(now);
             left = later;
             if !more {
                 return;
             }
+        }
+    }
+
+    // --- deviations of a peer --------------------------------------------------------------
+
+    /// Repeats the deviations of a message.
+    pub(super) fn follow(&mut self, deviations: &Deviations) {
+        self.follow = Follow { deviations: Some(deviations.clone()), next: 0, start: 0 };
+    }
+
+    /// Starts an extensible SEQUENCE. Returns what [`leave`](Self::leave) needs.
+    #[inline]
+    pub(crate) fn enter(&mut self, unknown: &UnknownAdditions) -> Follow {
+        let deviations = unknown.form().cloned();
+        let start = if deviations.is_some() { self.position() } else { 0 };
+        std::mem::replace(&mut self.follow, Follow { deviations, next: 0, start })
+    }
+
+    /// Ends an extensible SEQUENCE.
+    #[inline]
+    pub(crate) fn leave(&mut self, outer: Follow) {
+        self.follow = outer;
+    }
+
+    /// The number of bits written.
+    fn position(&self) -> usize {
+        let used = if self.used == 0 { 8 } else { self.used };
+        (self.octets.len() * 8 + used as usize).saturating_sub(8)
+    }
+
+    /// What `wanted` finds in the deviation at this bit, if there is one and it finds anything.
+    #[inline]
+    fn deviation<R>(&mut self, wanted: impl Fn(&Form) -> Option<R>) -> Option<R> {
+        self.follow.deviations.as_ref()?;
+        let at = self.position().wrapping_sub(self.follow.start);
+        loop {
+            let deviation = self.follow.deviations.as_ref()?.get(self.follow.next)?;
+            if deviation.at as usize >= at {
+                let found = wanted(&deviation.form).filter(|_| deviation.at as usize == at)?;
+                self.follow.next += 1;
+                return Some(found);
+            }
+            // The value was changed since.
+            self.follow.next += 1;
+        }
+    }
+
+    /// How many octets the number here took, if more than it needs; else 0.
+    pub(crate) fn octets_of_number(&mut self) -> u32 {
+        let octets = self.deviation(|form| match form {
+            Form::Octets(count) => Some(u32::from(*count)),
+            _ => None,
+        });
+        octets.unwrap_or_default()
+    }
+
+    /// Whether the number here took the form of one beyond its range.
+    pub(crate) fn was_extended(&mut self) -> bool {
+        self.deviation(|form| matches!(form, Form::Extended).then_some(())).is_some()
+    }
+
+    /// Whether the string here had characters that are not in its alphabet.
+    pub(crate) fn had_other_characters(&mut self) -> bool {
+        self.deviation(|form| matches!(form, Form::Characters).then_some(())).is_some()
+    }
+
+    fn form_of_octets(&mut self) -> Option<Form> {
+        self.deviation(|form| match form {
+            Form::LongLength | Form::Fragments(_) => Some(form.clone()),
+            _ => None,
+        })
+    }
+
+    /// Ends a value, of an open type or of the message, that started at octet `start`.
+    fn surplus(&mut self, start: usize) {
+        self.align();
+        let level = self.depth;
+        let surplus = self.deviation(|form| match form {
+            Form::Surplus(depth, octets) if usize::from(*depth) == level => Some(octets.clone()),
+            _ => None,
+        });
+        if let Some(octets) = surplus {
+            self.octets.extend_from_slice(&octets);
+        } else if self.octets.len() == start {
+            self.octets.push(0);
         }
     }
 
@@ -179,24 +342,23 @@ impl Writer {
     }
 
     /// Starts an open type: its value follows in place, behind room for a short length.
-    /// Returns where the value starts, for [`leave_open`](Self::leave_open).
-    pub(crate) fn enter_open(&mut self) -> Result<usize> {
+    /// Returns what [`leave_open`](Self::leave_open) needs.
+    pub(crate) fn enter_open(&mut self) -> Result<OpenStart> {
         self.descend()?;
         self.align();
+        let form = self.form_of_octets();
         self.octets.push(0);
-        Ok(self.octets.len())
+        Ok(OpenStart { start: self.octets.len(), form })
     }
 
     /// Ends an open type: fills in its length, making room where a short one does not do.
-    pub(crate) fn leave_open(&mut self, start: usize) {
+    pub(crate) fn leave_open(&mut self, open: OpenStart) {
+        let start = open.start;
+        self.surplus(start);
         self.ascend();
-        self.align();
-        if self.octets.len() == start {
-            self.octets.push(0);
-        }
         let count = self.octets.len() - start;
+        let long = count > 0x7f || open.form == Some(Form::LongLength);
         if count < 0x4000 {
-            let long = count > 0x7f;
             if long {
                 self.octets.insert(start, count as u8);
             }
@@ -206,7 +368,7 @@ impl Writer {
         } else {
             let value = self.octets.split_off(start);
             self.octets.pop();
-            self.counted_octets(&value);
+            self.counted_octets_as(&value, open.form);
         }
     }
 
@@ -233,10 +395,23 @@ impl Writer {
         }
     }
 
-    /// The presence bitmap of the known additions and of those kept unknown.
+    /// Whether there is a presence bitmap of additions: if there are any, or if the peer sent one
+    /// without.
+    #[inline]
+    pub(crate) fn extended(&self, known: &[bool], unknown: &UnknownAdditions) -> bool {
+        known.contains(&true) || !unknown.is_empty() || unknown.has_idle_bitmap()
+    }
+
+    /// The presence bitmap of the known additions and of those kept unknown: as long as the peer's
+    /// was, if it holds what is there now.
     pub(crate) fn additions(&mut self, known: &[bool], unknown: &UnknownAdditions) {
-        let count = known.len().max(unknown.bitmap_length());
-        if count <= 64 {
+        let count = match unknown.has_bitmap() {
+            true => known.iter().rposition(|bit| *bit).map_or(0, |last| last + 1),
+            false => known.len(),
+        };
+        let count = count.max(unknown.bitmap_length());
+        let known = known.get(..count).unwrap_or(known);
+        if count <= 64 && !self.was_extended() {
             self.bits(count as u64 - 1, 7);
         } else {
             self.bit(true);
@@ -288,5 +463,9 @@ impl Writer {
     pub(crate) fn unknown_alternative(&mut self, unknown: &UnknownAlternative) {
         self.extension_alternative(unknown.index());
         self.counted_octets(unknown.octets());
+        if unknown.octets().is_empty() {
+            // Its missing octet was noted.
+            self.deviation(|form| matches!(form, Form::Surplus(..)).then_some(()));
+        }
     }
 }
