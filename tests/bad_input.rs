@@ -144,6 +144,36 @@ fn a_recording_that_cannot_be_made_is_named() -> Tested {
 }
 
 #[test]
+fn a_file_is_never_played_and_recorded_over_at_once() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("only-copy.wav");
+    std::fs::copy(ALICE, &file)?;
+    let (before, file) = (std::fs::metadata(&file)?.len(), file.to_str().ok_or("path")?);
+    let same = dir.path().join("..").join(dir.path().file_name().ok_or("name")?).join("only-copy.wav");
+    let same = same.to_str().ok_or("path")?;
+    call_fails("127.0.0.1:1", &["--play", file, "--record", same, "--quiet"], 1, "the same file")?;
+    call_fails("127.0.0.1:1", &["--play", file, "--null", "--report", file, "--quiet"], 1, "the same file")?;
+    assert_eq!(std::fs::metadata(file)?.len(), before, "nothing was touched");
+    Ok(())
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_known_before_the_call() -> Tested {
+    call_fails(
+        "127.0.0.1:1",
+        &[&QUICK[..], &["--report", "/no/such/dir/r.json"]].concat(),
+        1,
+        "/no/such/dir/r.json",
+    )
+}
+
+#[test]
+fn a_media_address_that_this_machine_does_not_have_is_a_local_failure() -> Tested {
+    let (_answer, at) = answering(&["--echo"])?;
+    call_fails(&at, &[&QUICK[..], &["--media-address", "192.0.2.55"]].concat(), 1, "192.0.2.55")
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_said_and_the_call_goes_on() -> Tested {
     let (mut answer, at) = answering(&["--play", ALICE, "--null", "--calls", "1"])?;
@@ -181,7 +211,7 @@ fn a_full_disk_is_said_and_the_call_goes_on() -> Tested {
 fn no_rtp_port_left_releases_the_call_with_the_reason() -> Tested {
     let (mut answer, at) = answering(&["--echo"])?;
     let taken = UdpSocket::bind("127.0.0.1:43000")?;
-    call_fails(&at, &[&QUICK[..], &["--rtp-ports", "43000-43001"]].concat(), 3, "43000")?;
+    call_fails(&at, &[&QUICK[..], &["--rtp-ports", "43000-43001"]].concat(), 1, "43000")?;
     drop(taken);
     answer.interrupt()?;
     assert_eq!(answer.end(Duration::from_secs(12))?.1, Some(0));
@@ -205,7 +235,7 @@ fn a_busy_far_end_and_a_call_that_nobody_answers_are_told_apart() -> Tested {
     let (_busy, at) = answering(&["--echo", "--max-calls", "0"])?;
     call_fails(&at, &QUICK, 3, "busy")?;
     let (mut ringing, at) = answering(&["--echo", "--ring-ms", "60000"])?;
-    call_fails(&at, &[&QUICK[..], &["--timeout", "1"]].concat(), 3, "idle")?;
+    call_fails(&at, &[&QUICK[..], &["--timeout", "1"]].concat(), 3, "not answered within 1 s")?;
     assert!(ringing.is_running(), "an unanswered call does not end the answering side");
     Ok(())
 }

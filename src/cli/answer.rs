@@ -25,6 +25,7 @@ use super::{Failure, Outcome, say};
 const FAREWELL: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(args: AnswerArgs) -> Result<Outcome, Failure> {
+    leg::apart(&[("--play", args.play.as_deref()), ("--capture", args.media.capture.as_deref())])?;
     if let Some(dir) = &args.record {
         std::fs::create_dir_all(dir).map_err(|why| Failure(format!("{}: {why}", dir.display())))?;
     }
@@ -91,8 +92,13 @@ async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture
             note(Some(ended), &mut result);
         }
     };
-    if timeout(FAREWELL, farewell).await.is_err() {
-        tracing::warn!("some calls did not end in time");
+    tokio::select! {
+        in_time = timeout(FAREWELL, farewell) => {
+            if in_time.is_err() {
+                tracing::warn!("some calls did not end in time");
+            }
+        }
+        () = interrupt.wait() => tracing::warn!("interrupted again: not every call was released"),
     }
     result
 }
@@ -167,7 +173,7 @@ impl Answering {
 
     fn recording(&self, number: u32) -> Option<PathBuf> {
         let dir = self.0.record.as_ref()?;
-        Some(dir.join(format!("call-{}-{number}.wav", self.0.started)))
+        Some(dir.join(format!("call-{}-{}-{number}.wav", self.0.started, std::process::id())))
     }
 
     fn sound(&self, number: u32) -> Sound {

@@ -43,6 +43,14 @@ pub(crate) enum Command {
     /// Call oneself: two processes on this machine, speech both ways, everything measured
     #[command(after_help = "Example:\n  offhook demo --out out")]
     Demo(DemoArgs),
+    /// Read, write and check the octets of H.323
+    #[command(after_help = "Examples:\n  \
+        offhook pdu decode 22c0010100040000               say what octets are\n  \
+        offhook pdu decode --pcap call.pcap               a ladder of each call in a capture\n  \
+        offhook pdu decode --pcap call.pcap --tree        every message in full\n  \
+        offhook pdu encode --kind h245 - < message.json\n  \
+        offhook pdu check vectors/ras.jsonl vectors/h245.jsonl")]
+    Pdu(super::pdu::PduArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  offhook completions bash > /etc/bash_completion.d/offhook")]
     Completions {
@@ -77,7 +85,7 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "S", value_parser = seconds, default_value = "60")]
     pub(crate) timeout: Duration,
     /// Once connected, send these digits
-    #[arg(long, value_name = "DIGITS")]
+    #[arg(long, value_name = "DIGITS", value_parser = digits)]
     pub(crate) digits: Option<String>,
     /// Write the JSON report here as well
     #[arg(long, value_name = "FILE.json")]
@@ -213,8 +221,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "S", value_parser = seconds, default_value = "6")]
     pub(crate) duration: Duration,
     /// Codecs, most wanted first
-    #[arg(long, value_name = "LIST", default_value = "pcma,pcmu")]
-    pub(crate) codec: String,
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = codec, default_value = "pcma,pcmu")]
+    pub(crate) codec: Vec<CodecKind>,
     /// Neither offer nor accept fast connect
     #[arg(long)]
     pub(crate) no_fast_start: bool,
@@ -232,6 +240,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("between 0 and 864000 seconds".to_owned())
+    }
+}
+
+fn digits(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_digit() || "*#!ABCD".contains(c);
+    if (1..=128).contains(&text.len()) && text.chars().all(legal) {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 128 of 0-9 * # A-D !".to_owned())
     }
 }
 
@@ -294,6 +311,8 @@ mod tests {
             &["offhook", "call", "h", "--packet-ms", "500"],
             &["offhook", "call", "h", "--duration", "-1"],
             &["offhook", "call", "h", "--play", "a.wav", "--tone", "440"],
+            &["offhook", "call", "h", "--digits", "12x"],
+            &["offhook", "demo", "--codec", "opus"],
             &["offhook", "answer", "--calls", "0"],
             &["offhook", "answer", "--listen", "nowhere"],
             &["offhook", "answer", "--rtp-ports", "9-3"],

@@ -1,11 +1,15 @@
 //! `offhook call`: places one call and stays with it to its end.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
+use std::task::Poll;
 
 use offhook::capture::Capture;
 use offhook::{
     Call, DisconnectCode, Embedded, EventFilter, EventStream, H323Config, MediaTypes, Privilege, TapiError,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
 use super::args::CallArgs;
@@ -15,10 +19,19 @@ use super::report::CallReport;
 use super::{Failure, Outcome, say};
 
 pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
+    leg::apart(&[
+        ("--play", args.play.as_deref()),
+        ("--record", args.record.as_deref()),
+        ("--capture", args.media.capture.as_deref()),
+        ("--report", args.report.as_deref()),
+    ])?;
+    // A report that cannot be written is known before the call, not after it.
+    let report =
+        args.report.as_deref().map(|path| File::create(path).map_err(|why| named(path, &why))).transpose()?;
     let (config, capture) =
         leg::configure("offhook call", &args.media, &args.signalling, H323Config::default())?;
     let phone = Embedded::start(config).await.map_err(Failure::new)?;
-    let result = place(&phone, &args, capture.as_deref()).await;
+    let result = place(&phone, &args, capture.as_deref(), report).await;
     phone.shutdown().await;
     let captured = capture.map_or(Ok(()), |capture| capture.finish());
     let outcome = result?;
@@ -26,7 +39,12 @@ pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-async fn place(phone: &Embedded, args: &CallArgs, capture: Option<&Capture>) -> Result<Outcome, Failure> {
+async fn place(
+    phone: &Embedded,
+    args: &CallArgs,
+    capture: Option<&Capture>,
+    report_file: Option<File>,
+) -> Result<Outcome, Failure> {
     let address = phone.address();
     address.open(Privilege::None, MediaTypes::AUDIO).await.map_err(Failure::new)?;
     let sound = Sound {
@@ -47,10 +65,13 @@ async fn place(phone: &Embedded, args: &CallArgs, capture: Option<&Capture>) -> 
     progress.live.clear();
     let path = capture.and(args.media.capture.as_deref());
     let mut report = CallReport::of("caller", &call, &progress.course, &terminals, path).await;
-    if let Err(TapiError::Line(why)) = &ended {
-        report.why.get_or_insert_with(|| why.to_string());
-    }
-    finish(&call, terminals, &report, args).await?;
+    let why = match &ended {
+        Err(TapiError::Line(why)) => Some(why.to_string()),
+        Ok(Stopped::NoAnswer) => Some(format!("not answered within {} s", args.timeout.as_secs_f64())),
+        _ => None,
+    };
+    report.why = report.why.or(why);
+    finish(&call, terminals, &report, args, report_file).await?;
     match ended {
         Err(TapiError::Line(why)) if !report.connected => {
             eprintln!("offhook: {why}");
@@ -58,6 +79,10 @@ async fn place(phone: &Embedded, args: &CallArgs, capture: Option<&Capture>) -> 
         }
         Err(why) if !report.connected => Err(Failure::new(why)),
         Ok(Stopped::Interrupted) if !report.connected => Ok(Outcome::Interrupted),
+        // The far end has no part in it.
+        Ok(_) if report.no_media && !report.connected => {
+            Err(Failure(report.why.unwrap_or_else(|| "no media".to_owned())))
+        }
         _ => Ok(report.outcome()),
     }
 }
@@ -68,29 +93,32 @@ async fn finish(
     terminals: Terminals,
     report: &CallReport,
     args: &CallArgs,
+    file: Option<File>,
 ) -> Result<(), Failure> {
     call.release().await;
     let released = terminals.release();
-    if let Some(path) = &args.report {
-        write_report(path, report)?;
-    }
     if args.output.json {
         say(format_args!("{}\n", serde_json::to_string(report).map_err(Failure::new)?))?;
     } else {
         say(report)?;
     }
+    if let Some((mut file, path)) = file.zip(args.report.as_deref()) {
+        let text = serde_json::to_string_pretty(report).map_err(Failure::new)?;
+        writeln!(file, "{text}").map_err(|why| named(path, &why))?;
+    }
     released
 }
 
-fn write_report(path: &Path, report: &CallReport) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(report).map_err(Failure::new)?;
-    std::fs::write(path, text + "\n").map_err(|why| Failure(format!("{}: {why}", path.display())))
+fn named(path: &Path, why: &std::io::Error) -> Failure {
+    Failure(format!("{}: {why}", path.display()))
 }
 
 /// Why following a call ended.
 enum Stopped {
     /// The call ended.
     Ended,
+    /// Nobody answered in time.
+    NoAnswer,
     /// A signal.
     Interrupted,
 }
@@ -129,11 +157,19 @@ impl Progress {
                 },
                 _ = ticks.tick() => self.live.draw(call, &self.course),
                 () = sleep_until(until) => {
-                    call.disconnect(if connected { DisconnectCode::Normal } else { DisconnectCode::NoAnswer }).await?;
+                    let code = if connected { DisconnectCode::Normal } else { DisconnectCode::NoAnswer };
+                    if !connected {
+                        stopped = Stopped::NoAnswer;
+                    }
+                    call.disconnect(code).await?;
                 }
                 () = interrupt.wait() => {
                     stopped = Stopped::Interrupted;
-                    call.disconnect(DisconnectCode::Normal).await?;
+                    tokio::select! {
+                        ended = call.disconnect(DisconnectCode::Normal) => ended?,
+                        // Asked twice: the far end may find out by itself.
+                        () = interrupt.wait() => return Ok(stopped),
+                    }
                 }
             }
             if self.course.ended.is_some() {
@@ -158,34 +194,25 @@ impl Progress {
     }
 }
 
-/// Ctrl-C or SIGTERM.
+/// Ctrl-C, SIGTERM or SIGHUP.
 pub(super) struct Interrupt {
-    terminate: Option<tokio::signal::unix::Signal>,
+    signals: Vec<Signal>,
 }
 
 impl Interrupt {
     pub(super) fn new() -> Self {
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        Self {
-            terminate: terminate.inspect_err(|error| tracing::warn!(%error, "SIGTERM is not caught")).ok(),
-        }
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let caught = kinds.into_iter().filter_map(|kind| {
+            signal(kind).inspect_err(|error| tracing::warn!(%error, ?kind, "a signal is not caught")).ok()
+        });
+        Self { signals: caught.collect() }
     }
 
     pub(super) async fn wait(&mut self) {
-        let terminated = async {
-            match &mut self.terminate {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            pressed = tokio::signal::ctrl_c() => {
-                if let Err(error) = pressed {
-                    tracing::warn!(%error, "Ctrl-C is not caught");
-                    std::future::pending::<()>().await;
-                }
-            }
-            _ = terminated => {}
-        }
+        std::future::poll_fn(|context| {
+            let came = self.signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if came { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }

@@ -18,6 +18,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::args::DemoArgs;
+use super::call::Interrupt;
 use super::report::{CallReport, FileReport};
 use super::{Failure, Outcome, say};
 
@@ -70,17 +71,27 @@ impl fmt::Display for Delay {
 }
 
 pub(super) async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
+    let mut interrupt = Interrupt::new();
+    tokio::select! {
+        outcome = both_ends(args) => outcome,
+        // Leaving drops both ends' processes, which ends them.
+        () = interrupt.wait() => Ok(Outcome::Interrupted),
+    }
+}
+
+async fn both_ends(args: DemoArgs) -> Result<Outcome, Failure> {
     let out = &args.out;
     let at = |name: &str| out.join(name);
     std::fs::create_dir_all(out).map_err(|why| Failure(format!("{}: {why}", out.display())))?;
     for (name, octets) in SPEECH {
         std::fs::write(at(name), octets).map_err(|why| Failure(format!("{}: {why}", at(name).display())))?;
     }
+    let codecs = args.codec.iter().map(|codec| codec.name().to_lowercase()).collect::<Vec<_>>().join(",");
     let program = std::env::current_exe().map_err(Failure::new)?;
     let mut bob = start(
         Command::new(&program)
             .args(["answer", "--listen", "127.0.0.1:0", "--calls", "1", "--ring-ms", "100", "--json"])
-            .args(["--display", "Bob", "--alias", "bob", "--codec", &args.codec])
+            .args(["--display", "Bob", "--alias", "bob", "--codec", &codecs])
             .args(start_modes(&args))
             .arg("--play")
             .arg(at("bob-says.wav"))
@@ -98,7 +109,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
     let mut alice = start(
         Command::new(&program)
             .args(["call", &format!("bob@{address}"), "--display", "Alice", "--alias", "alice", "--json"])
-            .args(["--codec", &args.codec, "--duration", &args.duration.as_secs_f64().to_string()])
+            .args(["--codec", &codecs, "--duration", &args.duration.as_secs_f64().to_string()])
             .args(start_modes(&args))
             .args(if args.json { &[][..] } else { &["--live"][..] })
             .arg("--play")

@@ -47,6 +47,23 @@ pub(super) fn configure(
     Ok((EmbeddedConfig { application: application.to_owned(), h323, msp }, capture))
 }
 
+/// Refuses two options that name the same file: the one would destroy what the other reads.
+pub(super) fn apart(files: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
+    let named: Vec<_> = files.iter().filter_map(|(option, path)| Some((option, real((*path)?)))).collect();
+    for (at, (option, path)) in named.iter().enumerate() {
+        if let Some((other, _)) = named.iter().skip(at + 1).find(|(_, other)| other == path) {
+            return Err(Failure(format!("{option} and {other} name the same file: {}", path.display())));
+        }
+    }
+    Ok(())
+}
+
+/// The file itself, or, where there is none yet, its place in its directory.
+fn real(path: &Path) -> PathBuf {
+    let place = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(place).unwrap_or_else(|| path.to_owned())
+}
+
 /// Where sound comes from and goes to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sound {

@@ -10,6 +10,7 @@ mod demo;
 mod devices;
 mod leg;
 mod live;
+mod pdu;
 mod report;
 
 use std::fmt;
@@ -86,6 +87,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Answer(args) => on_runtime(answer::run(args)),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),
+        Command::Pdu(args) => pdu::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "offhook", &mut script);

@@ -26,6 +26,9 @@ pub(crate) struct CallReport {
     pub(crate) ended: String,
     /// The provider's words for why.
     pub(crate) why: Option<String>,
+    /// Our own media side had nothing for the call.
+    #[serde(default)]
+    pub(crate) no_media: bool,
     /// Whether fast connect was used.
     pub(crate) fast_start: bool,
     /// Whether H.245 went through the signalling connection.
@@ -154,7 +157,8 @@ impl CallReport {
             product: id("product"),
             connected: course.connect.is_some(),
             ended: course.state.map_or_else(|| "never was".to_owned(), describe),
-            why: id("release").or_else(|| id("media")),
+            why: id("media").or_else(|| id("release")),
+            no_media: id("media").is_some(),
             fast_start: id("fastStart").as_deref() == Some("accepted"),
             tunnelled: id("h245Tunnelling").as_deref() == Some("yes"),
             setup_ms: SetupTimes {

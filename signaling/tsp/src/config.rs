@@ -22,6 +22,9 @@ pub struct H323Config {
     pub resolve_timeout: Duration,
     /// Calls and connections without a call yet, together; more are refused.
     pub max_calls: usize,
+    /// Connections of one host that may stand without having said what call they are for; more are refused. Without
+    /// it a host that connects and says nothing could keep every other caller out.
+    pub max_silent_per_host: usize,
     /// Sees every octet on signalling connections.
     pub tap: Option<Arc<dyn WireTap>>,
 }
@@ -34,6 +37,7 @@ impl Default for H323Config {
             prepare_timeout: Duration::from_secs(5),
             resolve_timeout: Duration::from_secs(5),
             max_calls: 2_000,
+            max_silent_per_host: 100,
             tap: None,
         }
     }

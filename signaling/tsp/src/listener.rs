@@ -52,8 +52,9 @@ async fn accept(inner: Arc<Inner>, listener: TcpListener, hd: HdLine, ht: HtLine
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
+                // Information, no warning: a scan of the port must not flood a log.
                 if let Err(error) = call::incoming(&inner, hd, ht, stream) {
-                    tracing::warn!(%from, %error, "connection refused");
+                    tracing::info!(%from, %error, "connection refused");
                 }
             }
             Err(error) => {

@@ -4,7 +4,8 @@
 //! Every request returns at once; what takes time is done by the call's task and completed by event.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -35,13 +36,32 @@ pub(crate) struct Inner {
     events: OnceLock<Arc<dyn TspEvents>>,
     state: Mutex<State>,
     active: watch::Sender<usize>,
+    silent: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A connection that has not said yet what call it is for. Dropped when it has, or when it ends.
+pub(crate) struct Silent {
+    inner: Arc<Inner>,
+    host: IpAddr,
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        let mut silent = self.inner.silent.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Entry::Occupied(mut count) = silent.entry(self.host) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
 }
 
 #[derive(Default)]
 struct State {
     last_handle: u64,
     lines: HashMap<HdLine, Line>,
-    calls: HashMap<HdCall, Entry>,
+    calls: HashMap<HdCall, CallEntry>,
     msps: HashMap<HdMspLine, (HdLine, HtMspLine)>,
 }
 
@@ -52,7 +72,7 @@ struct Line {
 
 /// A call as requests find it.
 #[derive(Clone)]
-pub(crate) struct Entry {
+pub(crate) struct CallEntry {
     pub(crate) line: HdLine,
     pub(crate) commands: mpsc::UnboundedSender<Command>,
     pub(crate) info: Arc<Mutex<CallInfo>>,
@@ -68,6 +88,7 @@ impl H323Provider {
             events: OnceLock::new(),
             state: Mutex::default(),
             active: watch::channel(0).0,
+            silent: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -90,7 +111,7 @@ impl H323Provider {
         entry.commands.send(command).map_err(|_| LineError::InvalCallHandle)
     }
 
-    fn release_calls(&self, of: impl Fn(&Entry) -> bool) {
+    fn release_calls(&self, of: impl Fn(&CallEntry) -> bool) {
         for entry in self.inner.lock().calls.values().filter(|entry| of(entry)) {
             // A task that has ended has released its call.
             let _ = entry.commands.send(Command::Shutdown);
@@ -120,7 +141,7 @@ impl Inner {
     }
 
     /// Enters a call into the table; an error if the table is full.
-    pub(crate) fn enter(&self, entry: Entry) -> Result<HdCall, LineError> {
+    pub(crate) fn enter(&self, entry: CallEntry) -> Result<HdCall, LineError> {
         let mut state = self.lock();
         if state.calls.len() >= self.config.max_calls {
             return Err(LineError::ResourceUnavail(format!(
@@ -132,6 +153,17 @@ impl Inner {
         state.calls.insert(hd, entry);
         self.active.send_modify(|active| *active += 1);
         Ok(hd)
+    }
+
+    /// Counts a connection of `host` that has said nothing yet; an error if it has too many.
+    pub(crate) fn silent(self: &Arc<Self>, host: IpAddr) -> Result<Silent, LineError> {
+        let mut silent = self.silent.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let count = silent.entry(host).or_default();
+        if *count >= self.config.max_silent_per_host {
+            return Err(LineError::ResourceUnavail(format!("{count} connections of {host} are silent")));
+        }
+        *count += 1;
+        Ok(Silent { inner: Arc::clone(self), host })
     }
 
     /// The call's task has ended.

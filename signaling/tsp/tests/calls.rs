@@ -1,7 +1,7 @@
 //! Two providers call each other over loopback sockets; a scripted broker and a scripted MSP stand behind each.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
 use std::time::{Duration, Instant};
@@ -376,7 +376,7 @@ fn an_msp_that_does_not_answer_costs_the_call_and_no_more() {
     let placed = carol.dial(&at).unwrap();
     carol.until("Disconnected(Unavail)");
     let info = carol.provider.line_call_info(placed).unwrap();
-    assert!(info.provider_ids.iter().any(|(k, v)| k == "release" && v.contains("media side")), "{info:?}");
+    assert!(info.provider_ids.iter().any(|(k, v)| k == "media" && v.contains("media side")), "{info:?}");
 }
 
 #[test]
@@ -435,6 +435,49 @@ fn strangers_and_garbage_announce_nothing_and_leave_nothing() {
     alice.dial(&at.to_string()).unwrap();
     alice.until("Dialing");
     bob.until("msp prepare 127.0.0.1 to None");
+}
+
+#[test]
+fn a_host_that_connects_and_says_nothing_keeps_nobody_out() {
+    let runtime = Runtime::new().unwrap();
+    let config = H323Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        max_calls: 10,
+        max_silent_per_host: 4,
+        ..H323Config::default()
+    };
+    let (say, _heard) = mpsc::channel();
+    let provider = H323Provider::new(config, runtime.handle().clone());
+    let events = Arc::new(Events {
+        say: Mutex::new(say),
+        provider: OnceLock::new(),
+        line: OnceLock::new(),
+        calls: Mutex::default(),
+        placed: OnceLock::new(),
+        this: OnceLock::new(),
+        msp_port: 0,
+        willing: true,
+    });
+    provider.provider_init(events.clone()).unwrap();
+    let line = provider.line_open(0, HtLine(1), ApiVersion::V3_1).unwrap();
+    provider.line_set_default_media_detection(line, MediaTypes::AUDIO).unwrap();
+    let at = provider.listening().unwrap();
+    let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(at).unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    // Every loopback address is a host of its own here.
+    let alice = Desk::new(&runtime, Wishes::default());
+    let refused = silent.iter().filter(|stream| {
+        stream.set_nonblocking(true).unwrap();
+        matches!((&mut &**stream).read(&mut [0]), Ok(0) | Err(_))
+            && stream.peek(&mut [0]).is_ok_and(|n| n == 0)
+    });
+    assert_eq!(refused.count(), 16, "four of one host may wait");
+    drop(silent);
+    std::thread::sleep(Duration::from_millis(200));
+    alice.dial(&at.to_string()).unwrap();
+    alice.until("Dialing");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(events.calls.lock().unwrap().len(), 1);
 }
 
 #[test]

@@ -182,7 +182,8 @@ pub(super) async fn linger(
         Ended::Locally => {}
         Ended::Failed(mode, why) => {
             tracing::info!(call = context.hd.0, why, "call failed");
-            context.note(CallInfoChange::Other, |info| info::set_id(info, "release", &why));
+            let key = if mode == DisconnectMode::Unavail { "media" } else { "release" };
+            context.note(CallInfoChange::Other, |info| info::set_id(info, key, &why));
             context.report(LineCallState::Disconnected(mode));
             stop_media(context);
         }

@@ -27,7 +27,7 @@ use self::running::Running;
 use crate::connection::Connection;
 use crate::destination::Destination;
 use crate::info;
-use crate::provider::{Entry, Inner};
+use crate::provider::{CallEntry, Inner, Silent};
 
 /// What the provider asks of a call's task.
 pub(crate) enum Command {
@@ -114,8 +114,10 @@ pub(crate) fn incoming(
         provider_ids: Vec::new(),
     };
     let seed = Identity::draw()?.seed;
+    let silent = inner.silent(connection.remote.ip())?;
     let (mut context, mut commands) = enter(inner, hd_line, line, info)?;
     context.inbound = true;
+    context.silent = Some(silent);
     context.tap_opened(connection.remote, connection.local);
     let params = IncomingParams {
         seed,
@@ -139,7 +141,7 @@ fn enter(
 ) -> Result<(Context, mpsc::UnboundedReceiver<Command>), LineError> {
     let (sender, commands) = mpsc::unbounded_channel();
     let info = Arc::new(Mutex::new(info));
-    let hd = inner.enter(Entry { line: hd_line, commands: sender, info: Arc::clone(&info) })?;
+    let hd = inner.enter(CallEntry { line: hd_line, commands: sender, info: Arc::clone(&info) })?;
     let context = Context {
         inner: Arc::clone(inner),
         line,
@@ -151,6 +153,7 @@ fn enter(
         ending: false,
         msp: None,
         state: None,
+        silent: None,
     };
     Ok((context, commands))
 }
@@ -196,6 +199,8 @@ struct Context {
     msp: Option<HtMspLine>,
     /// The state last reported.
     state: Option<LineCallState>,
+    /// Held until the Setup of an incoming connection has come.
+    silent: Option<Silent>,
 }
 
 impl Drop for Context {

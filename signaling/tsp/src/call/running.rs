@@ -434,6 +434,7 @@ impl Running {
     }
 
     fn offered(&mut self, setup: &SetupInfo) {
+        self.context.silent = None;
         let from = self.signaling_ends.1;
         {
             let mut info = self.context.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
