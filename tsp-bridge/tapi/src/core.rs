@@ -115,7 +115,8 @@ impl Tapi {
         self.session.core.counts.snapshot()
     }
 
-    /// Waits until everything that the broker and the MSP had reported before has been handled.
+    /// Waits until everything that the broker and the MSP had reported before has been handled, and every call released
+    /// before is shut down.
     pub async fn settled(&self) -> Result<(), TapiError> {
         let (done, wait) = oneshot::channel();
         self.session.core.tell(Msg::Settle(done));
@@ -191,6 +192,8 @@ pub(crate) enum Msg {
     MspReady(Weak<AddressShared>),
     Release(Arc<CallShared>, Option<oneshot::Sender<()>>),
     Settle(oneshot::Sender<()>),
+    /// What those who settle waited for has ended.
+    Reaped(Vec<oneshot::Sender<()>>),
     Leave(Option<oneshot::Sender<()>>),
 }
 

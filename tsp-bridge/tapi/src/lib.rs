@@ -25,7 +25,9 @@
 //! # What is decided here where TAPI is silent
 //!
 //! - One thread, the *pump*, handles everything that the broker and the MSP report, in order. Nothing it calls into
-//!   the application; the application reads [`EventStream`]s.
+//!   the application; the application reads [`EventStream`]s. What a release ends at the MSP may have to wait for a
+//!   clock or a disk: a few other threads do that, so that no call waits for the end of another. [`Call::release`],
+//!   [`Tapi::settled`] and [`Tapi::close`] return when it is done.
 //! - Nothing is delivered before a filter is set. A call that is offered while no stream wants
 //!   [`EventFilter::CALL_NOTIFICATION`] is released at once, which rejects it.
 //! - The queue of an [`EventStream`] is not bounded: an application that sets a filter and does not read pays in
@@ -46,6 +48,7 @@ mod core;
 mod error;
 mod event;
 mod pump;
+mod reaper;
 mod state;
 mod stream;
 mod terminal;

@@ -9,7 +9,9 @@
 //! MSP    ── bell ──▶ next_event until none ──▶ TspData: MspData to the broker, or failed and counted
 //! ```
 //!
-//! No lock is held while the broker or the MSP is called, and nothing of the application is called at all.
+//! No lock is held while the broker or the MSP is called, and nothing of the application is called at all. What may wait
+//! before it returns, the shutting down of an MSP call above all, is handed to the reapers (`reaper.rs`): one call that
+//! ends must not keep another from beginning.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -23,50 +25,47 @@ use crate::address::AddressShared;
 use crate::call::{Call, CallShared, Phase};
 use crate::core::{Core, Msg, Pending, Registry, count, lock};
 use crate::event::{AddressEvent, Raw};
+use crate::reaper::{Done, Job, Reaper};
 use crate::{CallState, CallStatus, DisconnectCause, Stream};
 
 /// MSP events fetched before anything else has its turn.
 const MSP_EVENTS_A_TURN: usize = 256;
 
 pub(crate) fn run(core: &Arc<Core>, inbox: &Receiver<Msg>) {
+    let mut reaper = Reaper::new(core.pump.clone());
     while let Ok(msg) = inbox.recv() {
-        match msg {
-            Msg::Settle(done) => {
-                let mut waiting = vec![done];
-                while let Ok(msg) = inbox.try_recv() {
-                    match msg {
-                        Msg::Settle(done) => waiting.push(done),
-                        Msg::Leave(done) => return leave(core, done),
-                        other => handle(core, other),
-                    }
-                }
-                for done in waiting {
-                    let _ = done.send(());
-                }
+        let mut next = Some(msg);
+        // Who is told once the inbox is empty: of that, and of the end of what was given up until then.
+        let (mut reaped, mut settling) = (Vec::new(), Vec::new());
+        while let Some(msg) = next {
+            match msg {
+                Msg::Settle(done) => settling.push(done),
+                Msg::Reaped(done) => reaped.extend(done),
+                Msg::Leave(done) => return leave(core, reaper, done),
+                other => handle(core, &mut reaper, other),
             }
-            Msg::Leave(done) => return leave(core, done),
-            other => handle(core, other),
+            let is_awaited = !reaped.is_empty() || !settling.is_empty();
+            next = if is_awaited { inbox.try_recv().ok() } else { None };
         }
+        for done in reaped {
+            let _ = done.send(());
+        }
+        reaper.when_settled(settling);
     }
 }
 
-fn handle(core: &Arc<Core>, msg: Msg) {
+fn handle(core: &Arc<Core>, reaper: &mut Reaper, msg: Msg) {
     match msg {
         Msg::Broker(event) => broker_event(core, event),
         Msg::BrokerGone => broker_gone(core),
         Msg::MspReady(address) => {
             if let Some(address) = address.upgrade() {
-                msp_events(core, &address);
+                msp_events(core, reaper, &address);
             }
         }
-        Msg::Release(call, done) => {
-            release(core, &call);
-            if let Some(done) = done {
-                let _ = done.send(());
-            }
-        }
+        Msg::Release(call, done) => release(core, reaper, &call, done),
         // Handled by the loop above.
-        Msg::Settle(_) | Msg::Leave(_) => {}
+        Msg::Settle(_) | Msg::Reaped(_) | Msg::Leave(_) => {}
     }
 }
 
@@ -227,20 +226,20 @@ fn tsp_data(core: &Core, line: HLine, call: Option<HCall>, data: &Opaque) {
     }
 }
 
-fn msp_events(core: &Arc<Core>, address: &Arc<AddressShared>) {
+fn msp_events(core: &Arc<Core>, reaper: &mut Reaper, address: &Arc<AddressShared>) {
     let msp = lock(&address.inner).msp.as_ref().map(|msp| (msp.address.clone(), msp.signal.clone()));
     let Some((msp, signal)) = msp else { return };
     signal.lower();
     for _ in 0..MSP_EVENTS_A_TURN {
         match msp.next_event() {
             None => return,
-            Some(event) => msp_event(core, address, event),
+            Some(event) => msp_event(core, reaper, address, event),
         }
     }
     core.tell(Msg::MspReady(Arc::downgrade(address)));
 }
 
-fn msp_event(core: &Arc<Core>, address: &Arc<AddressShared>, event: MspEvent) {
+fn msp_event(core: &Arc<Core>, reaper: &mut Reaper, address: &Arc<AddressShared>, event: MspEvent) {
     match event {
         MspEvent::TspData { call, data } => msp_data(core, address, call, data),
         MspEvent::Call { call, event, cause, stream, terminal } => {
@@ -249,7 +248,12 @@ fn msp_event(core: &Arc<Core>, address: &Arc<AddressShared>, event: MspEvent) {
             };
             let stream = stream.and_then(|id| Stream::find(&call, id));
             let terminal = terminal.and_then(|id| address.known_terminal(id));
+            let held = terminal.clone();
             core.subscribers.emit(Raw::Media { call, event, cause, stream, terminal });
+            // If the application has let it go meanwhile this is the last handle.
+            if let Some(terminal) = held {
+                reaper.reap(Job::Terminal(terminal), None);
+            }
         }
         MspEvent::Address { terminal, available } => {
             let Ok(msp) = address.msp() else { return };
@@ -300,11 +304,15 @@ fn msp_data_failed(core: &Core, error: &LineError) {
     tracing::warn!(%error, "a buffer of the MSP did not reach the TSP");
 }
 
-/// Gives the call up on both sides; once.
-fn release(core: &Arc<Core>, call: &Arc<CallShared>) {
+/// Gives the call up on both sides; once. `done`: who waits until the MSP's half is shut down.
+fn release(core: &Arc<Core>, reaper: &mut Reaper, call: &Arc<CallShared>, done: Option<Done>) {
     let handle = {
         let mut inner = lock(&call.inner);
         if std::mem::replace(&mut inner.released, true) {
+            drop(inner);
+            if let Some(done) = done {
+                reaper.when_reaped(call.id, done);
+            }
             return;
         }
         match inner.phase {
@@ -325,12 +333,10 @@ fn release(core: &Arc<Core>, call: &Arc<CallShared>) {
     let _ = call.enter_because(LineCallState::Idle, Some(DisconnectCause::Normal), Timestamp::now());
     if let Ok(half) = call.media() {
         lock(&call.address.msp_calls).remove(&half.id);
-        if let Err(error) = half.msp.shutdown_msp_call(half.id) {
-            tracing::warn!(%error, "the MSP call was not shut down cleanly");
-        }
+        reaper.reap(Job::Call(call.clone()), done);
+    } else if let Some(done) = done {
+        let _ = done.send(());
     }
-    let selections = std::mem::take(&mut *lock(&call.selections));
-    drop(selections);
 }
 
 /// A line is void, and its calls with it. Their sound stops, for no TSP will say so any more.
@@ -391,7 +397,7 @@ fn broker_gone(core: &Arc<Core>) {
 }
 
 /// The application has gone.
-fn leave(core: &Arc<Core>, done: Option<tokio::sync::oneshot::Sender<()>>) {
+fn leave(core: &Arc<Core>, mut reaper: Reaper, done: Option<Done>) {
     core.subscribers.end();
     let addresses = std::mem::take(&mut lock(&core.registry).addresses);
     for address in addresses.values() {
@@ -399,22 +405,24 @@ fn leave(core: &Arc<Core>, done: Option<tokio::sync::oneshot::Sender<()>>) {
         lock(&address.inner).base = None;
         let calls: Vec<_> = lock(&address.msp_calls).values().cloned().collect();
         for call in calls {
-            release(core, &call);
+            release(core, &mut reaper, &call, None);
         }
     }
     let calls = std::mem::take(&mut lock(&core.registry).calls);
     for call in calls.values() {
-        release(core, call);
+        release(core, &mut reaper, call, None);
     }
     lock(&core.registry).lines.clear();
+    reaper.settle();
     // The broker learns it by the loss of the link and closes what is left.
     let link = lock(&core.link).take();
     drop(link);
     for waiting in core.abandon() {
         if let Pending::MakeCall(call, _) = &waiting {
-            release(core, call);
+            release(core, &mut reaper, call, None);
         }
     }
+    reaper.finish();
     for address in addresses.into_values() {
         let msp = {
             let mut inner = lock(&address.inner);

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use offhook_broker::Broker;
 use offhook_broker::scripted::{Scripted, ScriptedConfig};
@@ -66,6 +66,56 @@ impl Trace {
     }
 }
 
+/// Holds shutdowns up while it is closed.
+#[derive(Default)]
+pub(crate) struct Gate {
+    inner: Mutex<Held>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Held {
+    closed: bool,
+    begun: usize,
+    ended: usize,
+    panics: bool,
+}
+
+impl Gate {
+    pub(crate) fn close(&self) {
+        self.inner.lock().unwrap().closed = true;
+    }
+
+    pub(crate) fn open(&self) {
+        self.inner.lock().unwrap().closed = false;
+        self.changed.notify_all();
+    }
+
+    /// The next shutdown panics.
+    pub(crate) fn panic_once(&self) {
+        self.inner.lock().unwrap().panics = true;
+    }
+
+    /// Shutdowns that have begun, and that have ended.
+    pub(crate) fn passed(&self) -> (usize, usize) {
+        let held = self.inner.lock().unwrap();
+        (held.begun, held.ended)
+    }
+
+    fn pass(&self) {
+        let mut held = self.inner.lock().unwrap();
+        held.begun += 1;
+        if std::mem::take(&mut held.panics) {
+            drop(held);
+            panic!("as the test wants it");
+        }
+        while held.closed {
+            held = self.changed.wait(held).unwrap();
+        }
+        held.ended += 1;
+    }
+}
+
 /// An MSP that speaks a toy pair's language: PREPARE is answered by PREPARED, START and STOP by stream events.
 pub(crate) struct FakeMsp {
     pub(crate) trace: Trace,
@@ -80,7 +130,12 @@ impl FakeMsp {
 
 impl Mspi for FakeMsp {
     fn create_address(&self, signal: Arc<dyn MspSignal>) -> Result<Arc<dyn MspAddress>, MspError> {
-        let address = Arc::new(FakeAddress { trace: self.trace.clone(), signal, state: Mutex::default() });
+        let address = Arc::new(FakeAddress {
+            trace: self.trace.clone(),
+            signal,
+            gate: Gate::default(),
+            state: Mutex::default(),
+        });
         self.addresses.lock().unwrap().push(address.clone());
         Ok(address)
     }
@@ -89,6 +144,7 @@ impl Mspi for FakeMsp {
 pub(crate) struct FakeAddress {
     trace: Trace,
     signal: Arc<dyn MspSignal>,
+    pub(crate) gate: Gate,
     pub(crate) state: Mutex<FakeState>,
 }
 
@@ -147,6 +203,7 @@ impl MspAddress for FakeAddress {
 
     fn shutdown_msp_call(&self, call: MspCallId) -> Result<(), MspError> {
         self.trace.note("msp  shutdown_msp_call");
+        self.gate.pass();
         self.state.lock().unwrap().calls.remove(&call).map(drop).ok_or(MspError::NoSuchCall)
     }
 
