@@ -238,10 +238,7 @@ fn an_error_says_who_is_to_blame() {
     assert_eq!(decode::<h225::RasMessage>("1cffff").unwrap_err().blame(), Blame::Peer);
     assert_eq!(per::encode(&h225::UnregistrationConfirm::new(0)).unwrap_err().blame(), Blame::Caller);
     let nothing = serde_json::json!({});
-    assert_eq!(
-        per::json::build::<h225::UnregistrationConfirm>(&nothing).unwrap_err().blame(),
-        Blame::Caller
-    );
+    assert_eq!(per::json::build::<h225::UnregistrationConfirm>(&nothing).unwrap_err().blame(), Blame::Caller);
     let mut bomb = octets("1080 bfff 2005 0008816f02").to_vec();
     bomb.extend([1, 0, 7].repeat(10_000));
     let error = per::decode::<h245::MultimediaSystemControlMessage>(&bomb.into()).unwrap_err();
@@ -309,7 +306,7 @@ fn arguments_of_supplementary_services_are_read_apart() {
     let setup =
         h450::CTSetupArg { transferring_number: Some(transferring), ..h450::CTSetupArg::new("7929".into()) };
     same("50 8a3a 00 01 0100 3660", setup);
-    same("00", h450::HoldArg::default());
+    same("00", h450::HoldNotificArg::default());
     same("40 02", h450::CallWaitingArg { nb_of_add_waiting_calls: Some(2), ..Default::default() });
     let name = h450::NamePresentationAllowed::SimpleName(Bytes::from_static(b"Alice A."));
     same("0038 416c69636520412e", h450::NameArg::new(h450::Name::NamePresentationAllowed(name)));

@@ -41,7 +41,7 @@ pub use reader::Reader;
 use reader::{memory_budget, work_budget};
 pub use string::BmpString;
 pub(crate) use string::{
-    Bmp, DialledDigit, General, Ia5, IsupDigit, Numeric, Printable, Signal, Tbcd, UNBOUNDED,
+    Bmp, DialledDigit, General, Ia5, IsupDigit, Numeric, Printable, Signal, Tbcd, UNBOUNDED, Visible,
 };
 pub use unknown::{UnknownAddition, UnknownAdditions, UnknownAlternative};
 pub use writer::Writer;

@@ -427,8 +427,57 @@ macro_rules! choice {
     };
 }
 
-/// An extensible ENUMERATED without additions so far.
+/// An ENUMERATED: extensible, without additions so far; or without extension mark.
 macro_rules! enumerated {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $( $index:literal $item:ident $item_name:literal, )* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $( #[doc = concat!("`", $item_name, "`.")] $item, )*
+        }
+
+        const _: () = assert!($crate::per::notation::consecutive(&[$( $index ),*]));
+
+        impl $crate::per::Type for $name {
+            #[allow(unreachable_code)]
+            fn blank() -> Self {
+                // The first.
+                $( return $name::$item; )*
+            }
+
+            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
+                *self = match reader.alternative(false, [$( $index ),*].len())?.1 {
+                    $( $index => $name::$item, )*
+                    _ => return Err(reader.error($crate::per::Kind::BadAlternative)),
+                };
+                Ok(())
+            }
+
+            fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
+                let index = match self {
+                    $( $name::$item => $index, )*
+                };
+                writer.root_alternative(false, [$( $index ),*].len(), index)
+            }
+
+            fn to_json(&self) -> $crate::per::json::Value {
+                match self {
+                    $( $name::$item => $item_name.into(), )*
+                }
+            }
+
+            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
+                *self = match value.as_str() {
+                    $( Some($item_name) => $name::$item, )*
+                    _ => return Err($crate::per::json::wanted("the name of an item")),
+                };
+                Ok(())
+            }
+        }
+    };
     (
         $(#[$meta:meta])*
         $name:ident { $( $index:literal $item:ident $item_name:literal, )* ... }
@@ -486,6 +535,33 @@ macro_rules! enumerated {
     };
 }
 
+/// A SEQUENCE OF or SET OF that is a message or an argument by itself.
+macro_rules! list {
+    ($(#[$meta:meta])* $name:ident: $element:ty as $codec:ty) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $name(pub Vec<$element>);
+
+        impl $crate::per::Type for $name {
+            fn blank() -> Self {
+                Self::default()
+            }
+            fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
+                <$codec as $crate::per::Codec<Vec<$element>>>::decode(&mut self.0, reader)
+            }
+            fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
+                <$codec as $crate::per::Codec<Vec<$element>>>::encode(&self.0, writer)
+            }
+            fn to_json(&self) -> $crate::per::json::Value {
+                <$codec as $crate::per::Codec<Vec<$element>>>::to_json(&self.0)
+            }
+            fn read_json(&mut self, value: &$crate::per::json::Value) -> $crate::per::Result<()> {
+                <$codec as $crate::per::Codec<Vec<$element>>>::read_json(&mut self.0, value)
+            }
+        }
+    };
+}
+
 /// Whether the indices of alternatives count up from zero.
 pub(crate) const fn consecutive(indices: &[u32]) -> bool {
     let mut expected = 0;
@@ -498,4 +574,4 @@ pub(crate) const fn consecutive(indices: &[u32]) -> bool {
     true
 }
 
-pub(crate) use {bind, blank, choice, codec, enumerated, extensible, given, one, read, sequence};
+pub(crate) use {bind, blank, choice, codec, enumerated, extensible, given, list, one, read, sequence};

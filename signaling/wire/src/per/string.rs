@@ -48,6 +48,8 @@ alphabets! {
     /// PrintableString. Real peers put `@` into an RTCP CNAME: accepted, but not sent.
     PrintableAlphabet, Printable =
         b" '()+,-./0123456789:=?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", lenient = true;
+    /// VisibleString, of which GeneralizedTime is a kind.
+    VisibleAlphabet, Visible = ALL_OCTETS_FIRST_HALF.split_at(0x20).1.split_at(0x5f).0;
     /// NumericString.
     NumericAlphabet, Numeric = b" 0123456789";
     /// The digits that a telephone dials.

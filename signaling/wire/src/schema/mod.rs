@@ -1,5 +1,5 @@
-//! The schema: every type of H.225.0 v7, H.235 (2014) and H.245 v16, and of H.450 and H.460
-//! what is used, one line a member.
+//! The schema: every type of H.225.0 v7, H.235 (2014), H.245 v16, and H.450.1 to .12, and of H.460
+//! those of the features that H.323 telephones use, one line a member.
 //!
 //! In the notation of `per::notation`; decoding, encoding and describing follow from it. Not here:
 //! what the messages mean and when they are sent (`offhook-h323`).

@@ -126,16 +126,6 @@ choice! {
 }
 
 sequence! {
-    /// An address of an endpoint, as supplementary services give it.
-    #[derive(Default)]
-    EndpointAddress {
-        destination_address "destinationAddress": Vec<AliasAddress>,
-        remote_extension_address "remoteExtensionAddress"?: AliasAddress,
-        ...
-    }
-}
-
-sequence! {
     /// An extension of an argument, by who defined it.
     Extension {
         extension_id "extensionId": Oid,

@@ -1,23 +1,21 @@
-//! H.450.4: call hold. Notifications and requests, all with a [`HoldArg`] or none.
+//! H.450.4: call hold, near end (notifications) and far end.
 
-use super::apdu::MixedExtension;
-use crate::per::List;
-use crate::per::notation::sequence;
+use super::only_extensions;
 
-/// `local` code of holdNotific: you are on hold.
-pub const HOLD_NOTIFIC: i64 = 101;
-/// `local` code of retrieveNotific: you are no longer on hold.
-pub const RETRIEVE_NOTIFIC: i64 = 102;
-/// `local` code of remoteHold: put me on hold.
-pub const REMOTE_HOLD: i64 = 103;
-/// `local` code of remoteRetrieve: take me off hold.
-pub const REMOTE_RETRIEVE: i64 = 104;
-
-sequence! {
-    /// The argument of any of them: extensions, which nobody sends.
-    #[derive(Default)]
-    HoldArg {
-        extension_arg "extensionArg"?: Vec<MixedExtension> as List<0, 255>,
-        ...
-    }
+only_extensions! {
+    /// You are on hold.
+    HoldNotificArg extension_arg "extensionArg";
+    /// You are no longer on hold.
+    RetrieveNotificArg extension_arg "extensionArg";
+    /// Put me on hold.
+    RemoteHoldArg extension_arg "extensionArg";
+    /// You are.
+    RemoteHoldRes extension_res "extensionRes";
+    /// Take me off hold.
+    RemoteRetrieveArg extension_arg "extensionArg";
+    /// You are.
+    RemoteRetrieveRes extension_res "extensionRes";
 }
+
+/// Their common shape.
+pub type HoldArg = HoldNotificArg;

@@ -2,24 +2,16 @@
 
 use bytes::Bytes;
 
+use super::MixedExtensions;
 use super::apdu::MixedExtension;
 use crate::per::notation::{choice, sequence};
-use crate::per::{Bmp, BmpString, List, Octets};
-
-/// `local` code of callingName.
-pub const CALLING_NAME: i64 = 0;
-/// `local` code of alertingName.
-pub const ALERTING_NAME: i64 = 1;
-/// `local` code of connectedName.
-pub const CONNECTED_NAME: i64 = 2;
-/// `local` code of busyName.
-pub const BUSY_NAME: i64 = 3;
+use crate::per::{Bmp, BmpString, Octets};
 
 sequence! {
     /// The argument of any of them.
     NameArg {
         name "name": Name,
-        extension_arg "extensionArg"?: Vec<MixedExtension> as List<0, 255>,
+        extension_arg "extensionArg"?: Vec<MixedExtension> as MixedExtensions,
         ...
     }
 }

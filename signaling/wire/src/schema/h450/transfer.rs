@@ -1,22 +1,23 @@
-//! H.450.2: call transfer. Identify (7, with [`CTIdentifyRes`] as its result), abandon (8),
-//! initiate (9, [`CTInitiateArg`]) and set up (10, [`CTSetupArg`]).
-//! Not here: update (13), active (11) and complete (12), whose arguments stay octets.
+//! H.450.2: call transfer.
 
-use super::apdu::{ArgumentExtension, EndpointAddress};
-use crate::per::Numeric;
-use crate::per::notation::sequence;
+use bytes::Bytes;
 
-/// `local` code of callTransferIdentify.
-pub const CALL_TRANSFER_IDENTIFY: i64 = 7;
-/// `local` code of callTransferAbandon.
-pub const CALL_TRANSFER_ABANDON: i64 = 8;
-/// `local` code of callTransferInitiate.
-pub const CALL_TRANSFER_INITIATE: i64 = 9;
-/// `local` code of callTransferSetup.
-pub const CALL_TRANSFER_SETUP: i64 = 10;
+use super::address::{EndpointAddress, PartySubaddress};
+use super::apdu::ArgumentExtension;
+use crate::per::notation::{enumerated, sequence};
+use crate::per::{Bmp, BmpString, Numeric};
 
 /// Ties a transferred call to the consultation before it; empty if there was none.
 pub(crate) type CallIdentity = Numeric<0, 4>;
+
+/// Text about a party.
+pub(crate) type PartyInfo = Bmp<1, 128>;
+
+/// Argument of callTransferIdentify and of callTransferAbandon, where there is any.
+pub type CTDummyArg = ArgumentExtension;
+
+/// Result of callTransferInitiate and of callTransferSetup, where there is any.
+pub type CTDummyRes = ArgumentExtension;
 
 sequence! {
     /// Asks an endpoint to call another, in place of the present call.
@@ -45,6 +46,68 @@ sequence! {
         call_identity "callIdentity": String as CallIdentity,
         rerouting_number "reroutingNumber": EndpointAddress,
         result_extension "resultExtension"?: ArgumentExtension,
+        ...
+    }
+}
+
+sequence! {
+    /// Tells the ends of the new call about each other.
+    CTUpdateArg {
+        redirection_number "redirectionNumber": EndpointAddress,
+        redirection_info "redirectionInfo"?: BmpString as PartyInfo,
+        basic_call_info_elements "basicCallInfoElements"?: Bytes,
+        argument_extension "argumentExtension"?: ArgumentExtension,
+        ...
+    }
+}
+
+sequence! {
+    /// Tells the ends of the new call of a subaddress.
+    SubaddressTransferArg {
+        redirection_subaddress "redirectionSubaddress": PartySubaddress,
+        argument_extension "argumentExtension"?: ArgumentExtension,
+        ...
+    }
+}
+
+sequence! {
+    /// The gatekeeper has transferred the call.
+    CTCompleteArg {
+        end_designation "endDesignation": EndDesignation,
+        redirection_number "redirectionNumber": EndpointAddress,
+        basic_call_info_elements "basicCallInfoElements"?: Bytes,
+        redirection_info "redirectionInfo"?: BmpString as PartyInfo,
+        call_status "callStatus"?: CallStatus,
+        argument_extension "argumentExtension"?: ArgumentExtension,
+        ...
+    }
+}
+
+enumerated! {
+    /// Which of the calls became this end's.
+    EndDesignation {
+        0 PrimaryEnd "primaryEnd",
+        1 SecondaryEnd "secondaryEnd",
+        ...
+    }
+}
+
+enumerated! {
+    /// How far the new call is; answered by default.
+    CallStatus {
+        0 Answered "answered",
+        1 Alerting "alerting",
+        ...
+    }
+}
+
+sequence! {
+    /// The call that the gatekeeper transferred was answered.
+    CTActiveArg {
+        connected_address "connectedAddress": EndpointAddress,
+        basic_call_info_elements "basicCallInfoElements"?: Bytes,
+        connected_info "connectedInfo"?: BmpString as PartyInfo,
+        argument_extension "argumentExtension"?: ArgumentExtension,
         ...
     }
 }
