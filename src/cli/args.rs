@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Read, write and check the octets of H.323
     #[command(after_help = "Examples:\n  \
-        offhook pdu decode 22c0010100040000               say what octets are\n  \
+        offhook pdu decode 010032803b45aa                 say what octets are\n  \
         offhook pdu decode --pcap call.pcap               a ladder of each call in a capture\n  \
         offhook pdu decode --pcap call.pcap --tree        every message in full\n  \
         offhook pdu encode --kind h245 - < message.json\n  \

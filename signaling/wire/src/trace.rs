@@ -257,7 +257,7 @@ impl Trace {
             if let Some(body) = signal.body() {
                 let body = json::describe(body);
                 let (_, body) = chosen(&body);
-                for signalling in blank.signalling {
+                if let Some(signalling) = blank.signalling {
                     addresses(body.get("h245Address"), &mut |address| {
                         offers.push(Offer { address, at, signalling });
                     });

@@ -15,7 +15,7 @@ pub(crate) struct PduArgs {
 pub(crate) enum PduCommand {
     /// Show what octets or a packet capture say
     #[command(after_help = "Exit status 1 if anything could not be read. Examples:\n  \
-        offhook pdu decode 22c0010100040000\n  \
+        offhook pdu decode 010032803b45aa\n  \
         offhook pdu decode --kind h245 '01 00 32 80 3b 45 aa' --json\n  \
         offhook pdu decode - < message.bin\n  \
         offhook pdu decode --pcap call.pcap")]

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
+use offhook_wire::h225::{RasMessage, TransportAddress};
 use offhook_wire::pdu::{Pdu, chosen};
 use offhook_wire::per::json;
 use offhook_wire::trace::{Layer, RAS_PORTS, Trace, Traced};
@@ -163,8 +164,10 @@ struct Parties {
     shared: Vec<IpAddr>,
     /// Both ends of RAS have this address.
     shared_ras: Vec<IpAddr>,
-    /// The end of a signalling connection by its index, as (the caller of it, the called).
+    /// The ends of a signalling connection by its index: who opened it, the other.
     ends: HashMap<usize, (SocketAddr, SocketAddr)>,
+    /// The host whose RAS comes from a socket, by the call signalling address that it registered.
+    homes: HashMap<SocketAddr, IpAddr>,
     /// The port to show with a host: its signalling port, else that of RAS.
     ports: HashMap<IpAddr, u16>,
 }
@@ -189,6 +192,7 @@ impl Parties {
                     }
                     if from.ip() == to.ip() {
                         parties.shared_ras.push(from.ip());
+                        parties.homes.extend(home(message).map(|ip| (from, ip)));
                     }
                 }
                 _ => {}
@@ -202,15 +206,17 @@ impl Parties {
         match message.layer {
             Layer::Ras if self.shared_ras.contains(&end.ip()) && !self.shared.contains(&end.ip()) => {
                 // Who speaks from the gatekeeper's own address is not the gatekeeper.
-                if RAS_PORTS.contains(&end.port()) || end.ip() != other.ip() {
-                    Party::Host(end.ip())
-                } else {
-                    Party::Socket(end)
+                match self.homes.get(&end) {
+                    Some(ip) => Party::Host(*ip),
+                    None if RAS_PORTS.contains(&end.port()) || end.ip() != other.ip() => {
+                        Party::Host(end.ip())
+                    }
+                    None => Party::Socket(end),
                 }
             }
             Layer::H245 if self.shared.contains(&end.ip()) => {
-                // H.245 between two parties of one address: by the direction in which its connection was
-                // opened this cannot be told, its own sockets say it.
+                // An H.245 connection between two parties of one address: who offered it is its server, and which
+                // of them that is the addresses do not say. Its sockets stand for themselves.
                 Party::Socket(end)
             }
             _ if self.shared.contains(&end.ip()) => Party::Socket(end),
@@ -226,6 +232,17 @@ impl Parties {
                 None => ip.to_string(),
             },
         }
+    }
+}
+
+/// The host that a registration request registers.
+fn home(message: &Traced) -> Option<IpAddr> {
+    let Ok(Pdu::Ras(ras)) = &message.pdu else { return None };
+    let RasMessage::RegistrationRequest(request) = ras.as_ref() else { return None };
+    match request.call_signal_address.first()? {
+        TransportAddress::IpAddress(address) => Some(address.ip.into()),
+        TransportAddress::Ip6Address(address) => Some(address.ip.into()),
+        _ => None,
     }
 }
 

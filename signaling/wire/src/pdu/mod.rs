@@ -228,8 +228,8 @@ impl Pdu {
         })
     }
 
-    /// Which kinds `octets` can be read as, the most likely first: what frames itself, then what encodes to the same
-    /// octets again, then the rest.
+    /// Which kinds `octets` can be read as, the most likely first: what frames itself, then what is in canonical form,
+    /// then the rest.
     #[must_use]
     pub fn guess(octets: &Bytes) -> Vec<Kind> {
         let mut kinds = Vec::new();
@@ -245,10 +245,11 @@ impl Pdu {
         }
         let mut inexact = Vec::new();
         for kind in [Kind::Ras, Kind::H245, Kind::H225, Kind::Olc, Kind::H450] {
-            match Self::decode(kind, octets).map(|pdu| pdu.encode()) {
-                Ok(Ok(again)) if again == *octets => kinds.push(kind),
-                Ok(_) => inexact.push(kind),
-                Err(_) => {}
+            let Ok(pdu) = Self::decode(kind, octets) else { continue };
+            // Built anew: the decoded value remembers how it was written, however odd.
+            match Self::from_json(kind, &pdu.to_json()).and_then(|anew| anew.encode()) {
+                Ok(again) if again == *octets => kinds.push(kind),
+                _ => inexact.push(kind),
             }
         }
         kinds.extend(inexact);

@@ -144,9 +144,12 @@ fn element(out: &mut String, depth: usize, label: &str, members: &Map<String, Va
         return Some(());
     }
     let octets = members.get("hex").and_then(Value::as_str);
-    let contents = octets.map_or_else(String::new, |octets| format!(": {}", shown_octets(octets)));
     let means = members.get("means").and_then(Value::as_str);
-    let means = means.map_or_else(String::new, |means| format!("  {means:?}"));
+    let contents = octets.map_or_else(String::new, |octets| match means {
+        Some(_) => format!(": {octets}"),
+        None => format!(": {}", shown_octets(octets)),
+    });
+    let means = means.map_or_else(String::new, |means| format!(" {means:?}"));
     line(out, depth, &label, &format!("{contents}{means}"));
     Some(())
 }
@@ -180,10 +183,10 @@ fn shown_octets(hex: &str) -> String {
     if octets.is_empty() {
         return "(no octets)".into();
     }
-    let bare = match octets.as_slice() {
-        [text @ .., 0] => text,
-        text => text,
-    };
+    let mut bare = octets.as_slice();
+    while let [text @ .., 0] = bare {
+        bare = text;
+    }
     let is_text = bare.len() > 2 && bare.iter().all(|octet| (0x20..0x7f).contains(octet));
     let digits = match hex.get(..SHOWN_OCTETS * 2).filter(|_| octets.len() > SHOWN_OCTETS) {
         Some(start) => format!("{start}… ({} octets)", octets.len()),
@@ -193,7 +196,7 @@ fn shown_octets(hex: &str) -> String {
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
-    super::super::per::json::octets(&Value::from(hex)).unwrap_or_default()
+    crate::per::json::octets(&Value::from(hex)).unwrap_or_default()
 }
 
 /// An IP address and a port, as H.225.0 and as H.245 spell them.
