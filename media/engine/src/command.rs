@@ -67,7 +67,8 @@ pub enum RxCommand {
     SetTransport(Box<dyn PacketRx>),
     /// Packets come from nowhere; the transport is retired.
     ClearTransport,
-    /// Whose datagrams may reach the call. Nobody's until told.
+    /// Whose datagrams may reach the call. Nobody's until told. The same host with another port expected keeps the
+    /// port that is heard until the expected one speaks.
     SetPeer(Peer),
     /// Another playout: its decoder, rates and payload types. What waited in the one before is dropped.
     SetFormat(Box<RxFormat>),
@@ -75,8 +76,9 @@ pub enum RxCommand {
     SetDecoder(Box<dyn Decoder + Send>, PayloadTypes),
     /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
     SetOwnSsrc(u32),
-    /// Signalling announced that the peer's source may change: the next SSRC or port that passes probation is taken
-    /// without waiting for the old one to fall silent.
+    /// Signalling announced that the peer's source may change: the next SSRC or port that passes probation within 5 s
+    /// is taken without waiting for the old one to fall silent. The port of [`Peer::Expected`] counts for no more than
+    /// others until [`Self::SetPeer`] tells it anew.
     ExpectSourceChange,
     /// How loud the driver's output (the speaker) is. Unity until told. Sinks do not hear it.
     SetSpeaker(Gain),

@@ -208,9 +208,9 @@ fn a_peer_that_moves_to_another_port_is_found_again_after_its_silence() {
     let said = speech(6, 6);
     let (mut world, [to_bert, _]) = perfect(&said);
     world.run_ms(1_000);
-    // The old port goes silent for a second; the same source then speaks from another port.
+    // The old port goes silent for two seconds; the same source then speaks from another port.
     to_bert.set(LinkConfig { loss: 1.0, ..LinkConfig::perfect(at(ANNA)) });
-    world.run_ms(1_000);
+    world.run_ms(2_000);
     let moved = at("192.0.2.1:6006");
     to_bert.set(LinkConfig::perfect(moved));
     world.run_ms(1_000);

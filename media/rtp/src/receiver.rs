@@ -1,8 +1,15 @@
 //! Judges the packets that arrive for one call and keeps the statistics of their source (RFC 3550 §6.4, §8, §A.1).
 //! In: datagrams with arrival times. Out: `Receipt` for each, `ReceiverStats`.
 //! No source → Probation → Latched → (silence or an announced change) → Probation of another → Latched.
-//! Not here: which address may send at all (the caller drops and counts strangers); playout.
+//! Not here: which address may send at all and which port takes over from which (the caller drops and counts
+//! strangers); playout.
 //! RT: no allocation, lock, syscall, log or panic.
+//!
+//! # A source is an SSRC and the address it comes from
+//!
+//! From the latched source's own address, another SSRC has to wait until the source has been silent for
+//! [`ReceiverConfig::source_timeout_ns`] or a change was announced. From another address, any SSRC (the latched one's
+//! too) is a source of its own that goes on probation at once: the caller hands in only those that may take over.
 //!
 //! # The first packet is not lost
 //!
@@ -11,6 +18,8 @@
 //! [`Accepted`] whose continuity is not [`Continuity::Continuous`] resets playout and queues the held packet first, if
 //! it has the same SSRC and the extended sequence number just below. A caller that already trusts the address may queue
 //! it at once. Both packets count as received.
+
+use std::net::SocketAddr;
 
 use crate::header::{HeaderError, RtpView};
 use crate::reception::InterarrivalJitter;
@@ -50,7 +59,7 @@ pub struct ReceiverConfig {
     pub clock_rate: u32,
     /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
     pub own_ssrc: Option<u32>,
-    /// Silence of the latched source after which another may take its place, in nanoseconds.
+    /// Silence of the latched source after which another of the same address may take its place, in nanoseconds.
     pub source_timeout_ns: u64,
 }
 
@@ -113,7 +122,7 @@ pub enum Reject {
     Malformed(HeaderError),
     /// A payload type that was not agreed.
     PayloadType(u8),
-    /// Another SSRC, while the latched source is heard.
+    /// Another SSRC from the latched source's address, while that source is heard.
     ForeignSource(u32),
     /// Our own SSRC (RFC 3550 §8.2).
     OwnSource,
@@ -146,11 +155,26 @@ impl RtpReceiver {
         }
     }
 
-    /// Judges a datagram from the call's peer.
+    /// Judges a datagram from the call's peer, whose address does not matter: [`Self::receive_from`] for one address.
+    pub fn receive<'a>(&mut self, arrival_ns: u64, datagram: &'a [u8]) -> Receipt<'a> {
+        self.judge(None, arrival_ns, datagram)
+    }
+
+    /// Judges a datagram from the call's peer, from an address that may be heard, or may take over (see the module's
+    /// map).
     ///
     /// A packet of the latched source with a payload type that was not agreed still counts as received, so that a
     /// peer's comfort noise is not reported back as loss.
-    pub fn receive<'a>(&mut self, arrival_ns: u64, datagram: &'a [u8]) -> Receipt<'a> {
+    pub fn receive_from<'a>(
+        &mut self,
+        address: SocketAddr,
+        arrival_ns: u64,
+        datagram: &'a [u8],
+    ) -> Receipt<'a> {
+        self.judge(Some(address), arrival_ns, datagram)
+    }
+
+    fn judge<'a>(&mut self, address: Option<SocketAddr>, arrival_ns: u64, datagram: &'a [u8]) -> Receipt<'a> {
         let view = match RtpView::parse(datagram) {
             Ok(view) => view,
             Err(HeaderError::Runt(_)) => {
@@ -172,7 +196,7 @@ impl RtpReceiver {
             self.stats.wrong_payload_type += 1;
         }
         match &mut self.current {
-            Some(current) if current.ssrc == ssrc => {
+            Some(current) if (current.ssrc, current.address) == (ssrc, address) => {
                 let judged = current.judge(arrival_ns, view, is_agreed);
                 self.count(judged, is_agreed)
             }
@@ -180,7 +204,8 @@ impl RtpReceiver {
                 let is_vacant = match current {
                     None => true,
                     Some(heard) => {
-                        self.change_announced
+                        heard.address != address
+                            || self.change_announced
                             || arrival_ns.saturating_sub(heard.last_ns) >= self.config.source_timeout_ns
                     }
                 };
@@ -190,7 +215,7 @@ impl RtpReceiver {
                 } else if !is_agreed {
                     Receipt::Reject(Reject::PayloadType(view.payload_type()))
                 } else {
-                    self.audition(arrival_ns, view)
+                    self.audition(address, arrival_ns, view)
                 }
             }
         }
@@ -234,9 +259,15 @@ impl RtpReceiver {
     }
 
     /// Puts a source other than the latched one on probation, or latches it.
-    fn audition<'a>(&mut self, arrival_ns: u64, view: RtpView<'a>) -> Receipt<'a> {
+    fn audition<'a>(
+        &mut self,
+        address: Option<SocketAddr>,
+        arrival_ns: u64,
+        view: RtpView<'a>,
+    ) -> Receipt<'a> {
         let ssrc = view.ssrc();
-        let known = self.candidates.iter().position(|c| c.as_ref().is_some_and(|c| c.ssrc == ssrc));
+        let is_it = |c: &Source| (c.ssrc, c.address) == (ssrc, address);
+        let known = self.candidates.iter().position(|c| c.as_ref().is_some_and(is_it));
         // The empty slot, or else the candidate not heard for longest.
         let index = known.unwrap_or_else(|| {
             let oldest =
@@ -249,8 +280,8 @@ impl RtpReceiver {
         if known.is_none() {
             *slot = None;
         }
-        let candidate =
-            slot.get_or_insert_with(|| Source::new(ssrc, arrival_ns, view.timestamp(), &self.config));
+        let candidate = slot
+            .get_or_insert_with(|| Source::new(ssrc, address, arrival_ns, view.timestamp(), &self.config));
         let judged = candidate.judge(arrival_ns, view, true);
         if candidate.sequence.is_valid() {
             self.current = slot.take();
@@ -304,6 +335,7 @@ fn reject_type<'a>(view: RtpView<'_>) -> Receipt<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Source {
     ssrc: u32,
+    address: Option<SocketAddr>,
     sequence: SequenceTracker,
     jitter: InterarrivalJitter,
     /// The newest extended timestamp.
@@ -329,10 +361,17 @@ enum Judged<'a> {
 }
 
 impl Source {
-    fn new(ssrc: u32, arrival_ns: u64, timestamp: u32, config: &ReceiverConfig) -> Self {
+    fn new(
+        ssrc: u32,
+        address: Option<SocketAddr>,
+        arrival_ns: u64,
+        timestamp: u32,
+        config: &ReceiverConfig,
+    ) -> Self {
         let timestamp = SEQUENCE_EPOCH + u64::from(timestamp);
         Self {
             ssrc,
+            address,
             sequence: SequenceTracker::new(),
             jitter: InterarrivalJitter::new(config.clock_rate),
             timestamp,
@@ -455,7 +494,7 @@ pub struct ReceiverStats {
     pub runts: u64,
     /// Packets with a payload type that was not agreed.
     pub wrong_payload_type: u64,
-    /// Packets of another SSRC while the latched source was heard.
+    /// Packets of another SSRC from the latched source's address while it was heard.
     pub foreign_source: u64,
     /// Packets with our own SSRC: a collision or a loop.
     pub own_source: u64,

@@ -87,6 +87,29 @@ fn an_announced_change_needs_no_silence_but_the_old_source_plays_until_then() {
 }
 
 #[test]
+fn the_same_ssrc_from_another_address_is_another_source_and_needs_no_silence_of_the_first() {
+    let mut receiver = RtpReceiver::new(ReceiverConfig::default());
+    let (here, there) = ("10.0.0.1:5004".parse().unwrap(), "10.0.0.1:9".parse().unwrap());
+    let packets = [1, 2, 3, 4].map(|number| packet(1, number, 0));
+    receiver.receive_from(here, 0, &packets[0]);
+    accepted(receiver.receive_from(here, 20 * MS, &packets[1]));
+    assert!(matches!(receiver.receive_from(there, 30 * MS, &packets[2]), Receipt::Probation(_)));
+    assert_eq!(
+        accepted(receiver.receive_from(here, 40 * MS, &packets[2])).continuity,
+        Continuity::Continuous
+    );
+    let taken = accepted(receiver.receive_from(there, 50 * MS, &packets[3]));
+    assert_eq!(taken.continuity, Continuity::NewSource);
+    assert_eq!((receiver.stats().sources, receiver.stats().received), (2, 2));
+    let other = packet(2, 1, 0);
+    assert_eq!(
+        receiver.receive_from(there, 60 * MS, &other),
+        Receipt::Reject(Reject::ForeignSource(2)),
+        "the same address waits as ever"
+    );
+}
+
+#[test]
 fn a_flood_of_identifiers_does_not_keep_the_true_source_from_latching() {
     let mut receiver = RtpReceiver::new(ReceiverConfig::default());
     for tick in 0..3_u32 {

@@ -13,7 +13,7 @@
 //! at once all the same: to hold it would start playout a packet too late, and two packets are as easily sent as one.
 //! If another source is confirmed instead, playout is emptied first. In every other case (no host was negotiated, a
 //! source that follows another, a restarted numbering) the packet is held and queued just before the one that
-//! confirms it.
+//! confirms it. Which ports of the peer may be tried, and when, is `peer.rs`' to say.
 //!
 //! Not here: who plays (the driver), what playout decides (`offhook-jitter`), RTCP (control).
 //! RT: no allocation, lock, syscall, log or panic. (`new` allocates and is called by control.)
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use offhook_codecs::LevelMeter;
 use offhook_jitter::{Playout, PlayoutPacket, Pulled};
-use offhook_rtp::{Accepted, Continuity, PayloadTypes, Receipt, ReceiverConfig, RtpReceiver};
+use offhook_rtp::{Accepted, Continuity, PayloadTypes, Receipt, ReceiverConfig, Reject, RtpReceiver};
 
 use crate::command::{CommandReceiver, RxCommand, RxFormat, RxOrder, SinkId};
 use crate::config::{EngineConfig, ms_to_samples, samples_to_ns};
@@ -35,7 +35,8 @@ use crate::rt::peer::PeerFilter;
 use crate::trash::{Trash, TrashBin};
 
 /// Strangers' datagrams that are dropped in one block for each packet that may be read: dropping one costs little, and
-/// a flood of them must not keep the peer's packets waiting in the socket.
+/// a flood of them must not keep the peer's packets waiting in the socket. Those of a port that would yield to a better
+/// one are counted with them, admitted or not.
 const STRANGERS_A_PACKET: usize = 8;
 
 /// The receiving half of an engine. Belongs to the playback callback, or to a ticker.
@@ -99,7 +100,7 @@ impl RxProcessor {
             transport: None,
             format: None,
             has_started: false,
-            filter: PeerFilter::new(receiver.source_timeout_ns),
+            filter: PeerFilter::new(),
             receiver: RtpReceiver::new(receiver),
             early: None,
             new_source: Held::new(config.max_datagram),
@@ -248,12 +249,16 @@ impl RxProcessor {
             let Some(transport) = &mut self.transport else { return };
             let Some(received) = transport.receive(&mut self.datagram) else { return };
             self.meters.datagrams += 1;
-            if self.filter.admits(received.source, received.arrival_ns) {
+            let is_admitted = self.filter.admits(received.source, received.arrival_ns);
+            if is_admitted && !self.filter.is_outranked(received.source) {
                 packets -= 1;
+            } else {
+                strangers -= 1;
+            }
+            if is_admitted {
                 self.judge(received);
             } else {
                 // Nothing that strangers send is even parsed, whatever the state of the call.
-                strangers -= 1;
                 self.meters.strangers += 1;
             }
         }
@@ -264,18 +269,26 @@ impl RxProcessor {
         let Received { len, source, arrival_ns } = received;
         let Some(format) = self.format.as_mut().filter(|_| self.meters.is_active) else {
             self.meters.while_stopped += 1;
+            self.filter.hear(source, arrival_ns);
             return;
         };
         let Some(datagram) = self.datagram.get(..len) else {
             self.meters.oversized += 1;
             return;
         };
-        match self.receiver.receive(arrival_ns, datagram) {
+        let receipt = self.receiver.receive_from(source, arrival_ns, datagram);
+        match receipt {
+            Receipt::Reject(Reject::Runt | Reject::Malformed(_) | Reject::OwnSource) => {}
+            Receipt::Probation(_) | Receipt::Reject(_) => self.filter.hear(source, arrival_ns),
+            Receipt::Accept(_) => {}
+        }
+        match receipt {
             Receipt::Reject(_) => {}
             Receipt::Probation(packet) if packet.continuity == Continuity::Restarted => {
                 self.restart.hold(&packet, source, arrival_ns);
             }
             Receipt::Probation(packet) => {
+                self.filter.try_out(source, arrival_ns);
                 if self.early.is_none() && self.filter.trusts_first() {
                     self.early = Some((source, packet.view.ssrc()));
                     if self.meters.first_packet_ns.is_some() {
@@ -289,7 +302,7 @@ impl RxProcessor {
                 }
             }
             Receipt::Accept(packet) => {
-                self.filter.latch(source, arrival_ns);
+                self.filter.latch(source, arrival_ns, packet.continuity == Continuity::NewSource);
                 let held = match packet.continuity {
                     Continuity::Continuous => None,
                     Continuity::NewSource => Some(&mut self.new_source),
