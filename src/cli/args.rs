@@ -292,11 +292,13 @@ mod tests {
 
     #[test]
     fn every_example_in_the_help_parses() {
-        for command in Cli::command().get_subcommands() {
+        let all = Cli::command();
+        let inner = all.get_subcommands().flat_map(|command| command.get_subcommands());
+        for command in all.get_subcommands().chain(inner) {
             let Some(help) = command.get_after_help() else { continue };
             for line in help.to_string().lines().filter(|l| l.trim_start().starts_with("offhook")) {
                 let words = line.split("  ").find(|part| part.contains("offhook")).unwrap_or_default();
-                let words = words.split(" > ").next().unwrap_or_default();
+                let words = words.split(" > ").next().and_then(|w| w.split(" < ").next()).unwrap_or_default();
                 let words = words.split_whitespace().map(|w| w.trim_matches('\''));
                 assert!(Cli::try_parse_from(words).is_ok(), "{line}");
             }
