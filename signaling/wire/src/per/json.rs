@@ -28,6 +28,41 @@ pub fn build<T: Type>(description: &Value) -> Result<T> {
     Ok(value)
 }
 
+/// What an open type holds: the name of its type, and its value, to be described or built.
+#[derive(Clone, Copy)]
+pub struct OpenType {
+    /// The type, as it is called here.
+    pub name: &'static str,
+    describe: fn(&bytes::Bytes) -> Result<Value>,
+    build: fn(&Value) -> Result<Vec<u8>>,
+}
+
+impl OpenType {
+    pub(crate) fn of<T: Type>(name: &'static str) -> Self {
+        OpenType {
+            name,
+            describe: |octets| super::decode::<T>(octets).map(|value| value.to_json()),
+            build: |description| super::encode(&build::<T>(description)?),
+        }
+    }
+
+    /// Decodes, and describes in the notation of this module.
+    pub fn describe(&self, octets: &bytes::Bytes) -> Result<Value> {
+        (self.describe)(octets)
+    }
+
+    /// Builds from a description, and encodes.
+    pub fn build(&self, description: &Value) -> Result<Vec<u8>> {
+        (self.build)(description)
+    }
+}
+
+impl std::fmt::Debug for OpenType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenType").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 // --- what the codecs of single values need --------------------------------------------------------
 
 /// Octets as hexadecimal text.

@@ -3,46 +3,8 @@
 //! In: a code. Out: its name; the type of its argument, result or parameter, to describe or build.
 //! Not here: `global` codes, which are anybody's.
 
-use bytes::Bytes;
-
 use super::*;
-use crate::per::json::Value;
-use crate::per::{self, Type};
-
-/// What an open type holds: the name of its type, and its value, to be described or built.
-#[derive(Clone, Copy)]
-pub struct OpenType {
-    /// The type, as it is called here.
-    pub name: &'static str,
-    describe: fn(&Bytes) -> per::Result<Value>,
-    build: fn(&Value) -> per::Result<Vec<u8>>,
-}
-
-impl OpenType {
-    fn of<T: Type>(name: &'static str) -> Self {
-        OpenType {
-            name,
-            describe: |octets| per::decode::<T>(octets).map(|value| value.to_json()),
-            build: |description| per::encode(&per::json::build::<T>(description)?),
-        }
-    }
-
-    /// Decodes, and describes in the notation of [`json`](per::json).
-    pub fn describe(&self, octets: &Bytes) -> per::Result<Value> {
-        (self.describe)(octets)
-    }
-
-    /// Builds from a description, and encodes.
-    pub fn build(&self, description: &Value) -> per::Result<Vec<u8>> {
-        (self.build)(description)
-    }
-}
-
-impl std::fmt::Debug for OpenType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenType").field("name", &self.name).finish_non_exhaustive()
-    }
-}
+pub use crate::per::json::OpenType;
 
 /// The types of one operation's argument and result, or of one error's parameter.
 macro_rules! open {

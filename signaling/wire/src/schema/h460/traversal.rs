@@ -1,13 +1,14 @@
-//! H.460: features of the generic extensibility framework whose parameters are ASN.1 themselves.
-//! Signalling traversal (H.460.18) and media traversal (H.460.19) of NAT and firewalls. The types
-//! travel as octets: `raw` content of an [`EnumeratedParameter`](super::h225::EnumeratedParameter),
-//! `octetString` of an H.245 [`ParameterValue`](super::h245::ParameterValue).
-//! Not here: all other features; most are parameters without ASN.1 of their own.
+//! Traversal of NAT and firewalls: RAS over H.225.0 (H.460.17), signalling (H.460.18), media (H.460.19).
 
-use super::h225::{CallIdentifier, TransportAddress};
-use super::h245;
+use super::super::h225::{CallIdentifier, TransportAddress};
+use super::super::h245;
 use crate::per::notation::sequence;
 use crate::per::{Int, Oid};
+
+/// H.460.17 as a feature: its `standard` identifier.
+pub const RAS_OVER_H225: i64 = 17;
+/// The parameter of that feature that holds a [`RasMessage`](super::super::h225::RasMessage).
+pub const RAS_MESSAGE: i64 = 1;
 
 /// H.460.18 as a feature: its `standard` identifier.
 pub const SIGNALLING_TRAVERSAL: i64 = 18;
@@ -16,8 +17,21 @@ pub const INCOMING_CALL_INDICATION: i64 = 1;
 /// The parameter of that feature that holds an [`LRQKeepAliveData`].
 pub const LRQ_KEEP_ALIVE_DATA: i64 = 2;
 
+/// H.460.18 as a message identifier of H.245 generic messages.
+pub const SIGNALLING_TRAVERSAL_OID: Oid = Oid::new(&[0, 0, 8, 460, 18, 0, 1]);
+/// The submessage that ties an H.245 connection to its call.
+pub const CONNECTION_CORRELATION: u8 = 1;
+/// The parameter of it that holds the call identifier.
+pub const CORRELATION_CALL_IDENTIFIER: u8 = 1;
+/// The parameter of it that is there if the sender answers the call.
+pub const CORRELATION_ANSWER_CALL: u8 = 2;
+
 /// H.460.19 as a feature: its `standard` identifier.
 pub const MEDIA_TRAVERSAL: i64 = 19;
+/// The parameter of that feature that is there if the sender can transmit multiplexed media.
+pub const SUPPORT_TRANSMIT_MULTIPLEXED_MEDIA: i64 = 1;
+/// The parameter of that feature that is there if the sender is a server.
+pub const MEDIA_TRAVERSAL_SERVER: i64 = 2;
 /// H.460.19 as a message identifier of H.245 generic information.
 pub const MEDIA_TRAVERSAL_OID: Oid = Oid::new(&[0, 0, 8, 460, 19, 0, 1]);
 /// The parameter of that information that holds [`TraversalParameters`].
