@@ -5,11 +5,11 @@
 //! One lock guards it; it is never held while a signal is raised or the end of a command is waited for.
 //! Not here: what buffers mean (`channels.rs`), what selections do (`selection.rs`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
-use offhook_engine::{Control, RxCommand, TxCommand};
+use offhook_engine::{Control, Peer, RxCommand, TxCommand};
 use offhook_pair::ToMsp;
 use offhook_spi::mspi::{Direction, StreamInfo, StreamStatistics};
 use offhook_spi::{MspCallEvent, MspCallId, MspError, MspEventCause, StreamId};
@@ -54,7 +54,9 @@ pub(crate) struct CallState {
     /// The peer by signalling, until a channel tells better.
     pub(crate) peer: Option<IpAddr>,
     /// Whom the receiving half listens to.
-    pub(crate) expected: Option<IpAddr>,
+    pub(crate) expected: Peer,
+    /// The addresses that the peer was last heard to give: the transmit channel's RTP, the receive channel's RTP and RTCP.
+    pub(crate) told: [Option<SocketAddr>; 3],
     pub(crate) was_prepared: bool,
     /// The receiving half has a playout: other codecs come as decoders.
     pub(crate) has_playout: bool,
@@ -90,7 +92,8 @@ impl Call {
             rtcp: None,
             ssrc: identity.ssrc,
             peer: None,
-            expected: None,
+            expected: Peer::Nobody,
+            told: [None; 3],
             was_prepared: false,
             has_playout: false,
             has_listened: false,

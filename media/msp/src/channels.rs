@@ -147,10 +147,6 @@ impl CallState {
                 self.has_playout = true;
             }
         }
-        // The peer moves, by its own word: its next source need not wait for the old one to fall silent.
-        if self.render.channel.is_some_and(|open| open.remote_rtp != channel.remote_rtp) {
-            self.tell_rx(RxCommand::ExpectSourceChange)?;
-        }
         self.render.codec = Some(kind);
         self.render.channel = Some(*channel);
         Ok(())
@@ -159,21 +155,51 @@ impl CallState {
     /// Whom RTP and RTCP may come from, and where RTCP goes, by all that is known now.
     fn agree_on_peer(&mut self) -> Result<(), String> {
         let rtp = |channel: Option<Channel>| channel.and_then(|c| c.remote_rtp).and_then(usable);
+        let rtcp = |channel: Option<Channel>| channel.and_then(|c| c.remote_rtcp).and_then(usable);
         let (to, from) = (rtp(self.capture.channel), rtp(self.render.channel));
-        let expected = from.or(to).map(|address| address.ip()).or(self.peer);
+        let control = rtcp(self.render.channel);
+        let host = from.or(to).map(|address| address.ip()).or(self.peer);
         self.render.remote = from.or(to).or(self.render.remote);
+
+        let mut has_moved = false;
+        for (before, now) in self.told.iter_mut().zip([to, from, control]) {
+            has_moved |= before.is_some() && now.is_some() && *before != now;
+            *before = now.or(*before);
+        }
+        // Most peers send from where they receive, and RTP from the port below RTCP's.
+        let below = |rtcp: SocketAddr| {
+            rtcp.port().checked_sub(1).and_then(|port| usable(SocketAddr::new(rtcp.ip(), port)))
+        };
+        let source = from
+            .or(to)
+            .or(control.or(rtcp(self.capture.channel)).and_then(below))
+            .filter(|source| host.is_some_and(|host| host.to_canonical() == source.ip().to_canonical()));
+        let mut expected = match (source, host) {
+            (Some(source), _) => Peer::Expected(source),
+            (None, Some(host)) => Peer::Address(host),
+            (None, None) => Peer::Nobody,
+        };
+        if has_moved {
+            // By its own word: its next source need not wait for the old one to fall silent.
+            self.tell_rx(RxCommand::ExpectSourceChange)?;
+            if expected == self.expected
+                && let Some(host) = host
+            {
+                // It does not speak from where it was expected any more.
+                expected = Peer::Address(host);
+            }
+        }
         if expected != self.expected {
-            self.tell_rx(RxCommand::SetPeer(expected.map_or(Peer::Nobody, Peer::Address)))?;
+            self.tell_rx(RxCommand::SetPeer(expected))?;
             self.expected = expected;
         }
-        let rtcp = |channel: Option<Channel>| channel.and_then(|c| c.remote_rtcp).and_then(usable);
         let beside = |rtp: SocketAddr| rtp.port().checked_add(1).map(|port| SocketAddr::new(rtp.ip(), port));
         let remote = rtcp(self.capture.channel)
             .or(rtcp(self.render.channel))
             .or(to.and_then(beside))
             .or(from.and_then(beside));
         if let Some(transport) = &mut self.transport {
-            transport.speak_to(remote, expected);
+            transport.speak_to(remote, host);
         }
         Ok(())
     }
