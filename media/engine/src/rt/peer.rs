@@ -13,16 +13,16 @@
 //! |---|---|---|
 //! | 2 | where signalling lets the peer be expected ([`Peer::Expected`]) | at once, from any other |
 //! | 1 | the home: first latched, since the last announced change | at once, from a newcomer |
-//! | 0 | any other of the host | at once while none is latched; after [`PORT_SILENCE_NS`] (2 s) of silence |
+//! | 0 | any other of the host | at once while none is latched; after `PORT_SILENCE_NS` (2 s) of silence |
 //!
 //! - "At once" is RFC 3550's probation: two packets in sequence, the first of which is kept and played as well.
 //! - A port of right 2 or 1 that has sent one packet keeps those of less right from being tried for
-//!   [`CLAIM_NS`] (200 ms); the latched one plays on meanwhile.
+//!   `CLAIM_NS` (200 ms); the latched one plays on meanwhile.
 //! - Silence is that of RTP: comfort noise or another SSRC from the latched port is heard as well, whether played or not.
 //! - Whoever is latched after a silence is a newcomer: the home has no time limit for its return.
 //! - An announced change ([`RxCommand::ExpectSourceChange`](crate::RxCommand::ExpectSourceChange)) lets the next port
 //!   that passes probation in at once, makes it the home and ends the right of the expected one until it is told anew.
-//!   It holds for [`ANNOUNCED_NS`] (5 s) from the first datagram after it, and for one change.
+//!   It holds for `ANNOUNCED_NS` (5 s) from the first datagram after it, and for one change.
 //! - Nothing tells an unexpected peer from another process of its host that speaks first: the first one is heard.
 
 use std::net::{IpAddr, SocketAddr};
