@@ -6,6 +6,7 @@ use std::error::Error;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -122,18 +123,32 @@ pub(crate) fn answering(args: &[&str]) -> Result<(Process, String), Box<dyn Erro
     Ok((process, address))
 }
 
-/// Runs a command to its end, within half a minute.
+/// Runs a command to its end, within half a minute, whatever it says meanwhile.
 pub(crate) fn run(command: &mut Command) -> Result<Output, Box<dyn Error>> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let stdout = drain(child.stdout.take().ok_or("no output")?);
+    let stderr = drain(child.stderr.take().ok_or("no errors")?);
     let began = Instant::now();
-    while child.try_wait()?.is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
         if began.elapsed() > Duration::from_secs(30) {
             child.kill()?;
             return Err(format!("{command:?} did not end in time").into());
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(child.wait_with_output()?)
+    };
+    let read = |pipe: JoinHandle<std::io::Result<Vec<u8>>>| pipe.join().map_err(|_| "a reader died");
+    Ok(Output { status, stdout: read(stdout)??, stderr: read(stderr)?? })
+}
+
+/// Reads a pipe to its end, so that nobody waits for room in it.
+fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<std::io::Result<Vec<u8>>> {
+    std::thread::spawn(move || {
+        let mut octets = Vec::new();
+        pipe.read_to_end(&mut octets).map(|_| octets)
+    })
 }
 
 /// What a command said on standard error.

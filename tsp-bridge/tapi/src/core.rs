@@ -46,10 +46,13 @@ impl Tapi {
     /// Joins a broker. `connector` is given the sink that the broker reports to and answers with the link;
     /// `msp` stands behind every line that has media.
     ///
-    /// ```no_run
-    /// # fn broker_connect(_: std::sync::Arc<dyn offhook_spi::AppSink>) -> std::sync::Arc<dyn offhook_spi::Link> { todo!() }
-    /// let tapi = offhook_tapi::Tapi::connect(|sink| broker_connect(sink), None)?;
-    /// # Ok::<(), offhook_tapi::TapiError>(())
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use offhook_spi::{AppSink, Link};
+    /// fn join(broker: impl FnOnce(Arc<dyn AppSink>) -> Arc<dyn Link>) -> Result<(), offhook_tapi::TapiError> {
+    ///     let tapi = offhook_tapi::Tapi::connect(broker, None)?;
+    ///     Ok(drop(tapi))
+    /// }
     /// ```
     #[doc(alias = "ITTAPI::Initialize")]
     pub fn connect(
