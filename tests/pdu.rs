@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::{Tested, errors, offhook};
+use common::{Tested, errors, offhook, run};
 use serde_json::Value;
 
 /// A masterSlaveDetermination.
@@ -38,11 +38,6 @@ fn pdu(args: &[&str]) -> Command {
     let mut command = offhook();
     command.arg("pdu").args(args);
     command
-}
-
-/// Runs it to its end, reading along: much is said of a capture.
-fn run(command: &mut Command) -> Result<Output, Box<dyn std::error::Error>> {
-    Ok(command.output()?)
 }
 
 fn said(output: &Output) -> String {
