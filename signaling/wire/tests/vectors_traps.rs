@@ -62,7 +62,7 @@ fn an_extensible_number_may_leave_its_range() {
 #[test]
 fn a_random_number_of_five_octets_is_one() {
     let mut token = h235::ClearToken::new(Oid::new(&[0, 0, 8, 235, 0, 2, 1]));
-    token.random = Some(0x1_0000_0000);
+    token.random = Some(0x1_0000_0000.into());
     same("0400 07 0008816b000201 05 0100000000", token);
 }
 

@@ -23,7 +23,7 @@ pub(crate) enum Form {
     /// Padding up to an octet boundary that is not zero.
     Padding(u8),
     /// A number in more octets than it needs; a small number in the form of a large one.
-    Octets(u8),
+    Octets(u16),
     /// A length in two octets that fits one.
     LongLength,
     /// A number inside its range in the form of one beyond; a short bitmap announced as a long one.

@@ -74,7 +74,7 @@ impl Codec<i64> for Unconstrained {
         let unused = 64 - 8 * count;
         *slot = ((reader.bits(8 * count)? << unused) as i64) >> unused;
         if count > signed_octets(*slot) {
-            reader.note_at(here, Form::Octets(count as u8));
+            reader.note_at(here, Form::Octets(count as u16));
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl<const LOW: i64> Codec<u32> for IntFrom<LOW> {
         };
         let offset = reader.bits(8 * count)?;
         if count > unsigned_octets(offset) {
-            reader.note_at(here, Form::Octets(count as u8));
+            reader.note_at(here, Form::Octets(count as u16));
         }
         *slot = u32::try_from(offset as i64 + LOW).map_err(|_| reader.error(Kind::OutOfRange))?;
         Ok(())

@@ -196,7 +196,7 @@ impl Reader {
                 self.align();
                 let offset = self.bits(8 * count)?;
                 if count > 1 && offset >> (8 * (count - 1)) == 0 {
-                    self.note_at(here, Form::Octets(count as u8));
+                    self.note_at(here, Form::Octets(count as u16));
                 }
                 offset
             }
@@ -256,7 +256,7 @@ impl Reader {
         };
         let value = self.bits(8 * count)? as u32;
         if value < 64 || value >> (8 * (count - 1)) == 0 {
-            self.note_at(here, Form::Octets(count as u8));
+            self.note_at(here, Form::Octets(count as u16));
         }
         Ok(value)
     }

@@ -219,10 +219,10 @@ impl Writer {
 
     fn counted_octets_as(&mut self, octets: &[u8], form: Option<Form>) {
         let (codes, form) = match form {
-            Some(Form::Fragments(codes)) => (codes, None),
-            form => (Box::default(), form),
+            Some(Form::Fragments(codes)) => (Some(codes), None),
+            form => (None, form),
         };
-        let mut codes = codes.iter().copied();
+        let mut codes = codes.iter().flat_map(|codes| codes.iter().copied());
         let mut left = octets;
         loop {
             let form = match codes.next() {

@@ -24,7 +24,8 @@
 //!   is boxed (every RAS message and call signalling body is):
 //!   `RasMessage::AdmissionRequest(arq.into())` fits either way.
 //! - **Simple types.** BOOLEAN `bool`; INTEGER the smallest of `u8`, `u16`, `u32`, `i32` that holds
-//!   its range, else `i64`; OCTET STRING of fixed size `[u8; N]`, of others `Bytes`, which share
+//!   its range, else `i64`, and [`Integer`](crate::per::Integer) for the
+//!   random numbers of H.235, which may be longer; OCTET STRING of fixed size `[u8; N]`, of others `Bytes`, which share
 //!   the message's memory; open types `Bytes`; BIT STRING [`BitString`](crate::per::BitString);
 //!   OBJECT IDENTIFIER [`Oid`](crate::per::Oid); BMPString
 //!   [`BmpString`](crate::per::BmpString); all other strings `String`; SEQUENCE OF and SET OF

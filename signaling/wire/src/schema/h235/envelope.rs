@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::per::notation::sequence;
-use crate::per::{BitString, Oid, Plain};
+use crate::per::{BitString, Integer, Oid, Plain};
 
 sequence! {
     /// A value and its signature: `SIGNED{}`. The value is an encoded open type.
@@ -43,7 +43,7 @@ sequence! {
     /// Parameters of an algorithm.
     #[derive(Default)]
     Params {
-        ran_int "ranInt"?: i64,
+        ran_int "ranInt"?: Integer,
         iv8 "iv8"?: [u8; 8] as Iv8,
         ...
         iv16 "iv16": [u8; 16] as Iv16,

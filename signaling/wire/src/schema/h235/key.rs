@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::envelope::{Encrypted, Params, Signed};
 use super::token::{Identifier, RandomVal, TimeStamp, TypedCertificate};
 use crate::per::notation::{choice, sequence};
-use crate::per::{BitString, Bits, BmpString, Oid};
+use crate::per::{BitString, Bits, BmpString, Integer, Oid};
 
 /// Key bits.
 pub(crate) type KeyMaterial = Bits<1, 2048>;
@@ -102,8 +102,8 @@ sequence! {
     /// Key material with the identity of who signs it.
     KeySignedMaterial {
         general_id "generalId": BmpString as Identifier,
-        mrandom "mrandom": i64 as RandomVal,
-        srandom "srandom"?: i64 as RandomVal,
+        mrandom "mrandom": Integer as RandomVal,
+        srandom "srandom"?: Integer as RandomVal,
         time_stamp "timeStamp"?: u32 as TimeStamp,
         encrptval "encrptval": Encrypted,
     }
@@ -113,8 +113,8 @@ sequence! {
     /// A certificate and its holder's signature.
     H235CertificateSignature {
         certificate "certificate": TypedCertificate,
-        response_random "responseRandom": i64 as RandomVal,
-        requester_random "requesterRandom"?: i64 as RandomVal,
+        response_random "responseRandom": Integer as RandomVal,
+        requester_random "requesterRandom"?: Integer as RandomVal,
         signature "signature": Signed,
         ...
     }
@@ -124,8 +124,8 @@ sequence! {
     /// What the answer to a certificate request signs.
     ReturnSig {
         general_id "generalId": BmpString as Identifier,
-        response_random "responseRandom": i64 as RandomVal,
-        request_random "requestRandom"?: i64 as RandomVal,
+        response_random "responseRandom": Integer as RandomVal,
+        request_random "requestRandom"?: Integer as RandomVal,
         certificate "certificate"?: TypedCertificate,
     }
 }

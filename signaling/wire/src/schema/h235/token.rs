@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::envelope::{Encrypted, Hashed, Params, Signed};
 use super::key::{DHset, DHsetExt, Eckasdh, H235Key};
 use crate::per::notation::{choice, sequence};
-use crate::per::{BitString, Bmp, BmpString, Int, Octets, Oid, Plain};
+use crate::per::{BitString, Bmp, BmpString, Int, Integer, Octets, Oid, Plain};
 
 /// A challenge, to be returned in the answer.
 pub(crate) type ChallengeString = Octets<8, 128>;
@@ -73,7 +73,7 @@ sequence! {
         password "password"?: BmpString as Password,
         dhkey "dhkey"?: Box<DHset>,
         challenge "challenge"?: Bytes as ChallengeString,
-        random "random"?: i64 as RandomVal,
+        random "random"?: Integer as RandomVal,
         certificate "certificate"?: Box<TypedCertificate>,
         general_id "generalID"?: BmpString as Identifier,
         non_standard "nonStandard"?: Box<NonStandardParameter>,
@@ -101,7 +101,7 @@ choice! {
     /// The value of such a parameter.
     Element {
         0 Octets "octets": Bytes,
-        1 Integer "integer": i64,
+        1 Integer "integer": Integer,
         2 Bits "bits": BitString,
         3 Name "name": BmpString,
         4 Flag "flag": bool,
