@@ -164,10 +164,10 @@ impl Reader {
         if self.overdrawn {
             return Err(self.error(Kind::TooLarge));
         }
-        if !self.noted.is_empty() {
-            if let Some(carrier) = value.carrier_mut() {
-                carrier.keep_outer(self.noted.drain(..).collect());
-            }
+        if !self.noted.is_empty()
+            && let Some(carrier) = value.carrier_mut()
+        {
+            carrier.keep_outer(self.noted.drain(..).collect());
         }
         Ok(())
     }
