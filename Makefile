@@ -3,6 +3,7 @@
 #   make call         a real call with real sound between two processes on this machine
 #   make test         everything that must hold: format, lints, docs, tests, licences and bans of dependencies
 #   make bench        criterion benches
+#   make fuzz         mutants of recorded and constructed messages, FUZZ_SECONDS for each layer
 #   make advisories   known vulnerabilities in dependencies (needs the network)
 #   make clean        what the above left here
 
@@ -15,7 +16,7 @@ VENV           := $(CURDIR)/.venv
 export PATH := $(TOOLS)/bin:$(PATH)
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: call test fmt clippy doc unit deny bench advisories build-packages test-packages venv deny-tool clean
+.PHONY: call test fmt clippy doc unit deny bench fuzz advisories build-packages test-packages venv deny-tool clean
 
 call: build-packages
 	cargo build --release --locked --bin offhook
@@ -56,6 +57,10 @@ deny: deny-tool
 
 advisories: deny-tool
 	cargo deny --locked check advisories
+
+# Each of six targets, as many at a time as there are processors; `cargo +nightly fuzz run` in signaling/wire goes further.
+fuzz:
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --release --locked -p offhook-wire --test fuzz
 
 bench: build-packages
 	cargo bench --workspace --locked

@@ -1,0 +1,11 @@
+//! libFuzzer's way to the property `h245`.
+
+#![no_main]
+
+#[path = "../../tests/support/fuzz_properties.rs"]
+#[allow(dead_code, reason = "each target uses its property")]
+mod fuzz_properties;
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
+    fuzz_properties::h245(octets);
+});

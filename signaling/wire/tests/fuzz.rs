@@ -1,0 +1,98 @@
+//! The fuzz targets on stable: bounded in `cargo test`, as long as wanted by `make fuzz`.
+//! In: `FUZZ_EXECUTIONS` and `FUZZ_SECONDS` for each target, whichever ends first; `OFFHOOK_SEED`.
+//! Out: figures a target. Not here: the properties (`support/fuzz_properties.rs`); libFuzzer (`fuzz/`).
+
+mod support;
+mod vectors_common;
+
+use std::io::Write;
+use std::time::Duration;
+
+use support::fuzz_driver::{Limit, corpus, run};
+use support::fuzz_properties::TARGETS;
+
+fn number(variable: &str) -> Option<u64> {
+    Some(std::env::var(variable).ok()?.parse().expect("a number"))
+}
+
+fn fuzz(name: &str) {
+    let target = TARGETS.into_iter().find(|(target, _)| *target == name).expect("a target of this name");
+    let (executions, seconds) = (number("FUZZ_EXECUTIONS"), number("FUZZ_SECONDS"));
+    let long = executions.or(seconds).is_some();
+    let limit = if long {
+        Limit {
+            executions: executions.unwrap_or(u64::MAX),
+            time: seconds.map_or(Duration::MAX, Duration::from_secs),
+        }
+    } else {
+        Limit { executions: 6_000, time: Duration::from_secs(20) }
+    };
+    let mut seeds = corpus(name);
+    if long {
+        // All vectors of the type as well.
+        let types: &[&str] = match name {
+            "ras" => &["RasMessage"],
+            "h225" => &["H323-UserInformation"],
+            "h245" => &["MultimediaSystemControlMessage", "OpenLogicalChannel"],
+            "h450" => &["H4501SupplementaryService"],
+            _ => &[],
+        };
+        let vectors = vectors_common::vectors().into_iter();
+        let vectors = vectors.filter(|v| types.contains(&v.pdu.as_str()) && v.octets.len() < 4096);
+        seeds.extend(vectors.map(|vector| vector.octets.to_vec()));
+    }
+    let count = seeds.len();
+    let figures = run(target, seeds, limit, number("OFFHOOK_SEED").unwrap_or(1));
+    let line = format!(
+        "{name}: {} executions in {:.1} s from {count} seeds; {} accepted, {} of them emitted in another form, {} kept, slowest {:.2} ms\n",
+        figures.executions,
+        figures.elapsed.as_secs_f64(),
+        figures.accepted,
+        figures.altered,
+        figures.pool - count,
+        figures.slowest.as_secs_f64() * 1e3,
+    );
+    // Not println!, which the test harness would swallow.
+    std::io::stderr().write_all(line.as_bytes()).expect("standard error");
+    assert!(figures.accepted > figures.executions / 50, "the mutations are too coarse: {line}");
+}
+
+#[test]
+fn any_octets_are_a_stream_of_tpkts_or_an_error() {
+    fuzz("tpkt");
+}
+
+#[test]
+fn any_octets_are_a_q931_message_or_an_error() {
+    fuzz("q931");
+}
+
+#[test]
+fn any_octets_are_a_ras_message_or_an_error() {
+    fuzz("ras");
+}
+
+#[test]
+fn any_octets_are_a_call_signalling_message_or_an_error() {
+    fuzz("h225");
+}
+
+#[test]
+fn any_octets_are_an_h245_message_or_an_error() {
+    fuzz("h245");
+}
+
+#[test]
+fn any_octets_are_a_supplementary_service_or_an_error() {
+    fuzz("h450");
+}
+
+#[test]
+fn the_corpus_is_small_and_every_target_has_one() {
+    for (name, _) in TARGETS {
+        let seeds = corpus(name);
+        let octets: usize = seeds.iter().map(Vec::len).sum();
+        assert!((5..=64).contains(&seeds.len()), "{name}: {} seeds", seeds.len());
+        assert!(octets <= 32 * 1024, "{name}: {octets} octets");
+    }
+}

@@ -1,0 +1,9 @@
+//! What the tests of properties share.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its part")]
+
+pub mod fuzz_driver;
+pub mod fuzz_properties;
+pub mod notation;
+pub mod random;
+pub mod roots;
+pub mod tools;
