@@ -2,7 +2,7 @@
 //! In: constructed octets. Each is refused or read, and the connection's next message is not hurt.
 //! Not here: mutated messages (`fuzz.rs`), recursion to the deepest (`vectors_hostile.rs`), memory
 //! (`vectors_memory.rs`), Q.931 elements overrun, empty or short (`tpkt_q931.rs`), time
-//! (`worst_case.rs`).
+//! (`benches/wire.rs`).
 
 mod support;
 

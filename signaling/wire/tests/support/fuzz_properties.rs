@@ -3,7 +3,7 @@
 //! In: octets. Out: a panic when a property does not hold; else an [`Outcome`], by which a driver
 //! without coverage tells new ground from old.
 //! Shared by the stable driver (`tests/fuzz.rs`) and libFuzzer (`fuzz/fuzz_targets`).
-//! Not here: where octets come from; memory and time (`vectors_memory.rs`, `worst_case.rs`).
+//! Not here: where octets come from; memory and time (`vectors_memory.rs`, `benches/wire.rs`).
 
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
