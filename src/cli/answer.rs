@@ -19,7 +19,7 @@ use super::call::Interrupt;
 use super::leg::{self, Course, Sound};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
-use super::{Failure, Outcome, say};
+use super::{Failure, Outcome, harmless, say};
 
 /// How long calls may take to end after Ctrl-C.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -113,7 +113,7 @@ fn note(
         Some(Err(why)) => Failure::new(why),
         Some(Ok(Ok(()))) | None => return,
     };
-    eprintln!("offhook: {failed}");
+    eprintln!("offhook: {}", harmless(&failed.to_string()));
     if result.is_ok() {
         *result = Err(failed);
     }

@@ -16,7 +16,7 @@ use super::args::CallArgs;
 use super::leg::{self, Course, Sound, Terminals};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
-use super::{Failure, Outcome, say};
+use super::{Failure, Outcome, harmless, say};
 
 pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
     leg::apart(&[
@@ -74,7 +74,7 @@ async fn place(
     finish(&call, terminals, &report, args, report_file).await?;
     match ended {
         Err(TapiError::Line(why)) if !report.connected => {
-            eprintln!("offhook: {why}");
+            eprintln!("offhook: {}", harmless(&why.to_string()));
             Ok(Outcome::NoCall)
         }
         Err(why) if !report.connected => Err(Failure::new(why)),

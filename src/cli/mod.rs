@@ -60,12 +60,29 @@ impl Failure {
 /// Writes to standard output at once. A reader that has gone is no failure: nobody is left to tell.
 pub(crate) fn say(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match write!(out, "{text}").and_then(|()| out.flush()) {
+    match write!(out, "{}", harmless(&text.to_string())).and_then(|()| out.flush()) {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure(format!("standard output: {why}")))
         }
         _ => Ok(()),
     }
+}
+
+/// Text of the far end cannot steer the terminal that shows it: what could is written as JSON would escape it, which
+/// leaves JSON what it was.
+pub(crate) fn harmless(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        if steers(c) {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+        safe
+    })
 }
 
 /// Runs the command that the arguments name.
@@ -75,7 +92,7 @@ pub(crate) fn run() -> ExitCode {
     match execute(cli.command) {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(Failure(why)) => {
-            eprintln!("offhook: {why}");
+            eprintln!("offhook: {}", harmless(&why));
             ExitCode::FAILURE
         }
     }
@@ -135,4 +152,19 @@ fn start_log(verbose: u8) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn text_of_the_far_end_does_not_steer_the_terminal() {
+        let name = "Eve\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}gnp.exe\u{7f}\n\tend é €";
+        let safe = harmless(name);
+        assert_eq!(safe, "Eve\\u001b]0;owned\\u0007\\u009b31m\\u202egnp.exe\\u007f\n\tend é €");
+        let json = serde_json::json!({ "peer": name }).to_string();
+        let read: serde_json::Value = serde_json::from_str(&harmless(&json)).unwrap();
+        assert_eq!(read["peer"], name, "JSON says the same");
+    }
 }
