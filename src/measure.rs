@@ -49,7 +49,15 @@ pub const ALIKE: f64 = 0.7;
 /// The longest delay that is looked for, in seconds.
 const LONGEST: i64 = 3;
 
-/// Measures the delay from `played` to `recorded`; the error says why it cannot be measured.
+/// Sound is compared a stretch at a time: playout may shift it by some milliseconds in the middle of a call, and a
+/// recording that is whole on both sides of the shift does not fit its original as one piece.
+const STRETCH_MS: usize = 1_000;
+
+/// Stretches quieter than this (RMS) are pauses in speech.
+const QUIET: f64 = 200.0;
+
+/// Measures the delay from `played` to `recorded`: the median of the stretches that were found; the error says why it
+/// cannot be measured. At least half of what was played and recorded has to be found.
 pub fn mouth_to_ear(played: &Track, recorded: &Track) -> Result<MouthToEar, String> {
     if played.sample_rate != recorded.sample_rate {
         return Err(format!("played at {} Hz, recorded at {} Hz", played.sample_rate, recorded.sample_rate));
@@ -59,13 +67,39 @@ pub fn mouth_to_ear(played: &Track, recorded: &Track) -> Result<MouthToEar, Stri
     let apart_ns = i128::from(recorded.first_sample_ns) - i128::from(played.first_sample_ns);
     let apart =
         i64::try_from(apart_ns * i128::from(rate) / 1_000_000_000).map_err(|_| "years apart".to_owned())?;
-    let lags = -apart - rate / 10..=LONGEST * rate - apart;
-    let lag = lag_between(&played.samples, &recorded.samples, lags).ok_or("no sound in common")?;
-    if lag.correlation < ALIKE {
-        return Err(format!("the recording is not of what was played (correlation {:.2})", lag.correlation));
+    let length = played.sample_rate as usize * STRETCH_MS / 1_000;
+    let (mut loud, mut found) = (0, Vec::new());
+    for (number, stretch) in played.samples.chunks_exact(length.max(1)).enumerate() {
+        let start = (number * length) as i64;
+        // What was played when the recording was over, or not yet begun, cannot be in it.
+        let inside = start >= apart && start + 2 * length as i64 - apart <= recorded.samples.len() as i64;
+        if !inside || rms(stretch) < QUIET {
+            continue;
+        }
+        loud += 1;
+        let lags = start - apart - rate / 10..=start - apart + LONGEST * rate;
+        if let Some(lag) =
+            lag_between(stretch, &recorded.samples, lags).filter(|lag| lag.correlation >= ALIKE)
+        {
+            let first = played.first_sample_ns.saturating_add(start as u64 * 1_000_000_000 / rate as u64);
+            found.push((
+                mouth_to_ear_ns(first, recorded.first_sample_ns, lag, played.sample_rate),
+                lag.correlation,
+            ));
+        }
     }
-    let ns = mouth_to_ear_ns(played.first_sample_ns, recorded.first_sample_ns, lag, played.sample_rate);
-    Ok(MouthToEar { delay_ms: ns as f64 / 1e6, correlation: lag.correlation })
+    if found.len() * 2 < loud.max(1) {
+        return Err(format!("of {loud} s of sound {} s arrived", found.len()));
+    }
+    found.sort_unstable_by_key(|(ns, _)| *ns);
+    let (ns, _) = found.get(found.len() / 2).ok_or("no sound in common")?;
+    let correlation = found.iter().map(|(_, correlation)| correlation).sum::<f64>() / found.len() as f64;
+    Ok(MouthToEar { delay_ms: *ns as f64 / 1e6, correlation })
+}
+
+fn rms(samples: &[i16]) -> f64 {
+    let energy: f64 = samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum();
+    (energy / samples.len().max(1) as f64).sqrt()
 }
 
 #[cfg(test)]
@@ -82,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_delay_is_lag_plus_the_difference_of_the_instants() {
-        let sound = chirp(16_000);
+        let sound = chirp(40_000);
         // Recording began 100 ms after playing; the sound is 320 samples (40 ms) into it, so it took 140 ms.
         let mut heard = vec![0; 320];
         heard.extend_from_slice(&sound);
@@ -91,9 +125,20 @@ mod tests {
     }
 
     #[test]
+    fn a_shift_in_the_middle_of_the_call_does_not_hide_the_sound() {
+        let sound = chirp(40_000);
+        let mut heard = vec![0; 160];
+        heard.extend_from_slice(&sound[..17_000]);
+        // Playout took 80 samples more than they lasted.
+        heard.extend_from_slice(&sound[16_920..]);
+        let measured = mouth_to_ear(&track(sound, 0), &track(heard, 0));
+        assert!(measured.as_ref().is_ok_and(|m| (20.0..=30.1).contains(&m.delay_ms)), "{measured:?}");
+    }
+
+    #[test]
     fn a_recording_of_something_else_is_not_measured() {
-        let noise: Vec<i16> = (0..16_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
-        assert!(mouth_to_ear(&track(chirp(16_000), 0), &track(noise, 0)).is_err());
-        assert!(mouth_to_ear(&track(chirp(16_000), 0), &track(vec![0; 16_000], 0)).is_err());
+        let noise: Vec<i16> = (0..40_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
+        assert!(mouth_to_ear(&track(chirp(40_000), 0), &track(noise, 0)).is_err());
+        assert!(mouth_to_ear(&track(chirp(40_000), 0), &track(vec![0; 40_000], 0)).is_err());
     }
 }
