@@ -244,8 +244,8 @@ impl Answering {
         let answer = self.answer(call);
         tokio::pin!(answer);
         let (mut answering, mut result) = (true, Ok(()));
-        let hang_up = self.0.duration.unwrap_or(Duration::from_secs(10 * 365 * 24 * 3600));
-        let mut until = tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 3600);
+        let hang_up = self.0.duration.unwrap_or(leg::FOREVER);
+        let mut until = tokio::time::Instant::now() + leg::FOREVER;
         let mut asked = false;
         while course.ended.is_none() {
             let connected = course.connect.is_some();

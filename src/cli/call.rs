@@ -178,8 +178,7 @@ impl Progress {
             }
             if self.course.connect.is_some() && !connected {
                 connected = true;
-                let forever = std::time::Duration::from_secs(10 * 365 * 24 * 3600);
-                until = Instant::now() + args.duration.unwrap_or(forever);
+                until = Instant::now() + args.duration.unwrap_or(leg::FOREVER);
                 if let Some(digits) = &args.digits {
                     call.generate_digits(digits).await?;
                 }

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use offhook::capture::Capture;
 use offhook::{
@@ -13,6 +14,9 @@ use offhook::{
 
 use super::Failure;
 use super::args::{MediaArgs, SignallingArgs};
+
+/// Longer than any call: what a duration is that nobody gave.
+pub(super) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The telephone that the arguments describe, and the capture that it writes.
 pub(super) fn configure(

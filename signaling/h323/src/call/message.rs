@@ -223,6 +223,18 @@ pub(super) struct Common<'a> {
 
 impl<'a> From<&'a Body> for Common<'a> {
     fn from(body: &'a Body) -> Self {
+        // Four types, one set of members: whatever the called side answers with.
+        macro_rules! answer {
+            ($uuie:ident) => {
+                Self {
+                    h245_address: $uuie.h245_address.as_ref().and_then(from_h225),
+                    fast_start: $uuie.fast_start.as_deref(),
+                    fast_connect_refused: $uuie.fast_connect_refused.is_some(),
+                    endpoint: Some(&$uuie.destination_info),
+                    protocol: Some(&$uuie.protocol_identifier),
+                }
+            };
+        }
         match body {
             Body::Setup(uuie) => Self {
                 h245_address: uuie.h245_address.as_ref().and_then(from_h225),
@@ -231,34 +243,10 @@ impl<'a> From<&'a Body> for Common<'a> {
                 endpoint: Some(&uuie.source_info),
                 protocol: Some(&uuie.protocol_identifier),
             },
-            Body::CallProceeding(uuie) => Self {
-                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
-                fast_start: uuie.fast_start.as_deref(),
-                fast_connect_refused: uuie.fast_connect_refused.is_some(),
-                endpoint: Some(&uuie.destination_info),
-                protocol: Some(&uuie.protocol_identifier),
-            },
-            Body::Alerting(uuie) => Self {
-                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
-                fast_start: uuie.fast_start.as_deref(),
-                fast_connect_refused: uuie.fast_connect_refused.is_some(),
-                endpoint: Some(&uuie.destination_info),
-                protocol: Some(&uuie.protocol_identifier),
-            },
-            Body::Progress(uuie) => Self {
-                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
-                fast_start: uuie.fast_start.as_deref(),
-                fast_connect_refused: uuie.fast_connect_refused.is_some(),
-                endpoint: Some(&uuie.destination_info),
-                protocol: Some(&uuie.protocol_identifier),
-            },
-            Body::Connect(uuie) => Self {
-                h245_address: uuie.h245_address.as_ref().and_then(from_h225),
-                fast_start: uuie.fast_start.as_deref(),
-                fast_connect_refused: uuie.fast_connect_refused.is_some(),
-                endpoint: Some(&uuie.destination_info),
-                protocol: Some(&uuie.protocol_identifier),
-            },
+            Body::CallProceeding(uuie) => answer!(uuie),
+            Body::Alerting(uuie) => answer!(uuie),
+            Body::Progress(uuie) => answer!(uuie),
+            Body::Connect(uuie) => answer!(uuie),
             Body::Facility(uuie) => Self {
                 h245_address: uuie.h245_address.as_ref().and_then(from_h225),
                 fast_start: uuie.fast_start.as_deref(),
