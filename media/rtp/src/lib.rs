@@ -1,16 +1,17 @@
-//! Sans-IO RTP and RTCP sessions (RFC 3550).
+//! Sans-IO RTP and RTCP sessions (RFC 3550), telephone-event (RFC 4733).
 //!
 //! In: datagrams, payloads, times and a seed, all handed in. Out: packets, verdicts, snapshots, events.
 //! Not here: clocks, sockets, threads; playout (`offhook-jitter`); addresses and the refusal of strangers
-//! (`offhook-net`, `offhook-engine`); XR (RFC 3611) and telephone-event (RFC 4733), which will join later.
+//! (`offhook-net`, `offhook-engine`); XR (RFC 3611), which will join later.
 //!
 //! Two halves share nothing but `Copy` snapshots:
 //!
 //! ```text
 //! real time (no allocation, lock, panic)              control side
-//! payload ─▶ RtpSender ─▶ RTP out    SenderStats ──▶ ┌─────────────┐ ─▶ RTCP out
-//! RTP in ─▶ RtpReceiver ─▶ playout   ReceiverStats ▶ │ RtcpSession │ ─▶ RtcpEvent
-//!                                        RTCP in ──▶ └─────────────┘ ─▶ next deadline
+//! digits ─▶ EventSender ─┐
+//! payload ─▶ RtpSender ──┴▶ RTP out  SenderStats ──▶ ┌─────────────┐ ─▶ RTCP out
+//! RTP in ─▶ RtpReceiver ─┬▶ playout  ReceiverStats ▶ │ RtcpSession │ ─▶ RtcpEvent
+//!                        └▶ EventReceiver   RTCP in ▶└─────────────┘ ─▶ next deadline
 //! ```
 //!
 //! Times named `_ns` are nanoseconds of one monotonic clock with any origin; [`NtpTime`] is wall clock and is used
@@ -47,6 +48,7 @@
 //! # Ok::<(), PacketizeError>(())
 //! ```
 
+mod event;
 mod header;
 mod members;
 mod ntp;
@@ -59,6 +61,10 @@ mod sequence;
 mod session;
 mod timing;
 
+pub use event::{
+    EventBlock, EventCode, EventPacket, EventQueueFull, EventReceiver, EventReceiverConfig,
+    EventReceiverStats, EventSender, MAX_QUEUED_EVENTS, PlannedEvent, ReceivedEvent,
+};
 pub use header::{Extension, ExtensionElements, HeaderError, RtpHeader, RtpView};
 pub use ntp::NtpTime;
 pub use receiver::{

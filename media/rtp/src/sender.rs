@@ -3,6 +3,7 @@
 //! Not here: encoding, pacing, sockets; the sender report itself (`session.rs`).
 //! RT: no allocation, lock, syscall, log or panic.
 
+use crate::event::EventPacket;
 use crate::header::RtpHeader;
 
 /// What a sender starts with. RFC 3550 §5.1 wants SSRC, sequence number and timestamp random.
@@ -114,6 +115,38 @@ impl RtpSender {
         self.header.timestamp = self.header.timestamp.wrapping_add(timestamp_advance);
         self.packets += 1;
         self.octets += payload_len as u64;
+        Ok(need)
+    }
+
+    /// Writes a packet of telephone-event into `out` and returns its length (RFC 4733 §2.5.1): the same source and
+    /// numbering as the audio's, its own payload type and timestamp.
+    ///
+    /// The audio's timestamp stands still: what the event lasts is to be skipped ([`Self::skip`]). A sender report's
+    /// clocks keep to the audio, for an event's timestamp is that of its beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`PacketizeError`] if `out` is too short.
+    pub fn packetize_event(
+        &mut self,
+        payload_type: u8,
+        event: &EventPacket,
+        out: &mut [u8],
+    ) -> Result<usize, PacketizeError> {
+        let have = out.len();
+        let need = RtpHeader::LEN + event.payload.len();
+        let header =
+            RtpHeader { marker: event.marker, payload_type, timestamp: event.timestamp, ..self.header };
+        let Some(room) = out.get_mut(RtpHeader::LEN..need) else {
+            return Err(PacketizeError::BufferTooShort { need, have });
+        };
+        room.copy_from_slice(&event.payload);
+        if header.write(out).is_none() {
+            return Err(PacketizeError::BufferTooShort { need, have });
+        }
+        self.header.sequence_number = self.header.sequence_number.wrapping_add(1);
+        self.packets += 1;
+        self.octets += event.payload.len() as u64;
         Ok(need)
     }
 
