@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use offhook_codecs::Level;
 use offhook_jitter::PlayoutStats;
-use offhook_rtp::{ReceiverStats, SenderStats};
+use offhook_rtp::{LossRuns, ReceiverStats, SenderStats};
 
 /// The snapshots of one engine's two halves. Shared; every method may be called from any thread.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Meters {
 /// Words of a sending half's snapshot.
 const TX_WORDS: usize = 32;
 /// Words of a receiving half's snapshot.
-const RX_WORDS: usize = 64;
+const RX_WORDS: usize = 96;
 
 impl Meters {
     pub(crate) fn new(tx: &TxMeters, rx: &RxMeters) -> Meters {
@@ -343,6 +343,7 @@ macro_rules! words {
 }
 
 words!(SenderStats { ssrc, clock_rate, packets, octets, last_timestamp, last_capture_ns });
+words!(LossRuns { packets, lost, discarded, bursts, burst_packets, burst_bad, gaps, gap_packets, gap_bad });
 words!(ReceiverStats {
     ssrc,
     epoch,
@@ -351,6 +352,8 @@ words!(ReceiverStats {
     received,
     jitter,
     jitter_ns,
+    runs,
+    packet_ticks,
     clock_rate,
     first_packet_ns,
     last_packet_ns,
@@ -366,6 +369,8 @@ words!(ReceiverStats {
     wrong_payload_type,
     foreign_source,
     own_source,
+    own_source_ssrc,
+    own_source_from,
     sources,
     restarts,
 });

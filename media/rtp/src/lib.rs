@@ -48,6 +48,7 @@
 //! # Ok::<(), PacketizeError>(())
 //! ```
 
+mod burst;
 mod event;
 mod header;
 mod members;
@@ -61,6 +62,7 @@ mod sequence;
 mod session;
 mod timing;
 
+pub use burst::{GMIN, LossRuns};
 pub use event::{
     EventBlock, EventCode, EventPacket, EventQueueFull, EventReceiver, EventReceiverConfig,
     EventReceiverStats, EventSender, MAX_QUEUED_EVENTS, PlannedEvent, ReceivedEvent,

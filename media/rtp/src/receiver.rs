@@ -21,6 +21,7 @@
 
 use std::net::SocketAddr;
 
+use crate::burst::{LossRuns, LossTracker};
 use crate::header::{HeaderError, RtpView};
 use crate::reception::InterarrivalJitter;
 use crate::sequence::{SEQUENCE_EPOCH, SequenceTracker, SequenceVerdict};
@@ -57,6 +58,8 @@ pub struct ReceiverConfig {
     pub payload_types: PayloadTypes,
     /// The RTP clock, in hertz.
     pub clock_rate: u32,
+    /// Those of them whose timestamps say nothing of transit: telephone-event repeats the one of its beginning.
+    pub untimed: PayloadTypes,
     /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
     pub own_ssrc: Option<u32>,
     /// Silence of the latched source after which another of the same address may take its place, in nanoseconds.
@@ -69,6 +72,7 @@ impl Default for ReceiverConfig {
         Self {
             payload_types: PayloadTypes::ANY,
             clock_rate: 8000,
+            untimed: PayloadTypes::NONE,
             own_ssrc: None,
             source_timeout_ns: 200_000_000,
         }
@@ -189,6 +193,8 @@ impl RtpReceiver {
         let ssrc = view.ssrc();
         if self.config.own_ssrc == Some(ssrc) {
             self.stats.own_source += 1;
+            self.stats.own_source_ssrc = ssrc;
+            self.stats.own_source_from = address;
             return Receipt::Reject(Reject::OwnSource);
         }
         let is_agreed = self.config.payload_types.contains(view.payload_type());
@@ -197,7 +203,8 @@ impl RtpReceiver {
         }
         match &mut self.current {
             Some(current) if (current.ssrc, current.address) == (ssrc, address) => {
-                let judged = current.judge(arrival_ns, view, is_agreed);
+                let is_timed = is_agreed && !self.config.untimed.contains(view.payload_type());
+                let judged = current.judge(arrival_ns, view, is_agreed, is_timed);
                 self.count(judged, is_agreed)
             }
             current => {
@@ -231,6 +238,19 @@ impl RtpReceiver {
         }
     }
 
+    /// Other payload types among those agreed whose timestamps say nothing of transit.
+    pub const fn set_untimed(&mut self, untimed: PayloadTypes) {
+        self.config.untimed = untimed;
+    }
+
+    /// A packet that was accepted came too late to be played: it counts as discarded in burst and gap metrics
+    /// (RFC 3611 §4.7.1). To be told before the next packet is handed in.
+    pub fn discard(&mut self, extended_sequence: u64) {
+        if let Some(current) = &mut self.current {
+            current.runs.discard(extended_sequence);
+        }
+    }
+
     /// Our own SSRC, after it changed.
     pub const fn set_own_ssrc(&mut self, own_ssrc: u32) {
         self.config.own_ssrc = Some(own_ssrc);
@@ -252,6 +272,8 @@ impl RtpReceiver {
             stats.received = source.sequence.received();
             stats.jitter = source.jitter.value();
             stats.jitter_ns = source.jitter.nanoseconds();
+            stats.runs = source.runs.runs();
+            stats.packet_ticks = source.packet_ticks;
             stats.first_packet_ns = source.first_ns;
             stats.last_packet_ns = source.last_ns;
         }
@@ -282,7 +304,8 @@ impl RtpReceiver {
         }
         let candidate = slot
             .get_or_insert_with(|| Source::new(ssrc, address, arrival_ns, view.timestamp(), &self.config));
-        let judged = candidate.judge(arrival_ns, view, true);
+        let is_timed = !self.config.untimed.contains(view.payload_type());
+        let judged = candidate.judge(arrival_ns, view, true, is_timed);
         if candidate.sequence.is_valid() {
             self.current = slot.take();
             self.candidates = [None; CANDIDATES];
@@ -342,6 +365,8 @@ struct Source {
     timestamp: u64,
     /// The extended timestamp of a packet that may begin a restart.
     suspicious_timestamp: u64,
+    runs: LossTracker,
+    packet_ticks: u32,
     /// Payload octets of the last packet held, if its payload type was agreed.
     held_octets: Option<u64>,
     first_ns: u64,
@@ -376,13 +401,21 @@ impl Source {
             jitter: InterarrivalJitter::new(config.clock_rate),
             timestamp,
             suspicious_timestamp: timestamp,
+            runs: LossTracker::new(),
+            packet_ticks: 0,
             held_octets: None,
             first_ns: arrival_ns,
             last_ns: arrival_ns,
         }
     }
 
-    fn judge<'a>(&mut self, arrival_ns: u64, view: RtpView<'a>, is_timed: bool) -> Judged<'a> {
+    fn judge<'a>(
+        &mut self,
+        arrival_ns: u64,
+        view: RtpView<'a>,
+        is_agreed: bool,
+        is_timed: bool,
+    ) -> Judged<'a> {
         self.last_ns = self.last_ns.max(arrival_ns);
         let mut accepted = Accepted {
             view,
@@ -392,7 +425,7 @@ impl Source {
             is_late: false,
         };
         let mut missing = 0;
-        let octets = is_timed.then_some(view.payload().len() as u64);
+        let octets = is_agreed.then_some(view.payload().len() as u64);
         match self.sequence.update(view.sequence_number()) {
             SequenceVerdict::Duplicate => return Judged::Duplicate,
             SequenceVerdict::Suspicious { extended } => {
@@ -408,6 +441,8 @@ impl Source {
                     self.jitter.update(arrival_ns, view.timestamp());
                 }
                 self.timestamp = SEQUENCE_EPOCH + u64::from(view.timestamp());
+                self.runs = LossTracker::new();
+                self.runs.receive(extended);
                 accepted.extended_sequence = extended;
                 accepted.extended_timestamp = self.timestamp;
                 accepted.continuity = Continuity::NewSource;
@@ -421,6 +456,8 @@ impl Source {
             SequenceVerdict::Restarted { extended } => {
                 self.timestamp = self.suspicious_timestamp;
                 self.jitter.rebase();
+                self.runs = LossTracker::new();
+                self.runs.receive(extended.saturating_sub(1));
                 accepted.extended_sequence = extended;
                 accepted.extended_timestamp = extend(self.timestamp, view.timestamp());
                 accepted.continuity = Continuity::Restarted;
@@ -428,6 +465,13 @@ impl Source {
             SequenceVerdict::InOrder { extended, gap } => {
                 accepted.extended_sequence = extended;
                 missing = gap;
+                let step = accepted.extended_timestamp.saturating_sub(self.timestamp);
+                if gap == 0
+                    && is_timed
+                    && let Ok(step @ 1..) = u32::try_from(step)
+                {
+                    self.packet_ticks = step;
+                }
             }
             SequenceVerdict::Late { extended } => {
                 accepted.extended_sequence = extended;
@@ -437,6 +481,7 @@ impl Source {
         if is_timed {
             self.jitter.update(arrival_ns, view.timestamp());
         }
+        self.runs.receive(accepted.extended_sequence);
         self.timestamp = self.timestamp.max(accepted.extended_timestamp);
         Judged::Played { accepted, gap: missing, confirmed: self.held_octets.take() }
     }
@@ -467,6 +512,10 @@ pub struct ReceiverStats {
     pub jitter: u32,
     /// The same in nanoseconds, which a report block has no room for.
     pub jitter_ns: u64,
+    /// Its packets by their fate, for burst and gap metrics (RFC 3611 §4.7.2).
+    pub runs: LossRuns,
+    /// Between the timestamps of its last two packets in a row, in units of the RTP clock; 0 before there were two.
+    pub packet_ticks: u32,
     /// The RTP clock, in hertz.
     pub clock_rate: u32,
     /// Arrival of the source's first packet, probation included, in nanoseconds.
@@ -498,6 +547,10 @@ pub struct ReceiverStats {
     pub foreign_source: u64,
     /// Packets with our own SSRC: a collision or a loop.
     pub own_source: u64,
+    /// Our SSRC, as the last of them bore it.
+    pub own_source_ssrc: u32,
+    /// Where the last of them came from, if an address was told.
+    pub own_source_from: Option<SocketAddr>,
     /// Sources latched.
     pub sources: u64,
     /// Restarts of a source's numbering.
