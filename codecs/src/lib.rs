@@ -8,12 +8,14 @@
 //!
 //! RT: after construction nothing here allocates, locks, makes a syscall, logs or panics.
 
+pub mod asynchronous;
 pub mod codec;
 pub mod g711;
 pub mod level;
 pub mod resample;
 pub mod tone;
 
+pub use asynchronous::AsyncResampler;
 pub use codec::{CodecError, CodecKind, Decoder, Encoder};
 pub use level::{Level, LevelMeter};
 pub use resample::{Resampled, Resampler, UnsupportedRate};

@@ -1,7 +1,7 @@
 //! Changes the sample rate of one mono stream by a rational ratio: a polyphase FIR filter, streaming.
 //! In: 16-bit samples at one of [`RATES`]. Out: the same sound at another, [`Resampler::delay_ns`] later.
 //! Chunking never changes a sample: N in give ⌈N·out/in⌉ out, whoever cuts them.
-//! Not here: clocks that drift against each other (an asynchronous resampler's work, at the device).
+//! Not here: clocks that drift against each other, and other rates (`asynchronous.rs`).
 //! RT: no allocation, lock, syscall, log or panic (except in [`Resampler::new`]).
 //!
 //! The filter is a Kaiser-windowed sinc, cut at half the lower rate, symmetrical, 24 periods of the lower rate long
@@ -251,7 +251,7 @@ fn design(from: u32, to: u32, up: usize) -> (Vec<f32>, usize, f64) {
             // Time from the filter's centre, in input samples; the newest tap is the last.
             let age = (taps - 1 - tap) as f64 + phase as f64 / up as f64;
             let time = age - half;
-            rows.push(kaiser(time / half) * sinc(time * cut));
+            rows.push(kaiser(time / half, KAISER_BETA) * sinc(time * cut));
         }
         // Each phase passes a constant as it is.
         let sum: f64 = rows[row..].iter().sum();
@@ -260,16 +260,16 @@ fn design(from: u32, to: u32, up: usize) -> (Vec<f32>, usize, f64) {
     (rows.iter().map(|tap| *tap as f32).collect(), taps, delay_s)
 }
 
-fn sinc(x: f64) -> f64 {
+pub(crate) fn sinc(x: f64) -> f64 {
     if x.abs() < 1e-12 { 1.0 } else { (PI * x).sin() / (PI * x) }
 }
 
-/// The Kaiser window at `x` of -1..=1, 0 outside.
-fn kaiser(x: f64) -> f64 {
+/// The Kaiser window of shape `beta` at `x` of -1..=1, 0 outside.
+pub(crate) fn kaiser(x: f64, beta: f64) -> f64 {
     if x.abs() > 1.0 {
         return 0.0;
     }
-    bessel_i0(KAISER_BETA * (1.0 - x * x).sqrt()) / bessel_i0(KAISER_BETA)
+    bessel_i0(beta * (1.0 - x * x).sqrt()) / bessel_i0(beta)
 }
 
 /// The modified Bessel function of the first kind and order 0, by its series.
