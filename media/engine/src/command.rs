@@ -11,14 +11,13 @@ use std::net::SocketAddr;
 use offhook_codecs::{CodecKind, Decoder, Encoder};
 use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
 use offhook_rtp::PayloadTypes;
-use ringbuf::traits::{Consumer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use crate::config::{SenderIdentity, ms_to_samples};
 use crate::rt::gain::Gain;
 use crate::rt::node::{Sink, Source};
 use crate::rt::packet::{PacketRx, PacketTx};
 use crate::rt::peer::Peer;
+use crate::sync::{Consumer, Producer, ring};
 
 /// A source's name within its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -228,27 +227,27 @@ impl std::fmt::Debug for RxCommand {
 
 /// The control end of a command ring.
 pub(crate) struct CommandSender<T> {
-    ring: HeapProd<T>,
+    ring: Producer<T>,
     sent: u64,
     name: CommandRing,
 }
 
 /// The real-time end of a command ring.
 pub(crate) struct CommandReceiver<T> {
-    ring: HeapCons<T>,
+    ring: Consumer<T>,
     /// Commands taken so far.
     pub(crate) taken: u64,
 }
 
 /// Both ends of a ring for `capacity` commands.
 pub(crate) fn commands<T>(capacity: usize, name: CommandRing) -> (CommandSender<T>, CommandReceiver<T>) {
-    let (producer, consumer) = HeapRb::new(capacity.max(1)).split();
+    let (producer, consumer) = ring(capacity);
     (CommandSender { ring: producer, sent: 0, name }, CommandReceiver { ring: consumer, taken: 0 })
 }
 
 impl<T> CommandSender<T> {
     pub(crate) fn send(&mut self, command: T) -> Result<(), Full<T>> {
-        let pushed = self.ring.try_push(command);
+        let pushed = self.ring.push(command);
         self.sent += u64::from(pushed.is_ok());
         pushed.map_err(|value| Full { value, ring: self.name })
     }
@@ -261,7 +260,7 @@ impl<T> CommandSender<T> {
 
 impl<T> CommandReceiver<T> {
     pub(crate) fn next(&mut self) -> Option<T> {
-        let command = self.ring.try_pop();
+        let command = self.ring.pop();
         self.taken += u64::from(command.is_some());
         command
     }

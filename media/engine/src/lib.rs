@@ -42,10 +42,13 @@
 mod command;
 mod config;
 pub mod control;
+#[cfg(all(test, loom))]
+mod loom_tests;
 pub mod measure;
 mod meters;
 pub mod rt;
 pub mod simulate;
+mod sync;
 mod trash;
 
 /// Traps what the unit tests mark as real time.

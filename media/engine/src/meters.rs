@@ -7,11 +7,12 @@
 //! RT (`publish`): no allocation, lock, syscall, log or panic.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use offhook_codecs::Level;
 use offhook_jitter::PlayoutStats;
 use offhook_rtp::{LossRuns, ReceiverStats, SenderStats};
+
+use crate::sync::{AtomicU64, Ordering, fence, yield_now};
 
 /// The snapshots of one engine's two halves. Shared; every method may be called from any thread.
 #[derive(Debug)]
@@ -179,18 +180,18 @@ impl Default for RxMeters {
 
 /// A row of words under a sequence count: odd while it is being written.
 #[derive(Debug)]
-struct Board<const N: usize> {
+pub(crate) struct Board<const N: usize> {
     sequence: AtomicU64,
     words: [AtomicU64; N],
 }
 
 impl<const N: usize> Board<N> {
-    fn new() -> Board<N> {
-        Board { sequence: AtomicU64::new(0), words: [const { AtomicU64::new(0) }; N] }
+    pub(crate) fn new() -> Board<N> {
+        Board { sequence: AtomicU64::new(0), words: std::array::from_fn(|_| AtomicU64::new(0)) }
     }
 
     /// One writer only.
-    fn publish<T: Words>(&self, value: &T) {
+    pub(crate) fn publish<T: Words>(&self, value: &T) {
         let mut row = Row { words: [0; N], at: 0 };
         value.put(&mut row);
         debug_assert!(row.at <= N, "{} words in a row of {N}", row.at);
@@ -203,7 +204,7 @@ impl<const N: usize> Board<N> {
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 
-    fn read<T: Words>(&self) -> T {
+    pub(crate) fn read<T: Words>(&self) -> T {
         let mut row = Row { words: [0; N], at: 0 };
         loop {
             let before = self.sequence.load(Ordering::Acquire);
@@ -215,7 +216,7 @@ impl<const N: usize> Board<N> {
                 return T::take(&mut row);
             }
             // A writer that was pre-empted half way: let it finish.
-            std::thread::yield_now();
+            yield_now();
         }
     }
 }
@@ -226,7 +227,7 @@ struct Row<const N: usize> {
     at: usize,
 }
 
-trait Pen {
+pub(crate) trait Pen {
     fn put(&mut self, word: u64);
     fn take(&mut self) -> u64;
 }
@@ -247,7 +248,7 @@ impl<const N: usize> Pen for Row<N> {
 }
 
 /// A value as words.
-trait Words: Sized {
+pub(crate) trait Words: Sized {
     fn put(&self, pen: &mut impl Pen);
     fn take(pen: &mut impl Pen) -> Self;
 }

@@ -9,12 +9,11 @@
 //! RT (`TrashBin`): no allocation, lock, syscall, log or panic.
 
 use offhook_codecs::Decoder;
-use ringbuf::traits::{Consumer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use crate::command::{RxFormat, TxFormat};
 use crate::rt::node::{Sink, Source};
 use crate::rt::packet::{PacketRx, PacketTx};
+use crate::sync::{Consumer, Producer, ring};
 
 /// An object on its way to be dropped. Nobody reads what is inside: to carry it is the purpose.
 #[expect(dead_code, reason = "carried only to be dropped elsewhere")]
@@ -30,18 +29,18 @@ pub(crate) enum Trash {
 
 /// The real-time end.
 pub(crate) struct TrashBin {
-    ring: HeapProd<Trash>,
+    ring: Producer<Trash>,
     waiting: Option<Trash>,
 }
 
 /// The control end.
 pub(crate) struct TrashHeap {
-    ring: HeapCons<Trash>,
+    ring: Consumer<Trash>,
 }
 
 /// Both ends of a ring for `capacity` objects.
 pub(crate) fn trash(capacity: usize) -> (TrashBin, TrashHeap) {
-    let (producer, consumer) = HeapRb::new(capacity.max(1)).split();
+    let (producer, consumer) = ring(capacity);
     (TrashBin { ring: producer, waiting: None }, TrashHeap { ring: consumer })
 }
 
@@ -49,14 +48,14 @@ impl TrashBin {
     /// Tries to send what waits; whether there is room for one more object.
     pub(crate) fn has_room(&mut self) -> bool {
         if let Some(waiting) = self.waiting.take() {
-            self.waiting = self.ring.try_push(waiting).err();
+            self.waiting = self.ring.push(waiting).err();
         }
         self.waiting.is_none()
     }
 
     /// Retires an object. To be called once after each [`Self::has_room`] that told so.
     pub(crate) fn retire(&mut self, object: Trash) {
-        let left = self.ring.try_push(object).err();
+        let left = self.ring.push(object).err();
         if left.is_some() {
             debug_assert!(self.waiting.is_none(), "retired without room");
             self.waiting = left;
@@ -67,7 +66,7 @@ impl TrashBin {
 impl TrashHeap {
     /// Drops everything that has come; how many objects.
     pub(crate) fn empty(&mut self) -> usize {
-        std::iter::from_fn(|| self.ring.try_pop()).map(drop).count()
+        std::iter::from_fn(|| self.ring.pop()).map(drop).count()
     }
 }
 
