@@ -47,7 +47,7 @@ fn recorded(name: &str) -> Result<(Vec<Bytes>, Vec<Bytes>), Box<dyn Error>> {
 /// The first ARQ that a gatekeeper got.
 fn admission_request() -> Result<Bytes, Box<dyn Error>> {
     for datagram in capture("gk-direct-slow")?.udp() {
-        if let Ok(RasMessage::AdmissionRequest(_)) = per::decode(&datagram.payload) {
+        if per::decode(&datagram.payload).is_ok_and(|ras| matches!(*ras, RasMessage::AdmissionRequest(_))) {
             return Ok(datagram.payload.clone());
         }
     }
@@ -105,10 +105,10 @@ fn table(setup: &Bytes, tcs: &Bytes, arq: &Bytes) {
     line("SETUP with fastStart, Q.931, encode", setup, || signal.encode());
     line("SETUP with fastStart, UUIE, decode", &octets, || per::decode::<H323UserInformation>(&octets));
     line("SETUP with fastStart, UUIE, encode", &octets, || per::encode(&uuie));
-    let value: MultimediaSystemControlMessage = per::decode(tcs).unwrap();
+    let value = per::decode::<MultimediaSystemControlMessage>(tcs).unwrap();
     line("terminalCapabilitySet, decode", tcs, || per::decode::<MultimediaSystemControlMessage>(tcs));
     line("terminalCapabilitySet, encode", tcs, || per::encode(&value));
-    let value: RasMessage = per::decode(arq).unwrap();
+    let value = per::decode::<RasMessage>(arq).unwrap();
     line("admissionRequest, decode", arq, || per::decode::<RasMessage>(arq));
     line("admissionRequest, encode", arq, || per::encode(&value));
 }
@@ -289,10 +289,10 @@ fn wire(c: &mut Criterion) {
 
     let setup = fast[0].clone();
     let signal = CallSignal::decode(&setup).unwrap();
-    let uuie: H323UserInformation = signal.uuie.clone().unwrap();
+    let uuie = signal.uuie.clone().unwrap();
     let uuie_octets = Bytes::from(per::encode(&uuie).unwrap());
-    let tcs_value: MultimediaSystemControlMessage = per::decode(&tcs).unwrap();
-    let arq_value: RasMessage = per::decode(&arq).unwrap();
+    let tcs_value = per::decode::<MultimediaSystemControlMessage>(&tcs).unwrap();
+    let arq_value = per::decode::<RasMessage>(&arq).unwrap();
 
     let mut group = c.benchmark_group("wire");
     group.throughput(Throughput::Bytes(setup.len() as u64));

@@ -164,7 +164,7 @@ pub(crate) fn read_answer(
 /// The caller's proposals, as far as they can be read.
 pub(crate) fn read(elements: &[Bytes], limit: usize) -> Vec<OpenChannel> {
     let decoded = elements.iter().take(limit).filter_map(|octets| per::decode(octets).ok());
-    decoded.map(|open: OpenLogicalChannel| OpenChannel::from(&open)).collect()
+    decoded.map(|open: per::Message<OpenLogicalChannel>| OpenChannel::from(&*open)).collect()
 }
 
 /// The called side's choice: for each session one channel each way, in the caller's order of

@@ -119,7 +119,8 @@ impl Recording {
                 if h245.client.ip() == address.ip() { Direction::FromClient } else { Direction::FromServer };
             octets.extend(payloads(h245, own));
         }
-        octets.iter().map(|octets| per::decode(octets).expect("H.245")).collect()
+        let messages = octets.iter().map(per::decode::<MultimediaSystemControlMessage>);
+        messages.map(|message| message.expect("H.245").into_value()).collect()
     }
 
     /// What the replaced side called itself.
@@ -215,11 +216,10 @@ fn replay(recording: &Recording, place: Place, adjust: impl FnOnce(&mut Config))
                 call_identifier: uuie.call_identifier.as_ref().map_or([0; 16], |id| id.guid),
                 conference_id: uuie.conference_id,
                 call_reference: setup.q931.call_reference.value(),
-                seed: 1,
                 destination: None,
                 local_signal_address: Some(signaling.client),
                 remote_signal_address: signaling.server,
-                media: media.clone(),
+                ..common::outgoing_params(1, media.clone())
             };
             (Call::outgoing(config, params, now), media)
         }
@@ -466,7 +466,7 @@ fn a_real_forward_is_told_with_its_address() {
     let recording = Recording::load("h323plus-forward");
     let outcome = replay(&recording, Place::Caller, |_| {});
     let told = outcome.events.iter().find_map(|event| match event {
-        Event::ForwardRequested { address, .. } => Some(*address),
+        Event::ForwardRequested(forward) => Some(forward.address),
         _ => None,
     });
     assert_eq!(told, Some(Some(([127, 0, 0, 3], 1720).into())), "{:?}", outcome.events);

@@ -72,7 +72,7 @@ fn signal(body: Body, kind: MessageType) -> CallSignal {
     pdu.h245_tunnelling = Some(true);
     CallSignal {
         q931: Message::new(kind, CallReference::new(77, true)),
-        uuie: Some(H323UserInformation::new(pdu)),
+        uuie: Some(H323UserInformation::new(pdu).into()),
     }
 }
 

@@ -55,14 +55,18 @@ pub struct CallSignal {
     pub q931: Message,
     /// The UUIE; `None` when the message has no User-user element of H.225.0, as Status, Status
     /// Inquiry and Notify of early versions and some gateways' messages have none.
-    pub uuie: Option<H323UserInformation>,
+    pub uuie: Option<per::Message<H323UserInformation>>,
 }
 
 impl CallSignal {
     /// A message of `uuie`, its Q.931 type taken from the body; `None` for an alternative that
     /// this version of H.225.0 does not have.
     #[must_use]
-    pub fn new(call_reference: CallReference, uuie: H323UserInformation) -> Option<Self> {
+    pub fn new(
+        call_reference: CallReference,
+        uuie: impl Into<per::Message<H323UserInformation>>,
+    ) -> Option<Self> {
+        let uuie = uuie.into();
         let message_type = message_type(&uuie.h323_uu_pdu.h323_message_body)?;
         Some(Self { q931: Message::new(message_type, call_reference), uuie: Some(uuie) })
     }

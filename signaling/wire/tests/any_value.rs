@@ -5,13 +5,14 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 
 use bytes::Bytes;
 use offhook_wire::per::{self, Type};
 use serde_json::Value;
-use support::notation::{Maker, Schema, Taste};
-use support::roots::{Act, roots, unreached, with_root};
+use support::notation::{Maker, Name, Schema, Taste};
+use support::roots::{Act, roots, with_root};
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).map_or(otherwise, |text| text.parse().expect("a number"))
@@ -28,7 +29,7 @@ impl Act for RoundTrip<'_> {
             return Err(format!("described as {}", value.to_json()));
         }
         let octets = Bytes::from(per::encode(&value).map_err(|error| format!("not encoded: {error}"))?);
-        let decoded: T = per::decode(&octets).map_err(|error| format!("not decoded: {error}"))?;
+        let decoded = per::decode::<T>(&octets).map_err(|error| format!("not decoded: {error}"))?;
         if decoded != value {
             return Err(format!("decoded as {}", decoded.to_json()));
         }
@@ -40,7 +41,7 @@ impl Act for RoundTrip<'_> {
 }
 
 #[track_caller]
-fn round_trip(root: &support::notation::Name, value: &Value) -> usize {
+fn round_trip(root: &Name, value: &Value) -> usize {
     match with_root(root, &mut RoundTrip(value)) {
         Ok(octets) => octets.len(),
         Err(failure) => panic!("{}::{} {value}: {failure}", root.0, root.1),
@@ -49,6 +50,19 @@ fn round_trip(root: &support::notation::Name, value: &Value) -> usize {
 
 const TASTE: Taste =
     Taste { sparse: 5, levels: 9, unknown: true, any_text: true, narrow: false, latin: true };
+
+/// Types of the schema that no root leads to, and no other of them.
+fn unreached(schema: &Schema) -> Vec<String> {
+    let roots = roots();
+    let mut reached: HashSet<Name> = roots.iter().cloned().collect();
+    for root in &roots {
+        reached.extend(schema.ways(root).into_keys());
+    }
+    let missing: Vec<&Name> = schema.types().filter(|name| !reached.contains(*name)).collect();
+    let below: HashSet<Name> = missing.iter().flat_map(|name| schema.ways(name).into_keys()).collect();
+    let tops = missing.iter().filter(|name| !below.contains(**name));
+    tops.map(|(module, name)| format!("    {module}::{name},")).collect()
+}
 
 #[test]
 fn a_root_leads_to_every_type() {

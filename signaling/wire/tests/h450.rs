@@ -359,5 +359,5 @@ fn a_global_code_and_a_reject_are_kept() {
     let operations = vec![h450::Ros::Invoke(invoke.into()), h450::Ros::Reject(reject)];
     let service = h450::H4501SupplementaryService::new(h450::ServiceApdus::RosApdus(operations));
     let octets = Bytes::from(per::encode(&service).unwrap());
-    assert_eq!(per::decode(&octets), Ok(service));
+    assert_eq!(per::decode(&octets), Ok(per::Message::from(service)));
 }

@@ -164,7 +164,7 @@ fn features_and_parameters_are_found_by_their_identifier() {
         .with(h460::NAT_TYPE, Content::Number8(h460::NatInstruction::AnnexB.into()));
     let features = [GenericData::new(h460::MEDIA_STRATEGY.into()), feature];
     let found = h460::find(&features, h460::SIGNALLING_TRAVERSAL).unwrap();
-    assert_eq!(found.decoded(h460::LRQ_KEEP_ALIVE_DATA), Some(Ok(interval)));
+    assert_eq!(found.decoded(h460::LRQ_KEEP_ALIVE_DATA), Some(Ok(interval.into())));
     assert_eq!(found.decoded::<h460::LRQKeepAliveData>(h460::NAT_TYPE), None);
     assert_eq!(h460::find(&features, h460::NAT_DETERMINATION), None);
     for number in 0..=255 {

@@ -534,17 +534,14 @@ fn read_everything(message: &Message) {
     let _ = format!("{message:?}");
 }
 
-/// Parse → emit → parse is a fixed point; only the spare half of the length octet may change.
+/// What was parsed is emitted as it came.
 fn check_any(octets: &[u8]) -> bool {
     let Ok(parsed) = message(octets) else {
         return false;
     };
     read_everything(&parsed);
     let emitted = parsed.encode().expect("what was decoded fits");
-    let mut expected = octets.to_vec();
-    expected[1] &= 0x0f;
-    assert_eq!(emitted, expected);
-    assert_eq!(message(&emitted).unwrap(), parsed);
+    assert_eq!(emitted, octets);
     true
 }
 

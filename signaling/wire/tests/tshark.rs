@@ -352,7 +352,7 @@ fn media_traversal(schema: &Schema, value: &Value, row: &mut Row) {
             if *identifier == h460::MEDIA_TRAVERSAL_OID.to_string() {
                 for parameter in value["messageContent"].as_array().into_iter().flatten() {
                     let octets = unhex(parameter["parameterValue"]["octetString"].as_str().unwrap());
-                    let parameters: h460::TraversalParameters = per::decode(&octets.into()).unwrap();
+                    let parameters = per::decode::<h460::TraversalParameters>(&octets.into()).unwrap();
                     collect(schema, "h245", &mut Vec::new(), &describe(&parameters), row);
                 }
             }
@@ -373,7 +373,7 @@ fn ours(schema: &Schema, capture: &Capture) -> BTreeMap<Duration, Row> {
         let ports = [datagram.source.port(), datagram.destination.port()];
         if ports.iter().any(|port| [1718, 1719].contains(port)) {
             let row = rows.entry(capture.start() + datagram.at).or_insert_with(blank);
-            let message: h225::RasMessage = per::decode(&datagram.payload).unwrap();
+            let message = per::decode::<h225::RasMessage>(&datagram.payload).unwrap();
             collect(schema, "h225", &mut Vec::new(), &describe(&message), row);
         }
     }

@@ -128,7 +128,7 @@ impl Call {
 
     fn on_h245_message(&mut self, now: Duration, octets: &Bytes) {
         let message = match per::decode::<MultimediaSystemControlMessage>(octets) {
-            Ok(message) => message,
+            Ok(message) => message.into_value(),
             Err(error) => {
                 debug!(%error, "H.245 message not understood");
                 self.errors = self.errors.saturating_add(1);

@@ -57,7 +57,7 @@ impl Identity {
 
     fn signal(&self, kind: MessageType, body: Body) -> CallSignal {
         let uuie = H323UserInformation::new(H323UuPdu::new(body));
-        CallSignal { q931: Message::new(kind, self.call_reference), uuie: Some(uuie) }
+        CallSignal { q931: Message::new(kind, self.call_reference), uuie: Some(uuie.into()) }
     }
 
     pub(super) fn setup(&self, config: &Config, setup: Setup<'_>) -> CallSignal {

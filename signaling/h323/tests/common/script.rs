@@ -57,12 +57,12 @@ impl Script {
             self.decoders[at].push(&transmit.bytes);
             while let Some(payload) = self.decoders[at].next().expect("TPKT") {
                 if transmit.channel == Channel::H245 {
-                    self.h245.push(per::decode(&payload).expect("H.245"));
+                    self.h245.push(control_message(&payload));
                     continue;
                 }
                 let signal = CallSignal::decode(&payload).expect("signal");
                 for octets in signal.h245_control() {
-                    self.h245.push(per::decode(octets).expect("H.245"));
+                    self.h245.push(control_message(octets));
                 }
                 self.signals.push(signal);
             }
@@ -118,7 +118,8 @@ impl Script {
         pdu.h245_tunnelling = Some(true);
         pdu.h245_control = Some(vec![octets]);
         let uuie = H323UserInformation::new(pdu);
-        let signal = CallSignal { q931: Message::new(MessageType::FACILITY, reference), uuie: Some(uuie) };
+        let q931 = Message::new(MessageType::FACILITY, reference);
+        let signal = CallSignal { q931, uuie: Some(uuie.into()) };
         self.signal(&signal);
     }
 
@@ -153,4 +154,8 @@ pub(crate) fn join(caller: &mut Script, called: &mut Script, mut seen: impl FnMu
             return;
         }
     }
+}
+
+fn control_message(octets: &Bytes) -> MultimediaSystemControlMessage {
+    per::decode(octets).expect("H.245").into_value()
 }

@@ -185,26 +185,35 @@ pub enum Pdu {
     /// See [`Kind::Q931`].
     Q931(Box<CallSignal>),
     /// See [`Kind::H225`].
-    H225(Box<H323UserInformation>),
+    H225(Box<per::Message<H323UserInformation>>),
     /// See [`Kind::Ras`].
-    Ras(Box<RasMessage>),
+    Ras(Box<per::Message<RasMessage>>),
     /// See [`Kind::H245`].
-    H245(Box<MultimediaSystemControlMessage>),
+    H245(Box<per::Message<MultimediaSystemControlMessage>>),
     /// See [`Kind::Olc`].
-    Olc(Box<OpenLogicalChannel>),
+    Olc(Box<per::Message<OpenLogicalChannel>>),
     /// See [`Kind::H450`].
-    H450(Box<H4501SupplementaryService>),
+    H450(Box<per::Message<H4501SupplementaryService>>),
+}
+
+/// One TPKT.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packet {
+    /// The octet that RFC 1006 reserves; zero, if its sender heard of that.
+    pub reserved: u8,
+    /// What it holds.
+    pub payload: Payload,
 }
 
 /// What one TPKT holds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Packet {
+pub enum Payload {
     /// Nothing.
     KeepAlive,
     /// A Q.931 message, told by its protocol discriminator, which no H.245 message of today starts with.
     Q931(Box<CallSignal>),
     /// An H.245 message.
-    H245(Box<MultimediaSystemControlMessage>),
+    H245(Box<per::Message<MultimediaSystemControlMessage>>),
 }
 
 impl Pdu {
@@ -214,7 +223,7 @@ impl Pdu {
     ///
     /// [`PduError`]; its offset counts in `octets` whatever layer is in error.
     pub fn decode(kind: Kind, octets: &Bytes) -> Result<Self, PduError> {
-        fn read<T: per::Type>(kind: Kind, octets: &Bytes) -> Result<Box<T>, PduError> {
+        fn read<T: per::Type>(kind: Kind, octets: &Bytes) -> Result<Box<per::Message<T>>, PduError> {
             per::decode(octets).map(Box::new).map_err(|error| PduError::per(kind, &error))
         }
         Ok(match kind {
@@ -283,15 +292,19 @@ impl Pdu {
             Self::Tpkt(packets) => {
                 let mut stream = Vec::new();
                 for (index, packet) in packets.iter().enumerate() {
-                    let payload = match packet {
-                        Packet::KeepAlive => Ok(Bytes::new()),
-                        Packet::Q931(signal) => encode_signal(signal),
-                        Packet::H245(message) => write(Kind::H245, message.as_ref()),
+                    let payload = match &packet.payload {
+                        Payload::KeepAlive => Ok(Bytes::new()),
+                        Payload::Q931(signal) => encode_signal(signal),
+                        Payload::H245(message) => write(Kind::H245, message.as_ref()),
                     };
                     let packed = payload.and_then(|payload| {
                         crate::tpkt::encode(&payload).map_err(|error| PduError::new(Kind::Tpkt, error))
                     });
+                    let start = stream.len();
                     stream.extend_from_slice(&packed.map_err(|error| error.within(&format!("[{index}]")))?);
+                    if let Some(reserved) = stream.get_mut(start + 1) {
+                        *reserved = packet.reserved;
+                    }
                 }
                 Ok(stream.into())
             }
@@ -308,7 +321,7 @@ impl Pdu {
     /// `{"callReference": {"value", "fromDestination", "octets"}, "messageType", "elements": […]}`, where an element is
     /// `{"id", "name", "hex"}` (and `"means"`, for people), or `{"name", "octet"}`, or the User-user element as
     /// `{"id", "name", "H323-UserInformation": …}`. Of TPKTs an array of `{"q931": …}`, `{"h245": …}` and
-    /// `{"keepAlive": null}`.
+    /// `{"keepAlive": null}`, with `"reserved"` beside it if that octet is not zero.
     #[must_use]
     pub fn to_json(&self) -> Value {
         use per::json::describe;
@@ -329,7 +342,7 @@ impl Pdu {
     ///
     /// [`PduError`] with the path to what is none.
     pub fn from_json(kind: Kind, description: &Value) -> Result<Self, PduError> {
-        fn build<T: per::Type>(kind: Kind, value: &Value) -> Result<Box<T>, PduError> {
+        fn build<T: per::Type>(kind: Kind, value: &Value) -> Result<Box<per::Message<T>>, PduError> {
             per::json::build(value).map(Box::new).map_err(|error| PduError::per(kind, &error))
         }
         Ok(match kind {
@@ -357,10 +370,10 @@ impl Pdu {
         match self {
             Self::Q931(signal) => signal.q931.message_type.to_string(),
             Self::Tpkt(packets) => {
-                let names = packets.iter().map(|packet| match packet {
-                    Packet::KeepAlive => "keep-alive".to_owned(),
-                    Packet::Q931(signal) => signal.q931.message_type.to_string(),
-                    Packet::H245(message) => Self::H245(message.clone()).name(),
+                let names = packets.iter().map(|packet| match &packet.payload {
+                    Payload::KeepAlive => "keep-alive".to_owned(),
+                    Payload::Q931(signal) => signal.q931.message_type.to_string(),
+                    Payload::H245(message) => Self::H245(message.clone()).name(),
                 });
                 names.collect::<Vec<_>>().join(", ")
             }
@@ -377,28 +390,44 @@ impl Pdu {
 
 impl Packet {
     fn to_json(&self) -> Value {
-        match self {
-            Self::KeepAlive => json!({ "keepAlive": null }),
-            Self::Q931(signal) => json!({ "q931": q931::describe(signal) }),
-            Self::H245(message) => json!({ "h245": per::json::describe(message.as_ref()) }),
+        let mut described = match &self.payload {
+            Payload::KeepAlive => json!({ "keepAlive": null }),
+            Payload::Q931(signal) => json!({ "q931": q931::describe(signal) }),
+            Payload::H245(message) => json!({ "h245": per::json::describe(message.as_ref()) }),
+        };
+        if let Some(members) = described.as_object_mut().filter(|_| self.reserved != 0) {
+            members.insert(RESERVED.into(), self.reserved.into());
         }
+        described
     }
 
     fn from_json(description: &Value) -> Result<Self, PduError> {
-        match chosen(description) {
-            ("keepAlive", _) => Ok(Self::KeepAlive),
+        let wanted = |what: &str| PduError::new(Kind::Tpkt, format_args!("JSON: expected {what}"));
+        let mut payload = description.clone();
+        let reserved = payload.as_object_mut().and_then(|members| members.remove(RESERVED));
+        let reserved = reserved.map_or(Some(0), |reserved| reserved.as_u64());
+        let reserved = reserved
+            .and_then(|reserved| u8::try_from(reserved).ok())
+            .ok_or_else(|| wanted("an octet").within(RESERVED))?;
+        let payload = match chosen(&payload) {
+            ("keepAlive", _) => Payload::KeepAlive,
             ("q931", signal) => {
-                q931::build(signal).map(|s| Self::Q931(Box::new(s))).map_err(|e| e.within("q931"))
+                let signal = q931::build(signal).map_err(|error| error.within("q931"))?;
+                Payload::Q931(Box::new(signal))
             }
             ("h245", message) => match Pdu::from_json(Kind::H245, message) {
-                Ok(Pdu::H245(message)) => Ok(Self::H245(message)),
-                Ok(_) => Err(PduError::new(Kind::Tpkt, "JSON: expected an H.245 message")),
-                Err(error) => Err(error.within("h245")),
+                Ok(Pdu::H245(message)) => Payload::H245(message),
+                Ok(_) => return Err(wanted("an H.245 message")),
+                Err(error) => return Err(error.within("h245")),
             },
-            _ => Err(PduError::new(Kind::Tpkt, "JSON: expected an object of q931, h245 or keepAlive")),
-        }
+            _ => return Err(wanted("an object of q931, h245 or keepAlive")),
+        };
+        Ok(Self { reserved, payload })
     }
 }
+
+/// The member beside a TPKT's payload.
+const RESERVED: &str = "reserved";
 
 /// The alternative of a described CHOICE and its value; empty and null for what is none.
 #[must_use]
@@ -421,7 +450,8 @@ fn packets(octets: &Bytes) -> Result<Vec<Packet>, PduError> {
                 .within(&step)
         };
         let header = octets.get(at..).and_then(|rest| rest.first_chunk::<HEADER_LENGTH>());
-        let &[version, _, high, low] = header.ok_or_else(|| wrong(&"a TPKT header has four octets"))?;
+        let &[version, reserved, high, low] =
+            header.ok_or_else(|| wrong(&"a TPKT header has four octets"))?;
         if version != VERSION {
             return Err(wrong(&TpktError::Version(version)));
         }
@@ -435,14 +465,15 @@ fn packets(octets: &Bytes) -> Result<Vec<Packet>, PduError> {
             return Err(wrong(&format!("a TPKT announces {length} octets, {left} are there")));
         }
         let payload = octets.slice(at + HEADER_LENGTH..at + length);
-        let packet = match payload.first() {
-            None => Ok(Packet::KeepAlive),
-            Some(&PROTOCOL_DISCRIMINATOR) => signal(&payload).map(|s| Packet::Q931(Box::new(s))),
+        let payload = match payload.first() {
+            None => Ok(Payload::KeepAlive),
+            Some(&PROTOCOL_DISCRIMINATOR) => signal(&payload).map(|s| Payload::Q931(Box::new(s))),
             Some(_) => per::decode(&payload)
-                .map(|message| Packet::H245(Box::new(message)))
+                .map(|message| Payload::H245(Box::new(message)))
                 .map_err(|error| PduError::per(Kind::H245, &error)),
         };
-        packets.push(packet.map_err(|error| error.behind(at + HEADER_LENGTH).within(&step))?);
+        let payload = payload.map_err(|error| error.behind(at + HEADER_LENGTH).within(&step))?;
+        packets.push(Packet { reserved, payload });
         at += length;
     }
     Ok(packets)

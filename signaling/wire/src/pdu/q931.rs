@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::{Kind, PduError};
+use crate::h225::H323UserInformation;
 use crate::h225_message::CallSignal;
 use crate::per;
 use crate::q931::{
@@ -155,7 +156,7 @@ fn call_reference(value: Option<&Value>) -> Result<CallReference, PduError> {
 
 fn build_element(
     value: &Value,
-    uuie: &mut Option<crate::h225::H323UserInformation>,
+    uuie: &mut Option<per::Message<H323UserInformation>>,
 ) -> Result<InformationElement, PduError> {
     if let Some(octet) = octet(value.get("octet")) {
         return Ok(InformationElement::single_octet(octet));

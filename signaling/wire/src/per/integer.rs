@@ -226,7 +226,7 @@ fn number(value: &Value, low: i64, high: i64) -> Result<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::per::{Codec, decode, encode};
+    use crate::per::{Codec, Message, decode, encode};
 
     #[track_caller]
     fn same<T: PartialEq + std::fmt::Debug, C: Codec<T>>(value: T, octets: &[u8]) {
@@ -264,7 +264,7 @@ mod tests {
             (i64::MIN, &[8, 0x80, 0, 0, 0, 0, 0, 0, 0]),
         ] {
             assert_eq!(encode(&value).expect("encodes"), octets);
-            assert_eq!(decode(&bytes::Bytes::copy_from_slice(octets)), Ok(value));
+            assert_eq!(decode(&bytes::Bytes::copy_from_slice(octets)), Ok(Message::from(value)));
         }
         let nine = bytes::Bytes::from_static(&[9, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(decode::<i64>(&nine).map_err(|error| error.kind()), Err(Kind::OutOfRange));

@@ -1,7 +1,8 @@
 //! A description of values in JSON, for people and for test vectors.
 //! SEQUENCE = object, CHOICE = `{"alternative": value}`, NULL = null, OCTET STRING = hex text,
 //! BIT STRING = `{"hex": …, "bits": …}`, OBJECT IDENTIFIER = dotted text, ENUMERATED and strings =
-//! text. Names are spelled as in the standard. What the schema does not know:
+//! text; a BMPString that no text can tell, because of half a surrogate pair, `{"hex": …}` of its
+//! characters, two octets each. Names are spelled as in the standard. What the schema does not know:
 //! `{"_unknown_alternative": {"index": …, "hex": …}}`, and as a member of a SEQUENCE
 //! `"_unknown_additions": [{"index": …, "hex": …}, …]`.
 

@@ -4,11 +4,11 @@
 
 use bytes::Bytes;
 
+use super::Codec;
 use super::error::{Kind, Result, within};
-use super::form::Form;
+use super::form::{Deviations, Form};
 use super::reader::Reader;
 use super::unknown::{UnknownAdditions, UnknownAlternative};
-use super::{Codec, Type};
 
 /// Where to continue behind an open type. See [`Reader::enter_open`].
 #[derive(Debug)]
@@ -39,6 +39,9 @@ pub(crate) struct Additions {
     scope: usize,
     noted: usize,
 }
+
+/// The start of an open type that may be of any length.
+const NOWHERE: usize = usize::MAX;
 
 impl Additions {
     /// Whether the next addition is there.
@@ -148,28 +151,29 @@ impl Reader {
     }
 
     /// The alternative just entered, kept as it is.
-    pub(crate) fn unknown_alternative(&mut self, index: u32) -> Result<UnknownAlternative> {
+    pub(crate) fn unknown_alternative(
+        &mut self,
+        index: u32,
+        open: &mut OpenType,
+    ) -> Result<UnknownAlternative> {
         self.charge(UnknownAlternative::COST)?;
+        // All of it is the value: there is nothing to note behind it, even if it is empty.
+        open.start = NOWHERE;
         let octets = self.slice(self.left() / 8)?;
         Ok(UnknownAlternative::new(index, octets))
     }
 
     // --- messages --------------------------------------------------------------------------
 
-    /// Ends the message. What deviates outside any extensible SEQUENCE is kept in the outermost.
-    pub(super) fn finish<T: Type>(&mut self, value: &mut T) -> Result<()> {
+    /// Ends the message, and says how it deviates outside any extensible SEQUENCE.
+    pub(super) fn finish(&mut self) -> Result<Option<Deviations>> {
         if self.at != 0 || self.left() > 0 {
             self.note_surplus(0)?;
         }
         if self.overdrawn {
             return Err(self.error(Kind::TooLarge));
         }
-        if !self.noted.is_empty()
-            && let Some(carrier) = value.carrier_mut()
-        {
-            carrier.keep_outer(self.noted.drain(..).collect());
-        }
-        Ok(())
+        Ok((!self.noted.is_empty()).then(|| self.noted.drain(..).collect()))
     }
 
     // --- members of SEQUENCEs and CHOICEs (called by the schema's macros) --------------------

@@ -9,9 +9,9 @@
 //! value of an open type, an open type of no octets for a NULL alternative, any extension addition
 //! left out (even one the standard calls mandatory), additions and alternatives of later versions
 //! (kept, and sent on unchanged), a PrintableString with foreign characters, padding that is not
-//! zero, numbers and lengths in a longer form than they need. Such a value, as long as it is not
-//! changed, encodes to the octets it came in: how they deviate is remembered, without being part of
-//! the value. Encoding of what was built here is strict and canonical.
+//! zero, numbers and lengths in a longer form than they need. A [`Message`], as long as its value is
+//! not changed, encodes to the octets it came in: how they deviate is remembered, without being part
+//! of the value. Encoding of what was built here is strict and canonical.
 
 mod big;
 mod error;
@@ -20,6 +20,7 @@ mod integer;
 pub mod json;
 mod list;
 mod members;
+mod message;
 pub(crate) mod notation;
 mod octets;
 mod oid;
@@ -28,7 +29,6 @@ mod string;
 mod unknown;
 mod writer;
 
-use bytes::Bytes;
 use serde_json::Value;
 
 pub use big::Integer;
@@ -36,11 +36,11 @@ pub(crate) use error::within;
 pub use error::{Blame, Error, Kind, Result};
 pub(crate) use integer::{Int, IntExtensible, IntFrom};
 pub(crate) use list::List;
+pub use message::{Message, Meter, decode, decode_metered, encode};
 pub use octets::BitString;
 pub(crate) use octets::{Bits, Octets};
 pub use oid::{Oid, ParseOidError};
 pub use reader::Reader;
-use reader::{memory_budget, work_budget};
 pub use string::BmpString;
 pub(crate) use string::{
     Bmp, DialledDigit, General, Ia5, IsupDigit, Numeric, Printable, Signal, Tbcd, UNBOUNDED, Visible,
@@ -85,14 +85,10 @@ pub trait Type: Sized {
     fn to_json(&self) -> Value;
     /// Reads a description over this value.
     fn read_json(&mut self, value: &Value) -> Result<()>;
-    /// The outermost extensible SEQUENCE's memory of how a peer wrote it, if there is one.
+    /// What a [`Message`] remembers; nothing else does.
     #[doc(hidden)]
-    fn carrier(&self) -> Option<&UnknownAdditions> {
-        None
-    }
-    #[doc(hidden)]
-    fn carrier_mut(&mut self) -> Option<&mut UnknownAdditions> {
-        None
+    fn form(&self) -> message::Form<'_> {
+        message::Form::default()
     }
 }
 
@@ -104,12 +100,6 @@ pub(crate) trait Codec<T> {
     fn encode(value: &T, writer: &mut Writer) -> Result<()>;
     fn to_json(value: &T) -> Value;
     fn read_json(slot: &mut T, value: &Value) -> Result<()>;
-    fn carrier(_: &T) -> Option<&UnknownAdditions> {
-        None
-    }
-    fn carrier_mut(_: &mut T) -> Option<&mut UnknownAdditions> {
-        None
-    }
 }
 
 /// Makes a type of the schema: its natural encoding is that of a codec.
@@ -164,58 +154,4 @@ impl<T: Type> Codec<T> for Plain {
     fn read_json(slot: &mut T, value: &Value) -> Result<()> {
         slot.read_json(value)
     }
-    fn carrier(value: &T) -> Option<&UnknownAdditions> {
-        value.carrier()
-    }
-    fn carrier_mut(slot: &mut T) -> Option<&mut UnknownAdditions> {
-        slot.carrier_mut()
-    }
-}
-
-/// Reads one message. Octet strings and open types in the result share the memory of `message`.
-pub fn decode<T: Type>(message: &Bytes) -> Result<T> {
-    read(&mut Reader::new(message))
-}
-
-fn read<T: Type>(reader: &mut Reader) -> Result<T> {
-    let mut value = T::blank();
-    value.decode(reader)?;
-    reader.finish(&mut value)?;
-    Ok(value)
-}
-
-/// What decoding took of its budgets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meter {
-    /// Octets of memory: at least what the value takes beyond its own size.
-    pub memory: usize,
-    /// The limit of that.
-    pub memory_limit: usize,
-    /// Steps: a member looked at, an element, an alternative, 64 octets copied.
-    pub work: usize,
-    /// The limit of those.
-    pub work_limit: usize,
-}
-
-/// As [`decode`], and what it took, whether it succeeds or fails.
-pub fn decode_metered<T: Type>(message: &Bytes) -> (Result<T>, Meter) {
-    let mut reader = Reader::new(message);
-    let result = read(&mut reader);
-    let (memory_limit, work_limit) = (memory_budget(message.len()), work_budget(message.len()));
-    let (memory, work) = reader.budgets();
-    let meter = Meter { memory: memory_limit - memory, memory_limit, work: work_limit - work, work_limit };
-    (result, meter)
-}
-
-/// Writes one message. A value that was decoded, and not changed, becomes the octets that it was
-/// decoded from, however the peer wrote them, if it has an extensible SEQUENCE to remember them in
-/// (all messages have but those of nothing but CHOICEs, as an H.245 endSession). A value that was
-/// built here takes the one canonical form.
-pub fn encode<T: Type>(value: &T) -> Result<Vec<u8>> {
-    let mut writer = Writer::new();
-    if let Some(outer) = value.carrier().and_then(UnknownAdditions::outer) {
-        writer.follow(outer);
-    }
-    value.encode(&mut writer)?;
-    Ok(writer.finish())
 }

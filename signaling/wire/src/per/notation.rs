@@ -241,18 +241,6 @@ macro_rules! sequence {
                     )?
                     description.finish()
                 }
-
-                $(
-                    fn carrier(&self) -> Option<&$crate::per::UnknownAdditions> {
-                        $( let _ = &self.$add; )*
-                        Some(&self.unknown)
-                    }
-
-                    fn carrier_mut(&mut self) -> Option<&mut $crate::per::UnknownAdditions> {
-                        $( let _ = &self.$add; )*
-                        Some(&mut self.unknown)
-                    }
-                )?
             }
         };
     };
@@ -314,12 +302,12 @@ macro_rules! choice {
                     let (extension, index) = reader.alternative(Self::EXTENSIBLE, Self::ROOTS)?;
                     $(
                         if extension {
-                            let open = reader.enter_open()?;
+                            let mut open = reader.enter_open()?;
                             *self = match index {
                                 $( $add_index => $name::$add $( (
                                     read!(decode, reader, $add_name, $add_type, codec!($($add_codec)?))
                                 ) )?, )*
-                                _ => $name::Unrecognized(reader.unknown_alternative(index)?),
+                                _ => $name::Unrecognized(reader.unknown_alternative(index, &mut open)?),
                             };
                             reader.leave_open(open)?;
                             return Ok(());
@@ -401,26 +389,6 @@ macro_rules! choice {
                         _ => return Err(json::wanted("the name of an alternative")),
                     };
                     Ok(())
-                }
-
-                fn carrier(&self) -> Option<&$crate::per::UnknownAdditions> {
-                    match self {
-                        $( $( $name::$alt(bind!(value $type)) =>
-                            <codec!($($codec)?) as Codec<$type>>::carrier(value), )? )*
-                        $( $( $(  $name::$add(bind!(value $add_type)) =>
-                            <codec!($($add_codec)?) as Codec<$add_type>>::carrier(value), )? )* )?
-                        _ => None,
-                    }
-                }
-
-                fn carrier_mut(&mut self) -> Option<&mut $crate::per::UnknownAdditions> {
-                    match self {
-                        $( $( $name::$alt(bind!(value $type)) =>
-                            <codec!($($codec)?) as Codec<$type>>::carrier_mut(value), )? )*
-                        $( $( $(  $name::$add(bind!(value $add_type)) =>
-                            <codec!($($add_codec)?) as Codec<$add_type>>::carrier_mut(value), )? )* )?
-                        _ => None,
-                    }
                 }
             }
         };

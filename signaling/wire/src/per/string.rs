@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::error::{Kind, Result};
 use super::form::Form;
-use super::json::wanted;
+use super::json::{self, wanted};
 use super::{Codec, Reader, Writer, natural};
 
 /// The upper bound of what has none.
@@ -298,10 +298,26 @@ impl<const LOW: usize, const HIGH: usize> Codec<BmpString> for Bmp<LOW, HIGH> {
         Ok(())
     }
     fn to_json(value: &BmpString) -> Value {
-        value.to_string().into()
+        match String::from_utf16(&value.0) {
+            Ok(text) => text.into(),
+            // Half a surrogate pair has no place in text.
+            Err(_) => {
+                let octets: Vec<u8> = value.0.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+                serde_json::json!({ "hex": json::hex(&octets) })
+            }
+        }
     }
     fn read_json(slot: &mut BmpString, value: &Value) -> Result<()> {
-        *slot = text(value)?.into();
+        let Some(hex) = value.get("hex") else {
+            *slot = text(value)?.into();
+            return Ok(());
+        };
+        let octets = json::octets(hex)?;
+        if octets.len() % 2 != 0 {
+            return Err(wanted("two octets for each character"));
+        }
+        let units = octets.chunks_exact(2).filter_map(|unit| unit.first_chunk::<2>());
+        slot.0 = units.map(|unit| u16::from_be_bytes(*unit)).collect();
         Ok(())
     }
 }

@@ -71,8 +71,6 @@ struct Kept {
     additions: Vec<UnknownAddition>,
     /// How the SEQUENCE deviates from the canonical form.
     form: Option<Deviations>,
-    /// How the message around it deviates, outside any extensible SEQUENCE.
-    outer: Option<Deviations>,
 }
 
 impl UnknownAdditions {
@@ -100,7 +98,6 @@ impl UnknownAdditions {
         self.bitmap = 0;
         if let Some(kept) = &mut self.kept {
             kept.form = None;
-            kept.outer = None;
         }
     }
 
@@ -137,14 +134,6 @@ impl UnknownAdditions {
 
     pub(crate) fn form(&self) -> Option<&Deviations> {
         self.kept.as_ref()?.form.as_ref()
-    }
-
-    pub(crate) fn keep_outer(&mut self, form: Deviations) {
-        self.kept.get_or_insert_default().outer = Some(form);
-    }
-
-    pub(crate) fn outer(&self) -> Option<&Deviations> {
-        self.kept.as_ref()?.outer.as_ref()
     }
 }
 

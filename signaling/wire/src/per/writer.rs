@@ -463,9 +463,5 @@ impl Writer {
     pub(crate) fn unknown_alternative(&mut self, unknown: &UnknownAlternative) {
         self.extension_alternative(unknown.index());
         self.counted_octets(unknown.octets());
-        if unknown.octets().is_empty() {
-            // Its missing octet was noted.
-            self.deviation(|form| matches!(form, Form::Surplus(..)).then_some(()));
-        }
     }
 }

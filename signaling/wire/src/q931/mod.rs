@@ -158,12 +158,14 @@ impl Message {
             return Err(DecodeError::ProtocolDiscriminator(discriminator));
         }
         // The upper half of the length octet is spare.
-        let call_reference = match octet(1)? & 0x0f {
+        let length = octet(1)?;
+        let call_reference = match length & 0x0f {
             0 => CallReference::dummy(),
             1 => CallReference::from_octet(octet(2)?),
             2 => CallReference::from_octets([octet(2)?, octet(3)?]),
             length => return Err(DecodeError::CallReferenceLength(length)),
-        };
+        }
+        .with_spare(length);
         let mut offset = 2 + call_reference.length().octets();
         let message_type = MessageType(octet(offset)?);
         offset += 1;

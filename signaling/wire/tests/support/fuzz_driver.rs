@@ -23,7 +23,7 @@ pub struct Limit {
 pub struct Figures {
     pub executions: u64,
     pub accepted: u64,
-    pub altered: u64,
+    pub lenient: u64,
     /// Inputs in the end, corpus and kept mutants.
     pub pool: usize,
     pub elapsed: Duration,
@@ -88,7 +88,7 @@ pub fn run(target: Target, mut pool: Vec<Vec<u8>>, limit: Limit, seed: u64) -> F
         figures.slowest = figures.slowest.max(elapsed);
         figures.executions += 1;
         figures.accepted += u64::from(outcome.accepted);
-        figures.altered += u64::from(outcome.altered);
+        figures.lenient += u64::from(outcome.lenient);
         if seen.insert(outcome.signature) && next >= seeds && pool.len() < POOL && input.len() < 4096 {
             pool.push(input);
         }

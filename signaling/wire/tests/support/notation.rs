@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::random::Random;
 
 /// A type by module and name.
-pub type Name = (String, String);
+pub use super::roots::Name;
 
 /// `List<1, 256, Int<0, 7>>`, `[u8; 16]`, `h235::ClearToken`, `16`.
 #[derive(Clone, Debug, PartialEq)]

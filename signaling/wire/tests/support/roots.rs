@@ -1,14 +1,14 @@
 //! The types from which all others are reached: top types, arguments of H.450 operations,
 //! parameters of H.460; and a way to do something for each of them by name.
-//! Not here: what is done.
+//! Shared with libFuzzer's targets (`fuzz/`). Not here: what is done.
 
-use std::collections::HashSet;
 use std::fmt::Debug;
 
 use offhook_wire::per::Type;
 use offhook_wire::{h225, h235, h245, h450, h460};
 
-use super::notation::{Name, Schema};
+/// Module and type.
+pub type Name = (String, String);
 
 /// Something to do for a type.
 pub trait Act {
@@ -123,17 +123,4 @@ roots! {
     h460::AlternateAddresses,
     h460::ExtendedRTPMetrics,
     h460::QosMonitoringReportData,
-}
-
-/// Types of the schema that no root leads to, and no other of them.
-pub fn unreached(schema: &Schema) -> Vec<String> {
-    let roots = roots();
-    let mut reached: HashSet<Name> = roots.iter().cloned().collect();
-    for root in &roots {
-        reached.extend(schema.ways(root).into_keys());
-    }
-    let missing: Vec<&Name> = schema.types().filter(|name| !reached.contains(*name)).collect();
-    let below: HashSet<Name> = missing.iter().flat_map(|name| schema.ways(name).into_keys()).collect();
-    let tops = missing.iter().filter(|name| !below.contains(**name));
-    tops.map(|(module, name)| format!("    {module}::{name},")).collect()
 }

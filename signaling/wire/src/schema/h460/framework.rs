@@ -57,7 +57,7 @@ impl GenericData {
     }
 
     /// The value in the `raw` content of the parameter `id`.
-    pub fn decoded<T: Type>(&self, id: impl Into<GenericIdentifier>) -> Option<per::Result<T>> {
+    pub fn decoded<T: Type>(&self, id: impl Into<GenericIdentifier>) -> Option<per::Result<per::Message<T>>> {
         match self.content(id)? {
             Content::Raw(octets) => Some(per::decode(octets)),
             _ => None,
