@@ -1,7 +1,7 @@
 //! What an endpoint is and how it behaves; the same for all its calls.
 //! Not here: what one call is about (`OutgoingParams`, `IncomingParams`), its media (`media`).
 
-use crate::{Alias, Timers};
+use crate::{Alias, Forwarding, Number, Timers};
 
 /// The most capabilities of a peer's TerminalCapabilitySet that are looked at (GnuGk once fell over
 /// more than 64; tables may hold 256).
@@ -14,6 +14,9 @@ pub struct Config {
     pub display: String,
     /// Our aliases: sourceAddress of Setup, connectedAddress of Connect.
     pub aliases: Vec<Alias>,
+    /// Our number with its presentation and screening: Calling party number of Setup, Connected number of
+    /// Connect. `None` takes the digits of the first alias that has them, free to show.
+    pub number: Option<Number>,
     /// Who made this endpoint.
     pub vendor: Vendor,
     /// H.245 table 1 of C.2 / H.323 table 1: 50 is a terminal without MC, 60 a gateway.
@@ -29,6 +32,11 @@ pub struct Config {
     pub h245_after_fast_start: bool,
     /// Answer Setup with CallProceeding at once. Without it the first answer is Alerting or Connect.
     pub call_proceeding: bool,
+    /// Ask a caller that sends digits one by one (canOverlapSend) for more: Setup is answered with
+    /// SetupAcknowledge, and the application says when the number is complete (Q.931 5.2.4).
+    pub overlap_receiving: bool,
+    /// What to do when the called side sends us elsewhere.
+    pub forwarding: Forwarding,
     /// Both directions of a session must use one codec: as master we reject another
     /// (masterSlaveConflict). Our media side does not need it.
     pub symmetric_codecs: bool,
@@ -47,6 +55,7 @@ impl Default for Config {
         Self {
             display: String::new(),
             aliases: Vec::new(),
+            number: None,
             vendor: Vendor::default(),
             terminal_type: 50,
             fast_start: true,
@@ -54,6 +63,8 @@ impl Default for Config {
             h245_in_setup: false,
             h245_after_fast_start: true,
             call_proceeding: true,
+            overlap_receiving: false,
+            forwarding: Forwarding::default(),
             symmetric_codecs: false,
             first_channel: 101,
             status_determination_number: None,
@@ -106,6 +117,8 @@ pub struct Limits {
     pub channels: usize,
     /// Octets, events and actions waiting for the driver, counted as entries of each queue.
     pub queue: usize,
+    /// H.245 messages of ours that wait for their connection; more release the call with cause 42.
+    pub h245_waiting: usize,
     /// fastStart elements that are looked at.
     pub fast_start: usize,
     /// Tries of master/slave determination (N100 of H.245 C.2).
@@ -121,8 +134,24 @@ impl Default for Limits {
             h245_refusals: 64,
             channels: 16,
             queue: 1024,
+            h245_waiting: 256,
             fast_start: 64,
             n100: 10,
         }
     }
+}
+
+/// How often a call has met its [`Limits`]; each was refused as the limit says, and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitsHit {
+    /// TPKTs longer than [`Limits::tpkt`].
+    pub tpkt: u32,
+    /// Calls released for [`Limits::h245_waiting`] or [`Limits::queue`].
+    pub overload: u32,
+    /// Messages with more fastStart elements than [`Limits::fast_start`].
+    pub fast_start: u32,
+    /// TerminalCapabilitySets with more entries than are kept: rejected with tableEntryCapacityExceeded.
+    pub capabilities: u32,
+    /// Status messages that were not sent any more.
+    pub status_answers: u32,
 }

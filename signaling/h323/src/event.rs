@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use offhook_wire::q931::Cause;
 
-use crate::{Alias, Channel, ChannelPlan, Flow, ReleaseReason, Timer};
+use crate::{
+    Alias, Channel, ChannelPlan, ConferenceGoal, Flow, Forward, Number, Redirecting, ReleaseReason, Timer,
+    UserUser,
+};
 
 /// Octets for a connection, whole TPKTs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +46,23 @@ pub enum Event {
     Setup(Box<SetupInfo>),
     /// Calling side: the connection stands, Setup has left.
     SetupSent,
+    /// Calling side: SetupAcknowledge; the called side wants more digits: `Call::dial`.
+    DigitsWanted,
+    /// Called side, overlap receiving: digits of the called number have come.
+    CalledDigits {
+        /// The new ones, in order; empty when only the end was said.
+        digits: String,
+        /// No more will come: the caller says so, or T302 has expired.
+        complete: bool,
+    },
     /// Calling side: CallProceeding.
     Proceeding,
-    /// Progress; `inband` when the indicator says that tones or announcements are in the media.
+    /// Progress.
     Progress {
-        /// Progress description 1 or 8 (Q.931 4.5.23).
+        /// The indicator says that tones or announcements are in the media (description 1 or 8).
         inband: bool,
+        /// Progress description (Q.931 4.5.23), when the element is there.
+        description: Option<u8>,
     },
     /// Calling side: Alerting.
     Alerting,
@@ -91,13 +105,18 @@ pub enum Event {
     RoundTripLost,
     /// Notify: description of the notification indicator (Q.931 4.5.22).
     Notify(u8),
-    /// The peer wants the call elsewhere (Facility callForwarded or routeCall…). Not followed here.
-    ForwardRequested {
-        /// The call signalling address it names.
-        address: Option<SocketAddr>,
-        /// The aliases it names.
-        aliases: Vec<Alias>,
+    /// User-user information of any message but Setup and ReleaseComplete.
+    UserUser(UserUser),
+    /// Status: what the peer says of the call.
+    PeerStatus {
+        /// Its call state (Q.931 4.5.7).
+        state: Option<u8>,
+        /// Why it says so; 30 answers `Call::inquire_status`.
+        cause: Option<Cause>,
     },
+    /// The peer wants the call elsewhere (Facility callForwarded or routeCall…). When it is followed, `Released` comes
+    /// next and the driver places another call.
+    ForwardRequested(Box<Forward>),
     /// The call is over. Sockets may still be draining: see `Call::is_finished`.
     Released(Box<ReleaseInfo>),
 }
@@ -136,15 +155,21 @@ pub struct SetupInfo {
     /// sourceAddress.
     pub caller_aliases: Vec<Alias>,
     /// The Calling party number element.
-    pub caller_number: Option<String>,
-    /// The calling number may be shown (presentation indicator).
+    pub caller_number: Option<Number>,
+    /// Who calls may be shown (the number's presentation, else presentationIndicator of the UUIE).
     pub caller_presentable: bool,
     /// destinationAddress.
     pub called_aliases: Vec<Alias>,
     /// The Called party number element.
-    pub called_number: Option<String>,
+    pub called_number: Option<Number>,
+    /// More digits of the called number may follow (canOverlapSend without Sending complete).
+    pub overlap: bool,
     /// The Redirecting number element.
-    pub redirecting_number: Option<String>,
+    pub redirecting: Option<Redirecting>,
+    /// User-user information.
+    pub user_user: Option<UserUser>,
+    /// Whether the call makes, joins or invites to its conference.
+    pub goal: ConferenceGoal,
     /// callIdentifier; zero from H.323 version 1 peers.
     pub call_identifier: [u8; 16],
     /// conferenceID.
@@ -169,7 +194,9 @@ pub struct ConnectInfo {
     /// connectedAddress.
     pub connected_aliases: Vec<Alias>,
     /// The Connected number element.
-    pub connected_number: Option<String>,
+    pub connected_number: Option<Number>,
+    /// conferenceID as Connect has it; a called side with an MC may name another than Setup.
+    pub conference_id: [u8; 16],
     /// Who answered.
     pub peer: PeerInfo,
     /// Fast connect was accepted.
@@ -205,6 +232,10 @@ pub struct ReleaseInfo {
     pub reason: Option<ReleaseReason>,
     /// Whether Connect had been seen.
     pub connected: bool,
+    /// The Display element of the peer's ReleaseComplete.
+    pub display: Option<String>,
+    /// User-user information of the peer's ReleaseComplete.
+    pub user_user: Option<UserUser>,
     /// For people.
     pub text: String,
 }

@@ -14,10 +14,20 @@ pub enum Timer {
     SetupWait,
     /// Q.931: caller, Alerting seen, waiting for Connect. Called side: waiting for the application.
     T301,
+    /// Q.931: called side, overlap receiving, waiting for more digits.
+    T302,
     /// Q.931: Setup sent, nothing heard.
     T303,
+    /// Q.931: caller, overlap sending, digits sent and nothing heard.
+    T304,
     /// Q.931: CallProceeding seen, waiting for Alerting, Progress or Connect.
     T310,
+    /// Q.931: StatusInquiry unanswered.
+    T322,
+    /// The next StatusInquiry is due (ours).
+    StatusInterval,
+    /// Called side: the caller was sent elsewhere and has not gone (ours).
+    Deflection,
     /// Application answered, media side has not (ours).
     MediaWait,
     /// Slow start: H.245 has to come up after Connect (ours).
@@ -47,11 +57,21 @@ pub struct Timers {
     pub setup_wait: Duration,
     /// T301. Q.931 table 9-2: at least 3 minutes.
     pub t301: Duration,
+    /// T302. Q.931: 10–15 s. Restarted by each digit; when it expires the number counts as complete.
+    pub t302: Duration,
     /// One T303. Q.931: 4 s, after which Setup is repeated once. Over TCP a repetition says nothing new,
     /// so we wait a second T303 without it and then give up: 8 s in all.
     pub t303: Duration,
+    /// T304. Q.931: 30 s. Restarted by each Information.
+    pub t304: Duration,
     /// T310. Q.931 user side: 30–120 s; network side: 10 s. Stopped by Progress.
     pub t310: Duration,
+    /// T322. Q.931: 4 s; the StatusInquiry is repeated once.
+    pub t322: Duration,
+    /// Between StatusInquiries while connected, to notice a peer that has lost the call; `None` asks never.
+    pub status_interval: Option<Duration>,
+    /// The caller's release after Facility callForwarded.
+    pub deflection: Duration,
     /// Media side after answer.
     pub media_wait: Duration,
     /// H.245 after Connect in slow start. H323Plus: 120 s.
@@ -78,8 +98,13 @@ impl Default for Timers {
             signaling_connect: Duration::from_secs(10),
             setup_wait: Duration::from_secs(8),
             t301: Duration::from_secs(180),
+            t302: Duration::from_secs(15),
             t303: Duration::from_secs(4),
+            t304: Duration::from_secs(30),
             t310: Duration::from_secs(10),
+            t322: Duration::from_secs(4),
+            status_interval: None,
+            deflection: Duration::from_secs(5),
             media_wait: Duration::from_secs(5),
             h245_start: Duration::from_secs(30),
             t101: Duration::from_secs(30),
@@ -100,8 +125,13 @@ impl Timers {
             Timer::SignalingConnect => Some(self.signaling_connect),
             Timer::SetupWait => Some(self.setup_wait),
             Timer::T301 => Some(self.t301),
+            Timer::T302 => Some(self.t302),
             Timer::T303 => Some(self.t303),
+            Timer::T304 => Some(self.t304),
             Timer::T310 => Some(self.t310),
+            Timer::T322 => Some(self.t322),
+            Timer::StatusInterval => self.status_interval,
+            Timer::Deflection => Some(self.deflection),
             Timer::MediaWait => Some(self.media_wait),
             Timer::H245Start => Some(self.h245_start),
             Timer::T101 => Some(self.t101),

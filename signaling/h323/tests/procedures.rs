@@ -204,6 +204,11 @@ fn whoever_never_comes_to_setup_is_let_go() {
         );
     }
     assert!(is_released(&called) && called.call.is_finished());
+    // Q.931 5.8.10: an inquiry about no call is answered with the null state.
+    assert_eq!(called.signals[0].q931.message_type, MessageType::STATUS);
+    assert_eq!(called.signals[0].q931.cause(), Some(Cause::RESPONSE_TO_STATUS_ENQUIRY));
+    let mut called = Script::called(config());
+    called.payload(&Message::new(MessageType::NOTIFY, CallReference::new(3, false)).encode().unwrap());
     assert_eq!(called.signals[0].q931.cause(), Some(Cause::INVALID_CALL_REFERENCE));
 }
 
@@ -554,19 +559,6 @@ fn an_end_session_without_release_complete_ends_the_call_after_a_while() {
     assert_eq!((info.origin, info.cause), (Origin::Remote, Some(Cause::NORMAL_CALL_CLEARING)));
     caller.wait(Duration::from_secs(3));
     assert!(caller.call.is_finished());
-}
-
-#[test]
-fn forwarding_is_told_and_not_followed() {
-    let mut caller = Script::caller(config(), media(CALLER, &[AudioCodec::Pcma]));
-    let mut uuie = FacilityUuie::new(PROTOCOL, FacilityReason::CallForwarded);
-    let elsewhere: SocketAddr = ([10, 0, 0, 3], 1720).into();
-    uuie.alternative_address = Some(address(elsewhere));
-    caller.signal(&signal(Body::Facility(uuie.into()), MessageType::FACILITY));
-    assert!(
-        caller.events.contains(&Event::ForwardRequested { address: Some(elsewhere), aliases: Vec::new() })
-    );
-    assert!(!is_released(&caller));
 }
 
 const OURS: ([u8; 4], u16) = ([10, 0, 0, 1], 7000);

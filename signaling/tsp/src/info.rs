@@ -25,13 +25,15 @@ pub(crate) fn outgoing(params: &CallParams, local_name: &str) -> CallInfo {
 /// An incoming call; `from` is the peer's transport address, used where it gave no name.
 pub(crate) fn incoming(setup: &SetupInfo, from: &str) -> CallInfo {
     let first = |aliases: &[Alias]| aliases.first().map(ToString::to_string);
-    let caller = setup.caller_number.clone().or_else(|| first(&setup.caller_aliases));
-    let called = setup.called_number.clone().or_else(|| first(&setup.called_aliases));
+    let caller =
+        setup.caller_number.as_ref().map(|n| n.digits.clone()).or_else(|| first(&setup.caller_aliases));
+    let called =
+        setup.called_number.as_ref().map(|n| n.digits.clone()).or_else(|| first(&setup.called_aliases));
     let mut info = CallInfo {
         call_id: 0,
         related_call_id: 0,
         origin: CallOrigin::Inbound,
-        reason: if setup.redirecting_number.is_some() { CallReason::Forwarded } else { CallReason::Direct },
+        reason: if setup.redirecting.is_some() { CallReason::Forwarded } else { CallReason::Direct },
         media: MediaTypes::AUDIO,
         caller: Party { address: caller.unwrap_or_else(|| from.to_owned()), name: setup.display.clone() },
         called: Party { address: called.unwrap_or_default(), name: None },
@@ -53,7 +55,7 @@ pub(crate) fn identify(info: &mut CallInfo, call_identifier: &[u8; 16], conferen
 /// Notes who answered.
 pub(crate) fn connected(info: &mut CallInfo, connect: &ConnectInfo) {
     let alias = connect.connected_aliases.first().map(ToString::to_string);
-    let address = connect.connected_number.clone().or(alias);
+    let address = connect.connected_number.as_ref().map(|n| n.digits.clone()).or(alias);
     if address.is_some() || connect.display.is_some() {
         let address = address.unwrap_or_else(|| info.called.address.clone());
         info.connected = Some(Party { address, name: connect.display.clone() });

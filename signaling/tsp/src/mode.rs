@@ -114,6 +114,8 @@ mod tests {
             cause: cause.map(Cause),
             reason,
             connected: true,
+            display: None,
+            user_user: None,
             text: String::new(),
         }
     }

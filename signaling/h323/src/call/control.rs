@@ -23,7 +23,7 @@ use crate::event::{Action, Event, Transmit};
 use crate::fast_connect::{Agreed, FastConnect};
 use crate::h245::{Environment, Notice};
 use crate::tunnel::{Path, connects_on_crossing};
-use crate::{Origin, Timer};
+use crate::{Flow, Origin, Timer};
 
 /// What the call lends H.245 for a turn, beside `self.control`.
 macro_rules! environment {
@@ -119,6 +119,7 @@ impl Call {
                 Err(error) => {
                     debug!(%error, "H.245 connection unusable");
                     self.errors = self.errors.saturating_add(1);
+                    self.count_tpkt(&error);
                     self.close_h245();
                     return self.on_h245_lost(now, "the H.245 connection carries no TPKT");
                 }
@@ -262,7 +263,12 @@ impl Call {
                 continue;
             }
             let event = match notice {
-                Notice::Opened(plan) => Event::ChannelOpened(plan),
+                Notice::Opened(mut plan) => {
+                    if plan.flow == Flow::Transmit && self.quirks.deaf_to_telephone_events {
+                        plan.telephone_event = None;
+                    }
+                    Event::ChannelOpened(plan)
+                }
                 Notice::Closed { session_id, flow, channel } => {
                     Event::ChannelClosed { session_id, flow, channel }
                 }
@@ -309,8 +315,10 @@ impl Call {
         let again = self.state == CallState::Active && self.h245.again_at_connect;
         match self.h245.path {
             Path::Tunnelled if self.h245.tunnelling.is_impossible() => {
-                // The peer has gone back on tunnelling: H.245 goes on, on a connection of its own.
+                // The peer has gone back on tunnelling: H.245 goes on, on a connection of its own. What was tunnelled
+                // and not answered was not heard.
                 self.h245.path = Path::Undecided;
+                self.h245.again_at_connect |= self.control.is_started() && !self.control.is_heard();
                 self.drive_h245(now);
             }
             Path::Undecided if self.h245.tunnelling.is_active() => {
@@ -363,6 +371,9 @@ impl Call {
     pub(super) fn take_h245_messages(&mut self) -> Vec<Bytes> {
         let mut encoded = Vec::new();
         while let Some(message) = self.control.poll_message() {
+            if is_capacity_exceeded(&message) {
+                self.hit.capabilities = self.hit.capabilities.saturating_add(1);
+            }
             match per::encode(&message) {
                 Ok(octets) => encoded.push(Bytes::from(octets)),
                 // Only what the application put in can break a constraint.
@@ -376,7 +387,10 @@ impl Call {
     pub(super) fn flush(&mut self, now: Duration) {
         self.drive_h245(now);
         self.send_outbox();
-        if self.transmits.len() > self.config.limits.queue && !self.released {
+        let limits = &self.config.limits;
+        let crowded = self.transmits.len() > limits.queue || self.control.waiting() > limits.h245_waiting;
+        if crowded && !self.released {
+            self.hit.overload = self.hit.overload.saturating_add(1);
             let cause = Cause::SWITCHING_EQUIPMENT_CONGESTION;
             self.finish(now, Ending::new(Origin::Machine, cause, "the peer makes us say too much"));
         }
@@ -437,6 +451,20 @@ impl Call {
             Ok(bytes) => self.transmits.push_back(Transmit { channel, bytes }),
             Err(error) => debug!(%error, "message fits no TPKT"),
         }
+    }
+}
+
+/// Our refusal of a TerminalCapabilitySet with more entries than we keep.
+fn is_capacity_exceeded(message: &MultimediaSystemControlMessage) -> bool {
+    use offhook_wire::h245::{ResponseMessage, TerminalCapabilitySetRejectCause as Reason};
+    match message {
+        MultimediaSystemControlMessage::Response(response) => match &**response {
+            ResponseMessage::TerminalCapabilitySetReject(reject) => {
+                matches!(reject.cause, Reason::TableEntryCapacityExceeded(_))
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -12,16 +12,19 @@ use std::time::Duration;
 
 use offhook_wire::h225::{H323UuPduH323MessageBody as Body, SetupUuie};
 use offhook_wire::h225_message::CallSignal;
-use offhook_wire::q931::{Cause, Presentation, RedirectingNumber};
+use offhook_wire::q931::{Cause, ElementId, Presentation, RedirectingNumber};
 
-use super::message::{Answer, Common};
+use super::message::{Answer, Common, own_number};
+use super::overlap::Overlap;
 use super::release::Ending;
+use super::status::not_to_be_ignored;
 use super::{Call, CallState, Side};
 use crate::address::{aliases_from, from_h225};
 use crate::event::{ConnectInfo, Event, SetupInfo};
 use crate::fast_connect::{self, FastConnect};
+use crate::number::presentation_from;
 use crate::tunnel::Path;
-use crate::{Origin, Timer};
+use crate::{ConferenceGoal, Number, Origin, Redirecting, Timer, UserUser};
 
 impl Call {
     pub(super) fn on_setup(&mut self, now: Duration, signal: &CallSignal) {
@@ -32,11 +35,23 @@ impl Call {
             let cause = Cause::MANDATORY_ELEMENT_MISSING;
             return self.finish(now, Ending::new(Origin::Machine, cause, "Setup without its UUIE"));
         };
+        if let Some(element) = not_to_be_ignored(signal) {
+            let text =
+                format!("Setup has element {:#04x}, which we do not know and may not ignore", element.0);
+            return self.finish(now, Ending::new(Origin::Machine, Cause::ELEMENT_NOT_IMPLEMENTED, text));
+        }
         self.identity.conference_id = setup.conference_id;
         self.identity.call_identifier = setup.call_identifier.as_ref().map_or([0; 16], |id| id.guid);
 
         let common = Common::from(signal.body().unwrap_or(&Body::Empty));
-        common.describe(&mut self.peer);
+        self.know_peer(&common);
+        let Some(goal) = ConferenceGoal::from_uuie(&setup.conference_goal) else {
+            // capability-negotiation, callIndependentSupplementaryService: no call, and nothing here to serve it.
+            let text = "Setup for something that is no call";
+            return self.finish(now, Ending::new(Origin::Machine, Cause::SERVICE_NOT_IMPLEMENTED, text));
+        };
+        let complete = signal.q931.find(ElementId::SENDING_COMPLETE).is_some();
+        self.overlap = Overlap::new(setup.can_overlap_send == Some(true) && !complete);
         let pdu = &uuie.h323_uu_pdu;
         self.h245.tunnelling.hear(pdu.h245_tunnelling);
         self.h245.tunnelling.settle();
@@ -59,30 +74,36 @@ impl Call {
         let early: Vec<_> = pdu.h245_control.iter().flatten().chain(parallel).cloned().collect();
         self.h245.parallel = !early.is_empty();
 
-        let info = self.setup_info(signal, setup);
+        let info = self.setup_info(signal, setup, goal);
         self.notify(Event::Setup(Box::new(info)));
         // The application has this long to decide.
         self.start_timer(Timer::T301, now);
-        if self.config.call_proceeding {
-            self.state = CallState::IncomingProceeding;
-            self.outbox.push(self.identity.call_proceeding(&self.config));
+        if self.config.overlap_receiving && self.overlap.possible {
+            self.on_request_digits(now);
+        } else if self.config.call_proceeding {
+            self.on_proceed(now);
         }
         for octets in early {
             self.on_tunnelled(now, &octets);
         }
     }
 
-    fn setup_info(&self, signal: &CallSignal, setup: &SetupUuie) -> SetupInfo {
-        let number = signal.q931.calling_party_number();
-        let restricted = number.as_ref().is_some_and(|n| n.presentation != Presentation::Allowed);
+    fn setup_info(&self, signal: &CallSignal, setup: &SetupUuie, goal: ConferenceGoal) -> SetupInfo {
+        let number = signal.q931.calling_party_number().map(Number::from);
+        // H.225.0 7.3.10: of the element and the UUIE's indicator the element counts.
+        let indicator = setup.presentation_indicator.as_ref().map(presentation_from);
+        let presentation = number.as_ref().map(|number| number.presentation).or(indicator);
         SetupInfo {
             display: signal.q931.display(),
             caller_aliases: aliases_from(setup.source_address.as_ref()),
-            caller_number: number.map(|number| number.digits),
-            caller_presentable: !restricted,
+            caller_presentable: presentation.is_none_or(|presentation| presentation == Presentation::Allowed),
+            caller_number: number,
             called_aliases: aliases_from(setup.destination_address.as_ref()),
-            called_number: signal.q931.called_party_number().map(|number| number.digits),
-            redirecting_number: signal.q931.readable::<RedirectingNumber>().map(|number| number.digits),
+            called_number: signal.q931.called_party_number().map(Number::from),
+            overlap: self.overlap.possible,
+            redirecting: signal.q931.readable::<RedirectingNumber>().map(Redirecting::from),
+            user_user: signal.uuie.as_deref().and_then(UserUser::from_uuie),
+            goal,
             call_identifier: self.identity.call_identifier,
             conference_id: self.identity.conference_id,
             call_reference: self.identity.call_reference.value(),
@@ -95,13 +116,17 @@ impl Call {
 
     /// The application rings.
     pub(super) fn on_accept(&mut self, now: Duration) {
-        let rings = matches!(self.state, CallState::Present | CallState::IncomingProceeding);
+        let rings = matches!(
+            self.state,
+            CallState::Present | CallState::IncomingProceeding | CallState::OverlapReceiving
+        );
         if self.side != Side::Called || !rings || self.released {
             return;
         }
         if !self.called.media_waits {
             self.resolve_fast_connect(now);
         }
+        self.timers.stop(Timer::T302);
         self.state = CallState::Received;
         self.called.alerted = true;
         let answer = self.take_answer();
@@ -110,8 +135,13 @@ impl Call {
 
     /// The application answers.
     pub(super) fn on_answer(&mut self, now: Duration) {
-        let set_up =
-            matches!(self.state, CallState::Present | CallState::IncomingProceeding | CallState::Received);
+        let set_up = matches!(
+            self.state,
+            CallState::Present
+                | CallState::IncomingProceeding
+                | CallState::Received
+                | CallState::OverlapReceiving
+        );
         if self.side != Side::Called || !set_up || self.released || self.called.answer {
             return;
         }
@@ -147,7 +177,10 @@ impl Call {
             return;
         }
         self.state = CallState::Active;
-        self.timers.stop(Timer::T301);
+        for timer in [Timer::T301, Timer::T302, Timer::Deflection] {
+            self.timers.stop(timer);
+        }
+        self.start_timer(Timer::StatusInterval, now);
         self.resolve_fast_connect(now);
         let mut answer = self.take_answer();
         if let Path::Listening(address) = self.h245.path {
@@ -161,7 +194,8 @@ impl Call {
         self.notify(Event::Connected(Box::new(ConnectInfo {
             display: None,
             connected_aliases: self.config.aliases.clone(),
-            connected_number: None,
+            connected_number: own_number(&self.config),
+            conference_id: self.identity.conference_id,
             peer: self.peer.clone(),
             fast_start: self.fast.is_accepted(),
             tunnelling: self.h245.tunnelling.is_active(),
@@ -171,7 +205,7 @@ impl Call {
         self.resume_h245(now);
     }
 
-    fn resolve_fast_connect(&mut self, now: Duration) {
+    pub(super) fn resolve_fast_connect(&mut self, now: Duration) {
         let Some(media) = &self.media else {
             return;
         };
@@ -192,11 +226,12 @@ impl Call {
         }
     }
 
-    fn take_answer(&mut self) -> Answer {
+    pub(super) fn take_answer(&mut self) -> Answer {
         Answer {
             h245_address: None,
             fast_start: self.called.fast_answer.take(),
             fast_connect_refused: std::mem::take(&mut self.called.refusal_due),
+            user_user: self.user_user.take(),
         }
     }
 }

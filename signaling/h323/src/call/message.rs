@@ -9,18 +9,22 @@ use bytes::Bytes;
 use offhook_wire::h225::{
     AlertingUuie, CallIdentifier, CallProceedingUuie, CallType, ConnectUuie, EndpointType, FacilityReason,
     FacilityUuie, H221NonStandard, H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body,
-    InformationUuie, ReleaseCompleteReason, ReleaseCompleteUuie, SetupUuie, SetupUuieConferenceGoal,
-    StatusUuie, TerminalInfo, VendorIdentifier,
+    InformationUuie, NotifyUuie, ProgressUuie, ReleaseCompleteReason, ReleaseCompleteUuie,
+    SetupAcknowledgeUuie, SetupUuie, StatusInquiryUuie, StatusUuie, TerminalInfo, VendorIdentifier,
 };
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::per::Oid;
 use offhook_wire::q931::{
-    BearerCapability, CallReference, CallState as CallStateElement, CalledPartyNumber, CallingPartyNumber,
-    Cause, CauseElement, Display, KeypadFacility, Location, Message, MessageType,
+    BearerCapability, CallReference, CallState as CallStateElement, CalledPartyNumber, Cause, CauseElement,
+    Display, InformationElement, KeypadFacility, Location, Message, MessageType, NotificationIndicator,
+    Presentation, ProgressIndicator, Screening,
 };
 
 use crate::address::{aliases_to, from_h225, to_h225};
-use crate::{Alias, CallState, Config, PeerInfo, ReleaseReason, Vendor};
+use crate::number::{presentation_to, screening_to};
+use crate::{
+    Alias, CallState, ConferenceGoal, Config, Number, PeerInfo, Redirecting, ReleaseReason, UserUser, Vendor,
+};
 
 /// H.225.0 version 7: {itu-t(0) recommendation(0) h(8) 2250 version(0) 7}.
 const PROTOCOL_IDENTIFIER: Oid = Oid::new(&[0, 0, 8, 2250, 0, 7]);
@@ -40,6 +44,12 @@ pub(super) struct Setup<'a> {
     pub(super) destination_address: SocketAddr,
     pub(super) h245_address: Option<SocketAddr>,
     pub(super) fast_start: Option<Vec<Bytes>>,
+    pub(super) goal: ConferenceGoal,
+    /// More digits may follow.
+    pub(super) overlap: bool,
+    pub(super) withhold_identity: bool,
+    pub(super) redirecting: Option<&'a Redirecting>,
+    pub(super) user_user: Option<&'a UserUser>,
 }
 
 /// What the answers to Setup may carry for fast connect and H.245.
@@ -48,6 +58,7 @@ pub(super) struct Answer {
     pub(super) h245_address: Option<SocketAddr>,
     pub(super) fast_start: Option<Vec<Bytes>>,
     pub(super) fast_connect_refused: bool,
+    pub(super) user_user: Option<UserUser>,
 }
 
 impl Identity {
@@ -66,7 +77,7 @@ impl Identity {
             endpoint(&config.vendor),
             false,
             self.conference_id,
-            SetupUuieConferenceGoal::Create,
+            setup.goal.to_uuie(),
             CallType::PointToPoint,
         );
         uuie.h245_address = setup.h245_address.map(to_h225);
@@ -77,21 +88,36 @@ impl Identity {
         uuie.source_call_signal_address = setup.source_address.map(to_h225);
         uuie.call_identifier = Some(self.call_identifier());
         uuie.media_wait_for_connect = Some(false);
-        uuie.can_overlap_send = Some(false);
+        uuie.can_overlap_send = Some(setup.overlap);
         uuie.fast_start = setup.fast_start;
         uuie.multiple_calls = Some(false);
         uuie.maintain_connection = Some(false);
+        let mut number = own_number(config);
+        if setup.withhold_identity {
+            uuie.presentation_indicator = Some(presentation_to(Presentation::Restricted));
+            uuie.screening_indicator = Some(screening_to(Screening::UserProvidedNotScreened));
+            if let Some(number) = &mut number {
+                number.presentation = Presentation::Restricted;
+            }
+        } else if let Some(number) = config.number.as_ref() {
+            uuie.presentation_indicator = Some(presentation_to(number.presentation));
+            uuie.screening_indicator = Some(screening_to(number.screening));
+        }
         let mut signal = self.signal(MessageType::SETUP, Body::Setup(uuie.into()));
-        let number = config.aliases.iter().find_map(digits);
         let called = setup.destination.and_then(digits);
         signal.q931 = signal.q931.with(&BearerCapability::voice(BearerCapability::H221_H242));
         if let Some(number) = number {
-            signal.q931 = signal.q931.with(&CallingPartyNumber::new(number));
+            signal.q931 = signal.q931.with(&number.to_calling());
         }
         if let Some(called) = called {
             signal.q931 = signal.q931.with(&CalledPartyNumber::new(called));
         }
-        with_display(signal, config)
+        if let Some(redirecting) = setup.redirecting {
+            signal.q931 = signal.q931.with(&redirecting.to_element());
+        }
+        let signal = with_user_user(signal, setup.user_user);
+        // The name is no less the caller's identity than the number.
+        if setup.withhold_identity { signal } else { with_display(signal, config) }
     }
 
     pub(super) fn call_proceeding(&self, config: &Config) -> CallSignal {
@@ -113,7 +139,7 @@ impl Identity {
         uuie.maintain_connection = Some(false);
         uuie.alerting_address = aliases_to(&config.aliases);
         let signal = self.signal(MessageType::ALERTING, Body::Alerting(uuie.into()));
-        with_display(signal, config)
+        with_display(with_user_user(signal, answer.user_user.as_ref()), config)
     }
 
     pub(super) fn connect(&self, config: &Config, answer: Answer) -> CallSignal {
@@ -125,9 +151,78 @@ impl Identity {
         uuie.multiple_calls = Some(false);
         uuie.maintain_connection = Some(false);
         uuie.connected_address = aliases_to(&config.aliases);
+        if let Some(number) = &config.number {
+            uuie.presentation_indicator = Some(presentation_to(number.presentation));
+            uuie.screening_indicator = Some(screening_to(number.screening));
+        }
         let mut signal = self.signal(MessageType::CONNECT, Body::Connect(uuie.into()));
         signal.q931 = signal.q931.with(&BearerCapability::voice(BearerCapability::H221_H242));
-        with_display(signal, config)
+        if let Some(number) = own_number(config) {
+            signal.q931 = signal.q931.with(&number.to_connected());
+        }
+        with_display(with_user_user(signal, answer.user_user.as_ref()), config)
+    }
+
+    /// Progress, with what an answer to fast connect says.
+    pub(super) fn progress(&self, config: &Config, description: u8, answer: Answer) -> CallSignal {
+        let endpoint = endpoint(&config.vendor);
+        let mut uuie = ProgressUuie::new(PROTOCOL_IDENTIFIER, endpoint, self.call_identifier());
+        uuie.h245_address = answer.h245_address.map(to_h225);
+        uuie.fast_start = answer.fast_start;
+        uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
+        uuie.multiple_calls = Some(false);
+        uuie.maintain_connection = Some(false);
+        let mut signal = self.signal(MessageType::PROGRESS, Body::Progress(uuie.into()));
+        signal.q931 = signal.q931.with(&ProgressIndicator::new(Location::USER, description));
+        with_user_user(signal, answer.user_user.as_ref())
+    }
+
+    pub(super) fn setup_acknowledge(&self) -> CallSignal {
+        let uuie = SetupAcknowledgeUuie::new(PROTOCOL_IDENTIFIER, self.call_identifier());
+        self.signal(MessageType::SETUP_ACKNOWLEDGE, Body::SetupAcknowledge(uuie.into()))
+    }
+
+    /// More digits of the called number (Q.931 5.1.3).
+    pub(super) fn called_digits(&self, digits: &str, complete: bool) -> CallSignal {
+        let mut uuie = InformationUuie::new(PROTOCOL_IDENTIFIER);
+        uuie.call_identifier = Some(self.call_identifier());
+        let mut signal = self.signal(MessageType::INFORMATION, Body::Information(uuie.into()));
+        if !digits.is_empty() {
+            signal.q931 = signal.q931.with(&CalledPartyNumber::new(digits));
+        }
+        if complete {
+            signal.q931.insert(InformationElement::SENDING_COMPLETE);
+        }
+        signal
+    }
+
+    pub(super) fn notify(&self, indicator: &NotificationIndicator) -> CallSignal {
+        let uuie = NotifyUuie::new(PROTOCOL_IDENTIFIER, self.call_identifier());
+        let mut signal = self.signal(MessageType::NOTIFY, Body::Notify(uuie.into()));
+        signal.q931 = signal.q931.with(indicator);
+        signal
+    }
+
+    /// Information that carries user-user information and nothing else.
+    pub(super) fn user_user(&self, data: &UserUser) -> CallSignal {
+        let mut uuie = InformationUuie::new(PROTOCOL_IDENTIFIER);
+        uuie.call_identifier = Some(self.call_identifier());
+        let signal = self.signal(MessageType::INFORMATION, Body::Information(uuie.into()));
+        with_user_user(signal, Some(data))
+    }
+
+    /// Facility callForwarded: call there instead (H.323 8.1.8).
+    pub(super) fn forward(&self, address: Option<SocketAddr>, aliases: &[Alias]) -> CallSignal {
+        let mut uuie = FacilityUuie::new(PROTOCOL_IDENTIFIER, FacilityReason::CallForwarded);
+        uuie.call_identifier = Some(self.call_identifier());
+        uuie.alternative_address = address.map(to_h225);
+        uuie.alternative_alias_address = aliases_to(aliases);
+        self.signal(MessageType::FACILITY, Body::Facility(uuie.into()))
+    }
+
+    pub(super) fn status_inquiry(&self) -> CallSignal {
+        let uuie = StatusInquiryUuie::new(PROTOCOL_IDENTIFIER, self.call_identifier());
+        self.signal(MessageType::STATUS_INQUIRY, Body::StatusInquiry(uuie.into()))
     }
 
     /// Facility startH245: connect your H.245 to here (H.323 8.2.3).
@@ -166,14 +261,31 @@ impl Identity {
         signal
     }
 
-    pub(super) fn release_complete(&self, cause: Cause, reason: Option<ReleaseReason>) -> CallSignal {
+    pub(super) fn release_complete(
+        &self,
+        cause: Cause,
+        reason: Option<ReleaseReason>,
+        user_user: Option<&UserUser>,
+    ) -> CallSignal {
         let mut uuie = ReleaseCompleteUuie::new(PROTOCOL_IDENTIFIER);
         uuie.reason = reason.and_then(reason_to);
         uuie.call_identifier = Some(self.call_identifier());
         let mut signal = self.signal(MessageType::RELEASE_COMPLETE, Body::ReleaseComplete(uuie.into()));
         signal.q931 = signal.q931.with(&CauseElement::new(Location::USER, cause));
-        signal
+        with_user_user(signal, user_user)
     }
+}
+
+/// Our number as configured, else the first alias that has digits.
+pub(super) fn own_number(config: &Config) -> Option<Number> {
+    config.number.clone().or_else(|| config.aliases.iter().find_map(digits).map(Number::new))
+}
+
+fn with_user_user(mut signal: CallSignal, data: Option<&UserUser>) -> CallSignal {
+    if let (Some(uuie), Some(data)) = (&mut signal.uuie, data) {
+        uuie.user_data = Some(data.to_uuie());
+    }
+    signal
 }
 
 /// The digits of an alias that has nothing else.

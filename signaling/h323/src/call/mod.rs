@@ -10,17 +10,24 @@
 //! Every state but the last two may be skipped; every state leads to `released` by ReleaseComplete, by
 //! a closed connection, by a timer, by the application.
 //!
-//! `outgoing` and `incoming` are the two sides of set-up, `signal` takes received messages apart,
-//! `control` joins H.245 to the call, `release` ends it, `message` builds and reads messages.
+//! Beside Initiated and Present stand OverlapSending and OverlapReceiving, for numbers that come digit by digit.
+//!
+//! `outgoing` and `incoming` are the two sides of set-up, `overlap` their digits, `signal` takes received messages
+//! apart, `status` answers what cannot be, `inform` is what changes no state, `control` joins H.245 to the call,
+//! `release` ends it, `message` builds and reads messages.
 //!
 //! Not here: H.245's procedures (`h245`), fast connect's choice (`fast_connect`).
 
 mod control;
 mod incoming;
+mod inform;
 mod message;
 mod outgoing;
+mod overlap;
+mod params;
 mod release;
 mod signal;
+mod status;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -36,102 +43,15 @@ use crate::fast_connect::FastConnect;
 use crate::h245::Control;
 use crate::timer::TimerTable;
 use crate::tunnel::{Path, Tunnelling};
-use crate::{Alias, Config, LocalMedia, Origin, PeerInfo, Release, Timer};
+use crate::{
+    Alias, ConferenceGoal, Config, LimitsHit, LocalMedia, Origin, PeerInfo, Quirks, Redirecting, Release,
+    Timer, UserUser,
+};
 
 use message::Identity;
+use overlap::Overlap;
+pub use params::{CallState, Channel, Closed, IncomingParams, OutgoingParams};
 use release::Ending;
-
-/// A connection of the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Channel {
-    /// The call signalling channel (H.225.0).
-    Signaling,
-    /// The H.245 control channel on its own connection.
-    H245,
-}
-
-/// Why a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Closed {
-    /// The peer closed it in order.
-    ByPeer,
-    /// It broke: reset, timed out.
-    Failed,
-    /// It could not be made: refused.
-    Refused,
-    /// It could not be made: no route to the peer.
-    Unreachable,
-}
-
-/// Where a call stands: Q.931 2.1 call states for user sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CallState {
-    /// U0: nothing yet, or everything over.
-    Null,
-    /// U1: Setup is sent or about to be.
-    Initiated,
-    /// U3: CallProceeding received.
-    OutgoingProceeding,
-    /// U4: Alerting received.
-    Delivered,
-    /// U6: Setup received.
-    Present,
-    /// U7: Alerting sent.
-    Received,
-    /// U9: CallProceeding sent.
-    IncomingProceeding,
-    /// U10: Connect sent or received.
-    Active,
-}
-
-impl CallState {
-    /// The number in the Call state element (Q.931 4.5.7).
-    #[must_use]
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Null => 0,
-            Self::Initiated => 1,
-            Self::OutgoingProceeding => 3,
-            Self::Delivered => 4,
-            Self::Present => 6,
-            Self::Received => 7,
-            Self::IncomingProceeding => 9,
-            Self::Active => 10,
-        }
-    }
-}
-
-/// What an outgoing call is about.
-#[derive(Debug, Clone)]
-pub struct OutgoingParams {
-    /// callIdentifier: globally unique, 16 octets.
-    pub call_identifier: [u8; 16],
-    /// conferenceID: globally unique for a new conference, 16 octets.
-    pub conference_id: [u8; 16],
-    /// Call reference value, 1 to 32767, unique among our calls to that address.
-    pub call_reference: u16,
-    /// Seed of everything random in this call.
-    pub seed: u64,
-    /// Whom to ask for at the remote address.
-    pub destination: Option<Alias>,
-    /// Our end of the signalling connection, when known.
-    pub local_signal_address: Option<SocketAddr>,
-    /// The peer's end.
-    pub remote_signal_address: SocketAddr,
-    /// What our media side prepared.
-    pub media: LocalMedia,
-}
-
-/// What is known of an incoming connection before Setup.
-#[derive(Debug, Clone)]
-pub struct IncomingParams {
-    /// Seed of everything random in this call.
-    pub seed: u64,
-    /// Our end of the signalling connection.
-    pub local_signal_address: Option<SocketAddr>,
-    /// The peer's end.
-    pub remote_signal_address: SocketAddr,
-}
 
 /// Which side of the call we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +101,15 @@ struct Called {
     refusal_due: bool,
 }
 
+/// What an outgoing Setup says beside the identity.
+#[derive(Debug, Default)]
+struct Caller {
+    goal: ConferenceGoal,
+    withhold_identity: bool,
+    redirecting: Option<Redirecting>,
+    user_user: Option<UserUser>,
+}
+
 /// One call: see the crate's documentation for the order of calls.
 #[derive(Debug)]
 pub struct Call {
@@ -201,6 +130,18 @@ pub struct Call {
     control: Control,
     fast: FastConnect,
     called: Called,
+    overlap: Overlap,
+    /// Caller: what Setup says beside the identity.
+    caller: Caller,
+    /// How often this call was forwarded before.
+    forwards: u8,
+    /// User-user information for our next Alerting, Connect or ReleaseComplete.
+    user_user: Option<UserUser>,
+    /// What not to expect of the peer.
+    quirks: Quirks,
+    /// StatusInquiries of this round.
+    inquiries: u8,
+    hit: LimitsHit,
     /// Setup waits for the driver to listen for H.245.
     setup_waits: bool,
     /// T303 has run once.
@@ -229,6 +170,14 @@ impl Call {
         };
         let mut call = Self::new(config, Side::Caller, identity, params.remote_signal_address, params.seed);
         call.destination = params.destination;
+        call.overlap = Overlap::new(params.overlap);
+        call.forwards = params.forwards;
+        call.caller = Caller {
+            goal: params.goal,
+            withhold_identity: params.withhold_identity,
+            redirecting: params.redirecting,
+            user_user: params.user_user,
+        };
         call.local_address = params.local_signal_address;
         call.media = Some(params.media);
         call.link = Link::Connecting;
@@ -278,6 +227,13 @@ impl Call {
             control: Control::new(&config, seed),
             fast: FastConnect::Unused,
             called: Called::default(),
+            overlap: Overlap::default(),
+            caller: Caller::default(),
+            forwards: 0,
+            user_user: None,
+            quirks: Quirks::default(),
+            inquiries: 0,
+            hit: LimitsHit::default(),
             setup_waits: false,
             t303_repeated: false,
             released: false,
@@ -314,6 +270,30 @@ impl Call {
     #[must_use]
     pub fn call_identifier(&self) -> [u8; 16] {
         self.identity.call_identifier
+    }
+
+    /// conferenceID: of our own making, or as Setup brought it.
+    #[must_use]
+    pub fn conference_id(&self) -> [u8; 16] {
+        self.identity.conference_id
+    }
+
+    /// The call reference value.
+    #[must_use]
+    pub fn call_reference(&self) -> u16 {
+        self.identity.call_reference.value()
+    }
+
+    /// What is known not to be expected of the peer.
+    #[must_use]
+    pub fn quirks(&self) -> Quirks {
+        self.quirks
+    }
+
+    /// How often the call has met its limits so far.
+    #[must_use]
+    pub fn limits_hit(&self) -> LimitsHit {
+        self.hit
     }
 
     /// The other endpoint, as far as it has introduced itself.
@@ -405,6 +385,69 @@ impl Call {
     pub fn answer(&mut self, now: Duration) {
         self.on_answer(now);
         self.flush(now);
+    }
+
+    /// Calling side: more digits of the called number (`0`–`9`, `*`, `#`), `complete` with the last. They leave when the
+    /// called side has asked for them (Q.931 5.1.3). False when they cannot be taken: the call was not placed for
+    /// overlap sending, is past it, or the number would be longer than 128 digits.
+    pub fn dial(&mut self, now: Duration, digits: &str, complete: bool) -> bool {
+        let taken = self.on_dial(now, digits, complete);
+        self.flush(now);
+        taken
+    }
+
+    /// Called side: asks for more digits of the called number (SetupAcknowledge), or for more time for them (T302).
+    /// False when the caller sends none, or was already told that the number is complete.
+    pub fn request_digits(&mut self, now: Duration) -> bool {
+        let asked = self.on_request_digits(now);
+        self.flush(now);
+        asked
+    }
+
+    /// Called side: the called number is complete (CallProceeding). False when that was said before.
+    pub fn proceed(&mut self, now: Duration) -> bool {
+        let said = self.on_proceed(now);
+        self.flush(now);
+        said
+    }
+
+    /// Asks the peer for its view of the call (StatusInquiry, Q.931 5.8.10): `Event::PeerStatus`, or after two T322
+    /// the end. False while there is no call to ask about.
+    pub fn inquire_status(&mut self, now: Duration) -> bool {
+        let asked = self.on_inquire(now);
+        self.flush(now);
+        asked
+    }
+
+    /// Sends Notify with a notification description (Q.931 4.5.22). False while there is no call.
+    pub fn send_notify(&mut self, now: Duration, description: u8) -> bool {
+        let sent = self.on_send_notify(description);
+        self.flush(now);
+        sent
+    }
+
+    /// Called side, before Connect: sends Progress with a progress description (Q.931 4.5.23; 8 is in-band
+    /// information). False out of place.
+    pub fn send_progress(&mut self, now: Duration, description: u8) -> bool {
+        let sent = self.on_send_progress(now, description);
+        self.flush(now);
+        sent
+    }
+
+    /// Sends user-user information: in Information; on an incoming call that is not answered in the next Alerting,
+    /// Connect or ReleaseComplete. False while there is no call.
+    pub fn send_user_user(&mut self, now: Duration, data: UserUser) -> bool {
+        let taken = self.on_send_user_user(data);
+        self.flush(now);
+        taken
+    }
+
+    /// Called side, before Connect: sends the caller elsewhere (Facility callForwarded). The caller ends the call; if it
+    /// does not, this side does. False out of place, or with nowhere to go.
+    pub fn deflect(&mut self, now: Duration, address: Option<SocketAddr>, aliases: &[Alias]) -> bool {
+        let sent = self.on_deflect(now, address, aliases);
+        self.flush(now);
+        sent
     }
 
     /// Ends the call in any state.

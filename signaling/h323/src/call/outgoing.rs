@@ -4,7 +4,7 @@
 //! ```text
 //!   connected ─ Setup ▶ T303 ─ CallProceeding ▶ T310 ─ Progress, Alerting ▶ T301 ─ Connect ▶ Active
 //! ```
-//! Not here: releases (`release`), H.245 (`control`).
+//! Not here: SetupAcknowledge and what it asks for (`overlap`), releases (`release`), H.245 (`control`).
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::address::aliases_from;
 use crate::event::{Action, ConnectInfo, Event};
 use crate::fast_connect::{self, FastConnect};
 use crate::tunnel::Path;
-use crate::{LocalMedia, Timer};
+use crate::{LocalMedia, Number, Timer};
 
 impl Call {
     pub(super) fn on_signaling_connected(&mut self, now: Duration) {
@@ -59,6 +59,11 @@ impl Call {
                 destination_address: self.remote_address,
                 h245_address,
                 fast_start,
+                goal: self.caller.goal,
+                overlap: self.overlap.possible,
+                withhold_identity: self.caller.withhold_identity,
+                redirecting: self.caller.redirecting.as_ref(),
+                user_user: self.caller.user_user.as_ref(),
             },
         );
         if self.config.h245_in_setup && self.config.tunnelling {
@@ -87,18 +92,11 @@ impl Call {
         Some(elements)
     }
 
-    pub(super) fn on_setup_acknowledge(&mut self, now: Duration) {
-        // Overlap sending: all digits were in Setup, there is nothing to add. The network has us.
-        if self.state == CallState::Initiated {
-            self.timers.stop(Timer::T303);
-            self.start_timer(Timer::T310, now);
-        }
-    }
-
     pub(super) fn on_call_proceeding(&mut self, now: Duration) {
-        if self.state == CallState::Initiated {
+        if matches!(self.state, CallState::Initiated | CallState::OverlapSending) {
             self.state = CallState::OutgoingProceeding;
             self.timers.stop(Timer::T303);
+            self.timers.stop(Timer::T304);
             self.start_timer(Timer::T310, now);
             self.notify(Event::Proceeding);
         }
@@ -110,21 +108,23 @@ impl Call {
             description,
             Some(ProgressIndicator::INBAND_INFORMATION | ProgressIndicator::NOT_END_TO_END_ISDN)
         );
-        if matches!(self.state, CallState::Initiated | CallState::OutgoingProceeding) {
+        if self.is_before_alerting() {
             // Progress stops T310 (Q.931 5.1.6); something has to end a call that goes no further.
-            self.timers.stop(Timer::T303);
-            self.timers.stop(Timer::T310);
+            for timer in [Timer::T303, Timer::T304, Timer::T310] {
+                self.timers.stop(timer);
+            }
             self.start_timer(Timer::T301, now);
             self.state = CallState::OutgoingProceeding;
         }
-        self.notify(Event::Progress { inband });
+        self.notify(Event::Progress { inband, description });
     }
 
     pub(super) fn on_alerting(&mut self, now: Duration) {
-        if matches!(self.state, CallState::Initiated | CallState::OutgoingProceeding) {
+        if self.is_before_alerting() {
             self.state = CallState::Delivered;
-            self.timers.stop(Timer::T303);
-            self.timers.stop(Timer::T310);
+            for timer in [Timer::T303, Timer::T304, Timer::T310] {
+                self.timers.stop(timer);
+            }
             self.start_timer(Timer::T301, now);
             self.notify(Event::Alerting);
         }
@@ -136,9 +136,10 @@ impl Call {
             return false;
         }
         self.state = CallState::Active;
-        for timer in [Timer::T303, Timer::T310, Timer::T301] {
+        for timer in [Timer::T303, Timer::T304, Timer::T310, Timer::T301] {
             self.timers.stop(timer);
         }
+        self.start_timer(Timer::StatusInterval, now);
         // Whoever has said nothing about tunnelling by now does not know it.
         self.h245.tunnelling.settle();
         if self.h245.path == Path::Undecided || !self.control.is_heard() {
@@ -155,14 +156,15 @@ impl Call {
             // WIRE.md 1: H.245 may never come.
             self.timers.stop(Timer::H245Start);
         }
-        let connected = match signal.body() {
-            Some(Body::Connect(uuie)) => aliases_from(uuie.connected_address.as_ref()),
-            _ => Vec::new(),
+        let (connected, conference_id) = match signal.body() {
+            Some(Body::Connect(uuie)) => (aliases_from(uuie.connected_address.as_ref()), uuie.conference_id),
+            _ => (Vec::new(), self.identity.conference_id),
         };
         self.notify(Event::Connected(Box::new(ConnectInfo {
             display: signal.q931.display(),
             connected_aliases: connected,
-            connected_number: signal.q931.readable::<ConnectedNumber>().map(|number| number.digits),
+            connected_number: signal.q931.readable::<ConnectedNumber>().map(Number::from),
+            conference_id,
             peer: self.peer.clone(),
             fast_start: self.fast.is_accepted(),
             tunnelling: self.h245.tunnelling.is_active(),

@@ -19,7 +19,7 @@ use super::message::reason_from;
 use super::{Call, CallState, Closed, Link, Side};
 use crate::event::{Action, Event};
 use crate::tunnel::Path;
-use crate::{Origin, ReleaseInfo, ReleaseReason, Timer};
+use crate::{Origin, ReleaseInfo, ReleaseReason, Timer, UserUser};
 
 /// Why and how the call ends.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub(super) struct Ending {
     pub(super) cause: Option<Cause>,
     pub(super) reason: Option<ReleaseReason>,
     pub(super) text: String,
+    /// What the peer's ReleaseComplete brought for its user.
+    pub(super) display: Option<String>,
+    pub(super) user_user: Option<UserUser>,
     /// Tell the peer by ReleaseComplete.
     pub(super) tell: bool,
 }
@@ -36,7 +39,15 @@ impl Ending {
     /// We end it; the peer is told.
     pub(super) fn new(origin: Origin, cause: Cause, text: impl Into<String>) -> Self {
         let reason = ReleaseReason::for_cause(cause);
-        Self { origin, cause: Some(cause), reason, text: text.into(), tell: true }
+        Self {
+            origin,
+            cause: Some(cause),
+            reason,
+            text: text.into(),
+            display: None,
+            user_user: None,
+            tell: true,
+        }
     }
 
     /// There is nobody to tell any more.
@@ -66,7 +77,8 @@ impl Call {
 
         if tells {
             let cause = ending.cause.unwrap_or(Cause::NORMAL_UNSPECIFIED);
-            self.outbox.push(self.identity.release_complete(cause, ending.reason));
+            let user_user = self.user_user.take();
+            self.outbox.push(self.identity.release_complete(cause, ending.reason, user_user.as_ref()));
         }
         if !tells && path == Path::Tunnelled {
             self.h245.path = Path::Closed;
@@ -89,6 +101,8 @@ impl Call {
             cause: ending.cause,
             reason: ending.reason,
             connected,
+            display: ending.display,
+            user_user: ending.user_user,
             text: ending.text,
         })));
     }
@@ -106,7 +120,10 @@ impl Call {
             (None, Some(reason)) => format!("the peer released: {reason:?}"),
             (None, None) => "the peer released without saying why".to_owned(),
         };
-        self.finish(now, Ending { origin: Origin::Remote, cause, reason, text, tell: false });
+        let display = signal.q931.display();
+        let user_user = signal.uuie.as_deref().and_then(UserUser::from_uuie);
+        let origin = Origin::Remote;
+        self.finish(now, Ending { origin, cause, reason, text, display, user_user, tell: false });
     }
 
     /// The peer's ReleaseComplete has crossed ours, or answers it: nothing more will come.
@@ -146,11 +163,20 @@ impl Call {
                 self.t303_repeated = true;
                 return self.start_timer(Timer::T303, now);
             }
+            Timer::T302 => return self.on_t302(now),
+            Timer::T322 => return self.on_t322(now),
+            Timer::Deflection => return self.on_deflection(now),
+            Timer::StatusInterval => {
+                self.start_timer(Timer::StatusInterval, now);
+                self.on_inquire(now);
+                return;
+            }
             Timer::SignalingConnect => {
                 (Cause::NO_ROUTE_TO_DESTINATION, "no connection within the time allowed")
             }
             Timer::SetupWait => (Cause::RECOVERY_ON_TIMER_EXPIRY, "no Setup on the connection (setup wait)"),
             Timer::T303 => (Cause::NO_USER_RESPONDING, "no answer to Setup (T303)"),
+            Timer::T304 => (Cause::RECOVERY_ON_TIMER_EXPIRY, "nothing after the digits (T304)"),
             Timer::T310 => (Cause::RECOVERY_ON_TIMER_EXPIRY, "nothing after CallProceeding (T310)"),
             Timer::T301 if self.side == Side::Caller => (Cause::NO_ANSWER_FROM_USER, "not answered (T301)"),
             Timer::T301 => (Cause::NO_ANSWER_FROM_USER, "not answered here (T301)"),

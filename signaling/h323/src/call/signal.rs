@@ -4,23 +4,25 @@
 //! The order within a message: h245Tunnelling, the message itself, fastStart, h245Address, then tunnelled
 //! H.245. Supplementary services (H.450 APDUs) are carried by and ignored.
 //!
-//! Not here: what Setup, Alerting and the like do (`incoming`, `outgoing`, `release`).
+//! Not here: what Setup, Alerting and the like do (`incoming`, `outgoing`, `release`, `inform`), what is answered with
+//! Status (`status`).
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use offhook_wire::h225::{FacilityReason, FacilityUuie, H323UuPduH323MessageBody as Body};
+use offhook_wire::h225::H323UuPduH323MessageBody as Body;
 use offhook_wire::h225_message::{CallSignal, CallSignalError};
-use offhook_wire::q931::{CallState as CallStateElement, Cause, Message, MessageType, NotificationIndicator};
+use offhook_wire::q931::{Cause, Message, MessageType, NotificationIndicator};
+use offhook_wire::tpkt::TpktError;
 use tracing::debug;
 
-use super::message::{Common, Identity};
+use super::message::Common;
 use super::release::Ending;
 use super::{Call, CallState, Link, Side};
-use crate::address::{aliases_from, from_h225};
 use crate::event::{DigitVia, Event};
 use crate::fast_connect::{self, FastConnect};
-use crate::{Origin, ReleaseReason};
+use crate::quirks;
+use crate::{Origin, UserUser};
 
 /// The most keys of one Keypad facility element (Q.931 4.5.18: 34 octets).
 const MAX_KEYS: usize = 34;
@@ -35,6 +37,7 @@ impl Call {
                 Err(error) => {
                     // TPKT cannot be resynchronised: nothing that follows can be read.
                     self.errors = self.errors.saturating_add(1);
+                    self.count_tpkt(&error);
                     let text = format!("the connection carries no TPKT: {error}");
                     self.finish(now, Ending::new(Origin::Machine, Cause::PROTOCOL_ERROR, text));
                     return self.close_signaling();
@@ -127,6 +130,9 @@ impl Call {
             // Q.931 5.8.3.2 e): a Setup for a call that exists is ignored.
             return;
         }
+        if !self.takes_elements(signal) {
+            return;
+        }
         self.on_call_message(now, kind, signal);
         for octets in signal.h245_control() {
             self.on_tunnelled(now, octets);
@@ -143,20 +149,27 @@ impl Call {
             }
         }
         let common = signal.body().map(Common::from).unwrap_or_default();
-        common.describe(&mut self.peer);
+        self.know_peer(&common);
         let mut connects = false;
         match (kind, self.side) {
-            (MessageType::CALL_PROCEEDING, Side::Caller) => self.on_call_proceeding(now),
-            (MessageType::SETUP_ACKNOWLEDGE, Side::Caller) => self.on_setup_acknowledge(now),
-            (MessageType::ALERTING, Side::Caller) => self.on_alerting(now),
+            (MessageType::CALL_PROCEEDING, Side::Caller) if self.is_before_alerting() => {
+                self.on_call_proceeding(now);
+            }
+            (MessageType::SETUP_ACKNOWLEDGE, Side::Caller) if self.state == CallState::Initiated => {
+                self.on_setup_acknowledge(now);
+            }
+            (MessageType::ALERTING, Side::Caller) if self.state != CallState::Active => self.on_alerting(now),
+            // Asterisk sends it after Connect, too.
             (MessageType::PROGRESS, _) => self.on_progress(now, signal),
-            (MessageType::CONNECT, Side::Caller) => connects = self.on_connect(now),
+            (MessageType::CONNECT, Side::Caller) if self.state != CallState::Active => {
+                connects = self.on_connect(now);
+            }
             (MessageType::FACILITY, _) => {
                 if let Some(Body::Facility(uuie)) = signal.body() {
-                    self.on_facility(uuie);
+                    self.on_facility(now, uuie);
                 }
             }
-            (MessageType::INFORMATION, _) => self.on_information(signal),
+            (MessageType::INFORMATION, _) => self.on_information(now, signal),
             (MessageType::NOTIFY, _) => {
                 if let Some(indicator) = signal.q931.readable::<NotificationIndicator>() {
                     self.notify(Event::Notify(indicator.description));
@@ -168,15 +181,13 @@ impl Call {
             }
             // Q.931 knows it on the network side; it says nothing new.
             (MessageType::CONNECT_ACKNOWLEDGE | MessageType::USER_INFORMATION, _) => {}
-            // Known, and not for this side of a call (Q.931 5.8.4).
-            (
-                MessageType::CALL_PROCEEDING
-                | MessageType::SETUP_ACKNOWLEDGE
-                | MessageType::ALERTING
-                | MessageType::CONNECT,
-                Side::Called,
-            ) => self.answer_status(Cause::INCOMPATIBLE_CALL_STATE, Bytes::copy_from_slice(&[kind.0])),
-            _ => self.answer_status(Cause::MESSAGE_TYPE_NOT_IMPLEMENTED, Bytes::copy_from_slice(&[kind.0])),
+            (kind, _) => self.answer_unexpected(kind),
+        }
+        if self.released {
+            return;
+        }
+        if let Some(data) = signal.uuie.as_deref().and_then(UserUser::from_uuie) {
+            self.notify(Event::UserUser(data));
         }
         self.on_fast_connect_answer(now, &common);
         if let Some(address) = common.h245_address {
@@ -185,6 +196,25 @@ impl Call {
         if connects {
             self.after_connect(now, signal);
             self.resume_h245(now);
+        }
+    }
+
+    /// What the message says about the peer, and what is known about such a peer.
+    pub(super) fn know_peer(&mut self, common: &Common<'_>) {
+        common.describe(&mut self.peer);
+        self.quirks = quirks::of(&self.peer);
+        if common.fast_start.is_some_and(|elements| elements.len() > self.config.limits.fast_start) {
+            self.hit.fast_start = self.hit.fast_start.saturating_add(1);
+        }
+    }
+
+    pub(super) fn is_before_alerting(&self) -> bool {
+        matches!(self.state, CallState::Initiated | CallState::OverlapSending | CallState::OutgoingProceeding)
+    }
+
+    pub(super) fn count_tpkt(&mut self, error: &TpktError) {
+        if matches!(error, TpktError::TooLong { .. }) {
+            self.hit.tpkt = self.hit.tpkt.saturating_add(1);
         }
     }
 
@@ -208,94 +238,13 @@ impl Call {
         }
     }
 
-    fn on_facility(&mut self, uuie: &FacilityUuie) {
-        match uuie.reason {
-            FacilityReason::StartH245 => self.h245.peer_began = true,
-            FacilityReason::CallForwarded
-            | FacilityReason::RouteCallToGatekeeper
-            | FacilityReason::RouteCallToMC => {
-                // Not followed: whoever sends it releases the call next, or the application does.
-                let address = uuie.alternative_address.as_ref().and_then(from_h225);
-                let aliases = aliases_from(uuie.alternative_alias_address.as_ref());
-                self.notify(Event::ForwardRequested { address, aliases });
-            }
-            _ => {}
+    fn on_information(&mut self, now: Duration, signal: &CallSignal) {
+        if self.state == CallState::OverlapReceiving {
+            return self.on_called_digits(now, signal);
         }
-    }
-
-    fn on_information(&mut self, signal: &CallSignal) {
         let keys = signal.q931.keypad_facility().unwrap_or_default();
         for digit in keys.chars().take(MAX_KEYS) {
             self.notify(Event::Digit { digit, duration: None, via: DigitVia::Keypad });
-        }
-    }
-
-    /// Q.931 5.8.11: a peer whose call is in the null state has no call.
-    fn on_status(&mut self, now: Duration, signal: &CallSignal) {
-        let state = signal.q931.readable::<CallStateElement>();
-        let cause = signal.q931.cause();
-        // Answers to what the peer did not know may carry whatever state; they end nothing.
-        let complaint = matches!(
-            cause,
-            Some(
-                Cause::MESSAGE_TYPE_NOT_IMPLEMENTED
-                    | Cause::MESSAGE_NOT_COMPATIBLE_WITH_STATE
-                    | Cause::ELEMENT_NOT_IMPLEMENTED
-            )
-        );
-        if state.is_some_and(|state| state.coding_standard == 0 && state.value == 0) && !complaint {
-            let text = "the peer says that it has no such call";
-            let ending = Ending::new(Origin::Remote, Cause::INCOMPATIBLE_CALL_STATE, text);
-            self.finish(now, ending);
-        }
-    }
-
-    /// Status; so many times and no more, for Status is never worth a storm.
-    fn answer_status(&mut self, cause: Cause, diagnostics: Bytes) {
-        if self.may_answer() {
-            self.outbox.push(self.identity.status(cause, diagnostics, self.state));
-        }
-    }
-
-    fn may_answer(&mut self) -> bool {
-        let may = self.statuses < self.config.limits.status_answers && self.link == Link::Open;
-        self.statuses = self.statuses.saturating_add(1);
-        may
-    }
-
-    /// A message of another call, or of none (Q.931 5.8.3.2).
-    fn on_foreign(&mut self, now: Duration, signal: &CallSignal) {
-        let reference = signal.q931.call_reference;
-        let kind = signal.q931.message_type;
-        if self.side == Side::Called && self.state == CallState::Null {
-            // Each one uses up the patience with a caller that has not come to the point.
-            self.on_patience(now);
-        }
-        let silent = matches!(kind, MessageType::RELEASE_COMPLETE | MessageType::STATUS);
-        let nobody = reference.value() == 0;
-        if silent || nobody || self.released || !self.may_answer() {
-            return;
-        }
-        let identity = Identity {
-            call_reference: reference.flipped(),
-            call_identifier: [0; 16],
-            conference_id: [0; 16],
-        };
-        let answer = if kind == MessageType::SETUP {
-            // One call a connection: the other one needs another.
-            let reason = ReleaseReason::NewConnectionNeeded;
-            identity.release_complete(reason.cause(), Some(reason))
-        } else {
-            identity.release_complete(Cause::INVALID_CALL_REFERENCE, None)
-        };
-        self.outbox.push(answer);
-    }
-
-    fn on_patience(&mut self, now: Duration) {
-        self.errors = self.errors.saturating_add(1);
-        if self.errors > self.config.limits.protocol_errors {
-            let ending = Ending::new(Origin::Machine, Cause::INVALID_CALL_REFERENCE, "no Setup comes first");
-            self.finish(now, ending.silent());
         }
     }
 }

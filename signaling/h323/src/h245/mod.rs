@@ -184,6 +184,11 @@ impl Control {
         !self.queues.out.is_empty()
     }
 
+    /// How many messages wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queues.out.len()
+    }
+
     pub(crate) fn poll_message(&mut self) -> Option<Message> {
         self.queues.out.pop_front()
     }

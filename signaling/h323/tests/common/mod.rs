@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use offhook_h323::{
-    Action, Alias, AudioCodec, Call, CallState, Channel, ChannelPlan, Closed, CodecOffer, Config, Event,
-    Flow, IncomingParams, LocalMedia, LocalSession, OutgoingParams, Release, ReleaseInfo,
+    Action, Alias, AudioCodec, Call, CallState, Channel, ChannelPlan, Closed, CodecOffer, ConferenceGoal,
+    Config, Event, Flow, IncomingParams, LocalMedia, LocalSession, OutgoingParams, Release, ReleaseInfo,
 };
 
 /// SplitMix64: a seed makes a run.
@@ -67,7 +67,13 @@ pub(crate) fn outgoing_params(seed: u64, media: LocalMedia) -> OutgoingParams {
         conference_id: [9; 16],
         call_reference: 77,
         seed,
+        goal: ConferenceGoal::Create,
         destination: Some(Alias::from_text("bob")),
+        overlap: false,
+        withhold_identity: false,
+        redirecting: None,
+        forwards: 0,
+        user_user: None,
         local_signal_address: Some(signal_address(CALLER)),
         remote_signal_address: signal_address(CALLED),
         media,
