@@ -7,6 +7,7 @@
 //! RT (`CommandReceiver`): no allocation, lock, syscall, log or panic.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use offhook_codecs::{CodecKind, Decoder, Encoder};
 use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
@@ -14,8 +15,9 @@ use offhook_rtp::PayloadTypes;
 
 use crate::config::{SenderIdentity, ms_to_samples};
 use crate::rt::gain::Gain;
-use crate::rt::node::{Sink, Source};
+use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::packet::{PacketRx, PacketTx};
+use crate::rt::packet_tap::{PacketInjector, PacketTap};
 use crate::rt::peer::Peer;
 use crate::sync::{Consumer, Producer, ring};
 
@@ -45,16 +47,30 @@ pub enum TxCommand {
     SetMicrophone(Gain),
     /// How loud a source is. Unity until told.
     SetSourceGain(SourceId, Gain),
+    /// Every block of the driver's own input goes here as well, as it was captured, with its time; also while stopped.
+    /// For echo cancellation off the callback's thread, together with [`RxCommand::SetSpeakerTap`].
+    SetMicrophoneTap(Box<dyn Sink>),
+    /// No tap at the microphone; it is retired.
+    ClearMicrophoneTap,
+    /// Every packet that is built goes here as well, with the capture time of its first sample.
+    SetPacketTap(Box<PacketTap>),
+    /// No tap of packets; it is retired.
+    ClearPacketTap,
+    /// The application's own packets are sent in place of the microphone and the sources, which stand still.
+    SetPacketInjector(Box<PacketInjector>),
+    /// Sound again; the injector is retired.
+    ClearPacketInjector,
     /// Sound flows from the next block on. The RTP timestamp has gone on meanwhile.
     Start,
-    /// Nothing is sent and sources stand still. Samples that do not fill a packet are dropped.
+    /// Sound fades within 5 ms; after the packet that holds the fade nothing is sent and sources stand still. In
+    /// silence, or without a transport, this is so at once, and samples that do not fill a packet are dropped.
     Stop,
 }
 
 /// What travels to the sending half.
 pub(crate) enum TxOrder {
     Command(TxCommand),
-    AddSource(SourceId, Box<dyn Source>, Gain),
+    AddSource(SourceId, Box<dyn Source>, Gain, Arc<NodeMeter>),
     RemoveSource(SourceId),
 }
 
@@ -81,17 +97,29 @@ pub enum RxCommand {
     ExpectSourceChange,
     /// How loud the driver's output (the speaker) is. Unity until told. Sinks do not hear it.
     SetSpeaker(Gain),
+    /// How loud a sink hears the peer. Unity until told.
+    SetSinkGain(SinkId, Gain),
+    /// Every block that the driver's output is handed goes here as well, after the speaker's gain, with the time at
+    /// which it is heard; also the silence while stopped. The reference of an echo canceller.
+    SetSpeakerTap(Box<dyn Sink>),
+    /// No tap at the speaker; it is retired.
+    ClearSpeakerTap,
+    /// Every packet that goes to playout goes here as well, whole, with its arrival time.
+    SetPacketTap(Box<PacketTap>),
+    /// No tap of packets; it is retired.
+    ClearPacketTap,
     /// Packets are read and played from the next block on. What waited in the socket before the first start is played;
     /// what came while stopped later on is not.
     Start,
-    /// Playout and sinks stand still, the speaker is silent; packets are read and dropped.
+    /// Sound fades within 5 ms; then playout and sinks stand still, the speaker is silent, and packets are read and
+    /// dropped.
     Stop,
 }
 
 /// What travels to the receiving half.
 pub(crate) enum RxOrder {
     Command(RxCommand),
-    AddSink(SinkId, Box<dyn Sink>),
+    AddSink(SinkId, Box<dyn Sink>, Arc<NodeMeter>),
     RemoveSink(SinkId),
 }
 
@@ -202,6 +230,12 @@ impl std::fmt::Debug for TxCommand {
             TxCommand::Restart(_) => "Restart",
             TxCommand::SetMicrophone(_) => "SetMicrophone",
             TxCommand::SetSourceGain(..) => "SetSourceGain",
+            TxCommand::SetMicrophoneTap(_) => "SetMicrophoneTap",
+            TxCommand::ClearMicrophoneTap => "ClearMicrophoneTap",
+            TxCommand::SetPacketTap(_) => "SetPacketTap",
+            TxCommand::ClearPacketTap => "ClearPacketTap",
+            TxCommand::SetPacketInjector(_) => "SetPacketInjector",
+            TxCommand::ClearPacketInjector => "ClearPacketInjector",
             TxCommand::Start => "Start",
             TxCommand::Stop => "Stop",
         })
@@ -219,6 +253,11 @@ impl std::fmt::Debug for RxCommand {
             RxCommand::SetOwnSsrc(_) => "SetOwnSsrc",
             RxCommand::ExpectSourceChange => "ExpectSourceChange",
             RxCommand::SetSpeaker(_) => "SetSpeaker",
+            RxCommand::SetSinkGain(..) => "SetSinkGain",
+            RxCommand::SetSpeakerTap(_) => "SetSpeakerTap",
+            RxCommand::ClearSpeakerTap => "ClearSpeakerTap",
+            RxCommand::SetPacketTap(_) => "SetPacketTap",
+            RxCommand::ClearPacketTap => "ClearPacketTap",
             RxCommand::Start => "Start",
             RxCommand::Stop => "Stop",
         })

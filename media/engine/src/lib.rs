@@ -60,6 +60,14 @@ pub use command::{CommandRing, Full, RxCommand, RxFormat, SinkId, SourceId, TxCo
 pub use config::{EngineConfig, SenderIdentity};
 pub use control::clip::{ClipFeeder, ClipMeters, Fed, SampleReader};
 pub use control::clock::monotonic_ns;
+#[cfg(feature = "rtp")]
+pub use control::packets::to_packet;
+pub use control::packets::{
+    PacketMeters, PacketReader, PacketSender, SendError, TappedPacket, packet_injector, packet_tap,
+};
+pub use control::pcm::{
+    PcmBlock, PcmConfig, PcmReader, PcmReaderMeters, PcmWriter, PcmWriterMeters, pcm_sink, pcm_source,
+};
 pub use control::record::{RecordMeters, Recorder};
 pub use control::ticker::{
     AddError, Lateness, Leg, RemoveError, Scheduling, Ticker, TickerConfig, TickerError, TickerHandle,
@@ -72,8 +80,11 @@ pub use rt::echo::{EchoSink, EchoSource, echo};
 pub use rt::gain::Gain;
 pub use rt::node::{Sink, Source};
 pub use rt::packet::{PacketRx, PacketTx, Received, SendOutcome};
+pub use rt::packet_tap::{PacketInjector, PacketTap};
+pub use rt::pcm::{PcmSink, PcmSource};
 pub use rt::peer::Peer;
 pub use rt::record::RecordSink;
+pub use rt::resampled::{ResampledSink, ResampledSource};
 pub use rt::rx::RxProcessor;
 pub use rt::tone::ToneSource;
 pub use rt::tx::TxProcessor;

@@ -12,6 +12,7 @@ use offhook_codecs::Level;
 use offhook_jitter::PlayoutStats;
 use offhook_rtp::{LossRuns, ReceiverStats, SenderStats};
 
+use crate::rt::node::{level_from_bits, level_to_bits};
 use crate::sync::{AtomicU64, Ordering, fence, yield_now};
 
 /// The snapshots of one engine's two halves. Shared; every method may be called from any thread.
@@ -72,6 +73,10 @@ pub struct TxMeters {
     pub failed: u64,
     /// Packets that could not be encoded.
     pub encode_failed: u64,
+    /// Packets that the application injected, of any fate on the way out.
+    pub packets_injected: u64,
+    /// Injected packets that could not be sent: too long for the engine's buffer.
+    pub inject_failed: u64,
     /// Samples mixed.
     pub samples: u64,
     /// Samples that a driver had to leave out after a stall.
@@ -99,6 +104,8 @@ impl Default for TxMeters {
             refused: 0,
             failed: 0,
             encode_failed: 0,
+            packets_injected: 0,
+            inject_failed: 0,
             samples: 0,
             samples_skipped: 0,
             level: Level::SILENCE,
@@ -297,11 +304,10 @@ impl<T: Words + Default> Words for Option<T> {
 
 impl Words for Level {
     fn put(&self, pen: &mut impl Pen) {
-        pen.put(u64::from(self.rms_dbfs.to_bits()) << 32 | u64::from(self.peak_dbfs.to_bits()));
+        pen.put(level_to_bits(*self));
     }
     fn take(pen: &mut impl Pen) -> Level {
-        let word = pen.take();
-        Level { rms_dbfs: f32::from_bits((word >> 32) as u32), peak_dbfs: f32::from_bits(word as u32) }
+        level_from_bits(pen.take())
     }
 }
 
@@ -404,6 +410,8 @@ words!(TxMeters {
     refused,
     failed,
     encode_failed,
+    packets_injected,
+    inject_failed,
     samples,
     samples_skipped,
     level,

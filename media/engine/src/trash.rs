@@ -8,18 +8,24 @@
 //! Not here: what is retired when (`rt/tx.rs`, `rt/rx.rs`).
 //! RT (`TrashBin`): no allocation, lock, syscall, log or panic.
 
+use std::sync::Arc;
+
 use offhook_codecs::Decoder;
 
 use crate::command::{RxFormat, TxFormat};
-use crate::rt::node::{Sink, Source};
+use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::packet::{PacketRx, PacketTx};
+use crate::rt::packet_tap::{PacketInjector, PacketTap};
 use crate::sync::{Consumer, Producer, ring};
 
 /// An object on its way to be dropped. Nobody reads what is inside: to carry it is the purpose.
 #[expect(dead_code, reason = "carried only to be dropped elsewhere")]
 pub(crate) enum Trash {
-    Source(Box<dyn Source>),
-    Sink(Box<dyn Sink>),
+    Source(Box<dyn Source>, Arc<NodeMeter>),
+    Sink(Box<dyn Sink>, Arc<NodeMeter>),
+    Tap(Box<dyn Sink>),
+    PacketTap(Box<PacketTap>),
+    PacketInjector(Box<PacketInjector>),
     PacketTx(Box<dyn PacketTx>),
     PacketRx(Box<dyn PacketRx>),
     TxFormat(Box<TxFormat>),
@@ -72,7 +78,6 @@ impl TrashHeap {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use assert_no_alloc::assert_no_alloc;
@@ -106,7 +111,7 @@ mod tests {
         let mut rx = RxProcessor::new(config, receiver, bin, Arc::clone(&meters));
         for n in 0..5 {
             let sink = Box::new(Witness(Arc::clone(&dropped)));
-            assert!(sender.send(RxOrder::AddSink(SinkId(n), sink)).is_ok());
+            assert!(sender.send(RxOrder::AddSink(SinkId(n), sink, Arc::new(NodeMeter::new()))).is_ok());
         }
         for n in 0..5 {
             assert!(sender.send(RxOrder::RemoveSink(SinkId(n))).is_ok());

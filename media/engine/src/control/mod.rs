@@ -4,10 +4,14 @@
 
 pub mod clip;
 pub mod clock;
+pub mod packets;
+pub mod pcm;
 pub mod record;
 pub mod ticker;
 
 use std::sync::Arc;
+
+use offhook_codecs::Level;
 
 use crate::command::{
     CommandRing, CommandSender, Full, RxCommand, RxOrder, SinkId, SourceId, TxCommand, TxOrder, commands,
@@ -15,7 +19,7 @@ use crate::command::{
 use crate::config::EngineConfig;
 use crate::meters::{Meters, RxMeters, TxMeters};
 use crate::rt::gain::Gain;
-use crate::rt::node::{Sink, Source};
+use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::rx::RxProcessor;
 use crate::rt::tx::TxProcessor;
 use crate::trash::{TrashHeap, trash};
@@ -54,8 +58,8 @@ pub struct Control {
     rx: CommandSender<RxOrder>,
     trash: [TrashHeap; 2],
     meters: Arc<Meters>,
-    sources: Vec<SourceId>,
-    sinks: Vec<SinkId>,
+    sources: Vec<(SourceId, Arc<NodeMeter>)>,
+    sinks: Vec<(SinkId, Arc<NodeMeter>)>,
     next_id: u32,
 }
 
@@ -119,19 +123,20 @@ impl Control {
             return Err(NodeError::TooMany { node: source, max: self.config.max_nodes });
         }
         let id = SourceId(self.next_id);
-        match self.tx.send(TxOrder::AddSource(id, source, gain)) {
+        let meter = Arc::new(NodeMeter::new());
+        match self.tx.send(TxOrder::AddSource(id, source, gain, Arc::clone(&meter))) {
             Ok(()) => {
                 self.next_id = self.next_id.wrapping_add(1);
-                self.sources.push(id);
+                self.sources.push((id, meter));
                 Ok(id)
             }
-            Err(Full { value: TxOrder::AddSource(_, source, _), .. }) => Err(NodeError::RingFull(source)),
+            Err(Full { value: TxOrder::AddSource(_, source, ..), .. }) => Err(NodeError::RingFull(source)),
             // Only a source was sent.
             Err(_) => Ok(id),
         }
     }
 
-    /// Removes a source; it comes back to be dropped. An unknown one is no error.
+    /// Removes a source; it fades within 5 ms if it is heard, and comes back to be dropped. An unknown one is no error.
     ///
     /// # Errors
     ///
@@ -139,7 +144,7 @@ impl Control {
     pub fn remove_source(&mut self, id: SourceId) -> Result<(), Full<SourceId>> {
         self.collect();
         self.tx.send(TxOrder::RemoveSource(id)).map_err(|full| Full { value: id, ring: full.ring })?;
-        self.sources.retain(|known| *known != id);
+        self.sources.retain(|(known, _)| *known != id);
         Ok(())
     }
 
@@ -154,13 +159,14 @@ impl Control {
             return Err(NodeError::TooMany { node: sink, max: self.config.max_nodes });
         }
         let id = SinkId(self.next_id);
-        match self.rx.send(RxOrder::AddSink(id, sink)) {
+        let meter = Arc::new(NodeMeter::new());
+        match self.rx.send(RxOrder::AddSink(id, sink, Arc::clone(&meter))) {
             Ok(()) => {
                 self.next_id = self.next_id.wrapping_add(1);
-                self.sinks.push(id);
+                self.sinks.push((id, meter));
                 Ok(id)
             }
-            Err(Full { value: RxOrder::AddSink(_, sink), .. }) => Err(NodeError::RingFull(sink)),
+            Err(Full { value: RxOrder::AddSink(_, sink, _), .. }) => Err(NodeError::RingFull(sink)),
             // Only a sink was sent.
             Err(_) => Ok(id),
         }
@@ -174,8 +180,19 @@ impl Control {
     pub fn remove_sink(&mut self, id: SinkId) -> Result<(), Full<SinkId>> {
         self.collect();
         self.rx.send(RxOrder::RemoveSink(id)).map_err(|full| Full { value: id, ring: full.ring })?;
-        self.sinks.retain(|known| *known != id);
+        self.sinks.retain(|(known, _)| *known != id);
         Ok(())
+    }
+
+    /// How loud a source is after its gain, over the last `EngineConfig::meter_ms`; `None` once it was removed.
+    pub fn source_level(&self, id: SourceId) -> Option<Level> {
+        self.sources.iter().find(|(known, _)| *known == id).map(|(_, meter)| meter.level())
+    }
+
+    /// How loud a sink hears the peer, after its gain, over the last `EngineConfig::meter_ms`; `None` once it was
+    /// removed.
+    pub fn sink_level(&self, id: SinkId) -> Option<Level> {
+        self.sinks.iter().find(|(known, _)| *known == id).map(|(_, meter)| meter.level())
     }
 
     /// Drops what the halves have retired, and tells how many objects that were. Every other method does so as well;

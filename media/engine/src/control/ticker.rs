@@ -58,7 +58,7 @@ pub struct Ticker {
 #[derive(Debug)]
 struct Worker {
     desk: Arc<Desk>,
-    #[expect(clippy::vec_box, reason = "the boxes travel: unpacking one frees memory")]
+    #[allow(clippy::vec_box, reason = "the boxes travel: unpacking one frees memory")]
     thread: Option<JoinHandle<Vec<Box<TickLeg>>>>,
     scheduling: Scheduling,
 }

@@ -2,43 +2,39 @@
 //! In: blocks of playout. Out: the same samples, one block later at most if one thread drives both halves.
 //!
 //! The two ends may be driven by two callbacks. Samples that pile up beyond `max_wait_samples` are dropped, oldest
-//! first, so that a stall does not stay in the echo as delay.
+//! first, so that a stall does not stay in the echo as delay; nothing of it clicks (`elastic.rs`).
 //! Not here: echo cancellation, which is its opposite.
 //! RT: no allocation, lock, syscall, log or panic. ([`echo`] allocates and is called by control.)
 
-use ringbuf::traits::{Consumer, Observer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
-
+use crate::rt::elastic::{ElasticReader, ElasticWriter, elastic};
 use crate::rt::node::{Sink, Source};
 
 /// The end that hears the peer.
 pub struct EchoSink {
-    ring: HeapProd<i16>,
+    ring: ElasticWriter,
 }
 
 /// The end that the peer hears.
 pub struct EchoSource {
-    ring: HeapCons<i16>,
-    max_wait_samples: usize,
+    ring: ElasticReader,
 }
 
-/// Both ends. At most `max_wait_samples` stay behind after a block was taken; the ring holds twice as many.
+/// Both ends. At most `max_wait_samples` stay behind after a block was taken.
 pub fn echo(max_wait_samples: usize) -> (EchoSink, EchoSource) {
-    let (producer, consumer) = HeapRb::new(max_wait_samples.max(1) * 2).split();
-    (EchoSink { ring: producer }, EchoSource { ring: consumer, max_wait_samples })
+    // A rate only shapes the fades at gaps: 5 ms at 8 kHz, shorter above. Blocks are rarely longer than the wait.
+    let (writer, reader) = elastic(max_wait_samples, max_wait_samples, 8_000);
+    (EchoSink { ring: writer }, EchoSource { ring: reader })
 }
 
 impl Sink for EchoSink {
     fn write(&mut self, _played_ns: u64, block: &[i16]) {
-        self.ring.push_slice(block);
+        self.ring.write(block);
     }
 }
 
 impl Source for EchoSource {
     fn fill(&mut self, _captured_ns: u64, out: &mut [i16]) -> usize {
-        let surplus = self.ring.occupied_len().saturating_sub(out.len() + self.max_wait_samples);
-        self.ring.skip(surplus);
-        self.ring.pop_slice(out)
+        self.ring.fill(out)
     }
 }
 
@@ -49,16 +45,18 @@ mod tests {
     #[test]
     fn what_is_heard_comes_back_and_a_stall_does_not_stay_as_delay() {
         let (mut sink, mut source) = echo(160);
-        let heard: Vec<i16> = (1..=80).collect();
+        let heard: Vec<i16> = (0..80).collect();
         let mut out = [0; 80];
         sink.write(0, &heard);
         assert_eq!(source.fill(0, &mut out), 80);
         assert_eq!(out.as_slice(), heard);
+        assert_eq!(source.fill(0, &mut out), 80, "it fades");
+        assert_eq!((out[0], out[40..].iter().all(|x| *x == 0)), (79, true));
         assert_eq!(source.fill(0, &mut out), 0);
         for block in 0..4 {
             sink.write(0, &[block; 80]);
         }
         assert_eq!(source.fill(0, &mut out), 80);
-        assert_eq!(out, [1; 80], "the oldest block is dropped, two stay");
+        assert_eq!(out[40..], [1; 40], "the oldest block is dropped, two stay");
     }
 }

@@ -4,7 +4,7 @@
 //! RT: no allocation, lock, syscall, log or panic.
 
 /// Milliseconds that a change of gain takes.
-const RAMP_MS: u32 = 5;
+pub(crate) const RAMP_MS: u32 = 5;
 /// Unity, in Q16.
 const ONE: i32 = 1 << 16;
 
@@ -66,6 +66,11 @@ impl Ramp {
     /// Whether it stands at mute.
     pub(crate) const fn is_mute(&self) -> bool {
         self.now == 0 && self.target == 0
+    }
+
+    /// Where it stands or goes, in decibels.
+    pub(crate) fn target_db(&self) -> f32 {
+        20.0 * (self.target as f32 / ONE as f32).log10()
     }
 
     /// Scales `block` in place, saturating.

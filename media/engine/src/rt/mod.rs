@@ -4,14 +4,24 @@
 //! Not here: anything that builds, waits or reports (`control`).
 //! RT: no allocation, lock, syscall, log or panic. (Constructors allocate and are called by control.)
 
+pub(crate) mod blocks;
 pub mod clip;
 pub mod echo;
+pub(crate) mod elastic;
 pub mod gain;
 pub mod node;
+pub(crate) mod orders;
 pub mod packet;
+pub mod packet_tap;
+pub mod pcm;
 pub mod peer;
+pub(crate) mod reception;
 pub mod record;
+pub mod resampled;
 pub mod rx;
+pub(crate) mod seam;
+pub(crate) mod sinks;
+pub(crate) mod sources;
 pub mod tick;
 pub mod tone;
 pub mod tx;

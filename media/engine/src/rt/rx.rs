@@ -2,36 +2,33 @@
 //! In: the time, an empty block, commands. Out: sound for the speaker and the sinks, meters, retired objects.
 //!
 //! ```text
-//! PacketRx ─▶ peer? ─▶ RtpReceiver ─▶ Playout ─▶ pull ─┬─▶ sinks
-//!            strangers   │                              └─ gain ─▶ speaker
-//!            dropped     └ probation: see below
+//! PacketRx ─▶ peer? ─▶ RtpReceiver (reception.rs) ─┬▶ Playout ─▶ pull ─▶ seam, fade ─┬─ gain ─▶ sinks
+//!            strangers                             └▶ tap                            └─ gain ─┬─▶ speaker
+//!            dropped                                                                          └─▶ tap
 //! ```
 //!
-//! # The first packet
-//!
-//! RFC 3550 believes a source after two packets in sequence. The very first packet from the negotiated host is queued
-//! at once all the same: to hold it would start playout a packet too late, and two packets are as easily sent as one.
-//! If another source is confirmed instead, playout is emptied first. In every other case (no host was negotiated, a
-//! source that follows another, a restarted numbering) the packet is held and queued just before the one that
-//! confirms it. Which ports of the peer may be tried, and when, is `peer.rs`' to say.
-//!
-//! Not here: who plays (the driver), what playout decides (`offhook-jitter`), RTCP (control).
+//! What is played is joined without a step where a start or another playout cuts it, and fades within 5 ms at a stop.
+//! Not here: who plays (the driver), whose packets are believed (`reception.rs`), what playout decides
+//! (`offhook-jitter`), RTCP (control).
 //! RT: no allocation, lock, syscall, log or panic. (`new` allocates and is called by control.)
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use offhook_codecs::LevelMeter;
-use offhook_jitter::{Playout, PlayoutPacket, Pulled};
-use offhook_rtp::{Accepted, Continuity, PayloadTypes, Receipt, ReceiverConfig, Reject, RtpReceiver};
+use offhook_codecs::{Decoder, LevelMeter};
+use offhook_jitter::Pulled;
+use offhook_rtp::PayloadTypes;
 
-use crate::command::{CommandReceiver, RxCommand, RxFormat, RxOrder, SinkId};
+use crate::command::{CommandReceiver, RxCommand, RxFormat, RxOrder};
 use crate::config::{EngineConfig, ms_to_samples, samples_to_ns};
 use crate::meters::{Meters, RxMeters};
 use crate::rt::gain::{Gain, Ramp};
 use crate::rt::node::Sink;
+use crate::rt::orders::Orders;
 use crate::rt::packet::{PacketRx, Received};
-use crate::rt::peer::PeerFilter;
+use crate::rt::packet_tap::PacketTap;
+use crate::rt::reception::{Outlet, Reception};
+use crate::rt::seam::Seam;
+use crate::rt::sinks::Sinks;
 use crate::trash::{Trash, TrashBin};
 
 /// Strangers' datagrams that are dropped in one block for each packet that may be read: dropping one costs little, and
@@ -43,8 +40,7 @@ const STRANGERS_A_PACKET: usize = 8;
 ///
 /// Dropping it frees memory and closes its transport: not to be done in a callback.
 pub struct RxProcessor {
-    orders: CommandReceiver<RxOrder>,
-    trash: TrashBin,
+    orders: Orders<RxOrder>,
     shared: Arc<Meters>,
     meters: RxMeters,
     level: LevelMeter,
@@ -52,26 +48,19 @@ pub struct RxProcessor {
     config: EngineConfig,
 
     speaker: Ramp,
-    sinks: Vec<Slot>,
+    speaker_tap: Option<Box<dyn Sink>>,
+    sinks: Sinks,
+    seam: Seam,
+    fade: Ramp,
+    is_stopping: bool,
     transport: Option<Box<dyn PacketRx>>,
     format: Option<Box<RxFormat>>,
+    packet_tap: Option<Box<PacketTap>>,
     has_started: bool,
-    filter: PeerFilter,
-    receiver: RtpReceiver,
-    /// Whose first packet was queued before it was confirmed.
-    early: Option<(SocketAddr, u32)>,
-    /// The last packet of a source on probation.
-    new_source: Held,
-    /// The last packet that may begin a restarted numbering.
-    restart: Held,
+    reception: Reception,
 
     datagram: Box<[u8]>,
     scratch: Box<[i16]>,
-}
-
-struct Slot {
-    id: SinkId,
-    sink: Box<dyn Sink>,
 }
 
 impl RxProcessor {
@@ -81,30 +70,24 @@ impl RxProcessor {
         trash: TrashBin,
         shared: Arc<Meters>,
     ) -> RxProcessor {
-        let receiver = ReceiverConfig {
-            payload_types: PayloadTypes::NONE,
-            clock_rate: config.sample_rate,
-            own_ssrc: Some(config.sender.ssrc),
-            ..ReceiverConfig::default()
-        };
         RxProcessor {
-            orders,
-            trash,
+            orders: Orders::new(orders, trash, config.commands_per_block),
             shared,
             meters: RxMeters::default(),
             level: LevelMeter::new(),
             level_samples: 0,
             config,
             speaker: Ramp::new(Gain::UNITY),
-            sinks: Vec::with_capacity(config.max_nodes),
+            speaker_tap: None,
+            sinks: Sinks::new(&config),
+            seam: Seam::new(config.sample_rate),
+            fade: Ramp::new(Gain::UNITY),
+            is_stopping: false,
             transport: None,
             format: None,
+            packet_tap: None,
             has_started: false,
-            filter: PeerFilter::new(),
-            receiver: RtpReceiver::new(receiver),
-            early: None,
-            new_source: Held::new(config.max_datagram),
-            restart: Held::new(config.max_datagram),
+            reception: Reception::new(&config),
             datagram: vec![0; config.max_datagram].into(),
             scratch: vec![0; config.max_block].into(),
         }
@@ -118,7 +101,11 @@ impl RxProcessor {
         self.read();
         for (n, block) in speaker.chunks_mut(self.config.max_block).enumerate() {
             let at = samples_to_ns(n * self.config.max_block, self.config.sample_rate);
-            self.block(now_ns.saturating_add(at), block);
+            let at_ns = now_ns.saturating_add(at);
+            self.block(at_ns, block);
+            if let Some(tap) = &mut self.speaker_tap {
+                tap.write(at_ns, block);
+            }
         }
         self.publish();
     }
@@ -148,32 +135,18 @@ impl RxProcessor {
     }
 
     fn obey(&mut self) {
-        for _ in 0..self.config.commands_per_block {
-            if !self.trash.has_room() {
-                self.meters.trash_stalls += 1;
-                return;
-            }
-            let Some(order) = self.orders.next() else { return };
-            if let Some(object) = self.carry_out(order) {
-                self.trash.retire(object);
-            }
+        self.orders.begin();
+        while let Some(order) = self.orders.next() {
+            let retired = self.carry_out(order);
+            self.orders.retire(retired);
         }
     }
 
     /// Carries out one order; what it retires.
     fn carry_out(&mut self, order: RxOrder) -> Option<Trash> {
         match order {
-            RxOrder::AddSink(id, sink) => {
-                if self.sinks.len() == self.sinks.capacity() {
-                    return Some(Trash::Sink(sink));
-                }
-                self.sinks.push(Slot { id, sink });
-                None
-            }
-            RxOrder::RemoveSink(id) => {
-                let index = self.sinks.iter().position(|slot| slot.id == id)?;
-                Some(Trash::Sink(self.sinks.swap_remove(index).sink))
-            }
+            RxOrder::AddSink(id, sink, meter) => self.sinks.add(id, sink, meter),
+            RxOrder::RemoveSink(id) => self.sinks.remove(id),
             RxOrder::Command(command) => self.carry_out_command(command),
         }
     }
@@ -183,54 +156,77 @@ impl RxProcessor {
             RxCommand::SetTransport(transport) => self.transport.replace(transport).map(Trash::PacketRx),
             RxCommand::ClearTransport => self.transport.take().map(Trash::PacketRx),
             RxCommand::SetPeer(peer) => {
-                if self.filter.set(peer) {
-                    // Another host is another source.
-                    self.receiver.expect_source_change();
-                    self.early = None;
-                }
+                self.reception.set_peer(peer);
                 None
             }
             RxCommand::SetFormat(format) => {
-                self.receiver.set_format(format.payload_types, format.clock_rate);
+                self.reception.set_format(format.payload_types, format.clock_rate);
+                self.seam.cut();
                 self.format.replace(format).map(Trash::RxFormat)
             }
             RxCommand::SetDecoder(decoder, payload_types) => self.set_decoder(decoder, payload_types),
             RxCommand::SetOwnSsrc(ssrc) => {
-                self.receiver.set_own_ssrc(ssrc);
+                self.reception.set_own_ssrc(ssrc);
                 None
             }
             RxCommand::ExpectSourceChange => {
-                self.receiver.expect_source_change();
-                self.filter.expect_change();
+                self.reception.expect_change();
                 None
             }
             RxCommand::SetSpeaker(gain) => {
                 self.speaker.set(gain, self.config.sample_rate);
                 None
             }
+            RxCommand::SetSinkGain(id, gain) => {
+                self.sinks.set_gain(id, gain);
+                None
+            }
+            RxCommand::SetSpeakerTap(tap) => self.speaker_tap.replace(tap).map(Trash::Tap),
+            RxCommand::ClearSpeakerTap => self.speaker_tap.take().map(Trash::Tap),
+            RxCommand::SetPacketTap(tap) => self.packet_tap.replace(tap).map(Trash::PacketTap),
+            RxCommand::ClearPacketTap => self.packet_tap.take().map(Trash::PacketTap),
             RxCommand::Start => {
-                self.meters.is_active = true;
+                if !self.meters.is_active {
+                    self.meters.is_active = true;
+                    self.seam.cut();
+                }
+                if std::mem::take(&mut self.is_stopping) {
+                    self.fade.set(Gain::UNITY, self.config.sample_rate);
+                }
                 self.has_started = true;
                 None
             }
             RxCommand::Stop => {
-                self.meters.is_active = false;
+                if self.meters.is_active && self.format.is_some() && !self.seam.is_silent() {
+                    self.is_stopping = true;
+                    self.fade.set(Gain::MUTE, self.config.sample_rate);
+                } else {
+                    self.stand_still();
+                }
                 None
             }
         }
     }
 
+    /// The end of a stop.
+    fn stand_still(&mut self) {
+        self.meters.is_active = false;
+        self.is_stopping = false;
+        self.fade = Ramp::new(Gain::UNITY);
+        self.seam.silence();
+    }
+
     /// The retired decoder: the old one, or the new one if it does not fit.
     fn set_decoder(
         &mut self,
-        decoder: Box<dyn offhook_codecs::Decoder + Send>,
+        decoder: Box<dyn Decoder + Send>,
         payload_types: PayloadTypes,
     ) -> Option<Trash> {
         let Some(format) = &mut self.format else { return Some(Trash::Decoder(decoder)) };
         match format.playout.set_decoder(decoder) {
             Ok(old) => {
                 format.payload_types = payload_types;
-                self.receiver.set_format(payload_types, format.clock_rate);
+                self.reception.set_format(payload_types, format.clock_rate);
                 Some(Trash::Decoder(old))
             }
             Err(unfit) => Some(Trash::Decoder(unfit)),
@@ -249,8 +245,8 @@ impl RxProcessor {
             let Some(transport) = &mut self.transport else { return };
             let Some(received) = transport.receive(&mut self.datagram) else { return };
             self.meters.datagrams += 1;
-            let is_admitted = self.filter.admits(received.source, received.arrival_ns);
-            if is_admitted && !self.filter.is_outranked(received.source) {
+            let (is_admitted, is_of_the_peer) = self.reception.admit(received.source, received.arrival_ns);
+            if is_of_the_peer {
                 packets -= 1;
             } else {
                 strangers -= 1;
@@ -269,59 +265,15 @@ impl RxProcessor {
         let Received { len, source, arrival_ns } = received;
         let Some(format) = self.format.as_mut().filter(|_| self.meters.is_active) else {
             self.meters.while_stopped += 1;
-            self.filter.hear(source, arrival_ns);
+            self.reception.hear(source, arrival_ns);
             return;
         };
         let Some(datagram) = self.datagram.get(..len) else {
             self.meters.oversized += 1;
             return;
         };
-        let receipt = self.receiver.receive_from(source, arrival_ns, datagram);
-        match receipt {
-            Receipt::Reject(Reject::Runt | Reject::Malformed(_) | Reject::OwnSource) => {}
-            Receipt::Probation(_) | Receipt::Reject(_) => self.filter.hear(source, arrival_ns),
-            Receipt::Accept(_) => {}
-        }
-        match receipt {
-            Receipt::Reject(_) => {}
-            Receipt::Probation(packet) if packet.continuity == Continuity::Restarted => {
-                self.restart.hold(&packet, source, arrival_ns);
-            }
-            Receipt::Probation(packet) => {
-                self.filter.try_out(source, arrival_ns);
-                if self.early.is_none() && self.filter.trusts_first() {
-                    self.early = Some((source, packet.view.ssrc()));
-                    if self.meters.first_packet_ns.is_some() {
-                        // What is there is of a peer before this one.
-                        format.playout.reset();
-                    }
-                    self.meters.first_packet_ns.get_or_insert(arrival_ns);
-                    insert(&mut format.playout, &packet, arrival_ns);
-                } else {
-                    self.new_source.hold(&packet, source, arrival_ns);
-                }
-            }
-            Receipt::Accept(packet) => {
-                self.filter.latch(source, arrival_ns, packet.continuity == Continuity::NewSource);
-                let held = match packet.continuity {
-                    Continuity::Continuous => None,
-                    Continuity::NewSource => Some(&mut self.new_source),
-                    Continuity::Restarted => Some(&mut self.restart),
-                };
-                let mut first_ns = arrival_ns;
-                if let Some(held) = held {
-                    let is_early = self.early.take() == Some((source, packet.view.ssrc()));
-                    if !is_early && self.meters.first_packet_ns.is_some() {
-                        format.playout.reset();
-                    }
-                    if held.release(&packet, source, &mut format.playout) {
-                        first_ns = held.arrival_ns.min(arrival_ns);
-                    }
-                }
-                self.meters.first_packet_ns.get_or_insert(first_ns);
-                insert(&mut format.playout, &packet, arrival_ns);
-            }
-        }
+        let outlet = Outlet { playout: &mut format.playout, tap: self.packet_tap.as_deref_mut() };
+        self.reception.judge(source, arrival_ns, datagram, outlet);
     }
 
     /// One block of at most `max_block` samples.
@@ -334,23 +286,29 @@ impl RxProcessor {
         if decoded > 0 {
             self.meters.first_sound_ns.get_or_insert(played_ns);
         }
-        for slot in &mut self.sinks {
-            slot.sink.write(played_ns, block);
-        }
+        self.seam.join(block);
+        self.fade.apply(block);
+        self.sinks.write(played_ns, block);
         self.level.push(block);
         self.level_samples += block.len();
         if self.level_samples >= ms_to_samples(self.config.meter_ms, self.config.sample_rate) {
             self.meters.level = self.level.take();
+            self.sinks.tell_levels(self.meters.level);
             self.level_samples = 0;
         }
         self.speaker.apply(block);
+        if self.is_stopping && self.fade.is_mute() {
+            self.stand_still();
+        }
     }
 
     fn publish(&mut self) {
         self.meters.blocks += 1;
-        self.meters.commands = self.orders.taken;
-        self.meters.receiver = self.receiver.stats();
-        self.meters.peer = self.filter.latched();
+        self.meters.commands = self.orders.taken();
+        self.meters.trash_stalls = self.orders.stalls();
+        self.meters.receiver = self.reception.stats();
+        self.meters.peer = self.reception.peer();
+        self.meters.first_packet_ns = self.reception.first_packet_ns();
         if let Some(format) = &self.format {
             self.meters.playout = format.playout.stats();
         }
@@ -361,78 +319,5 @@ impl RxProcessor {
 impl std::fmt::Debug for RxProcessor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RxProcessor").field("meters", &self.meters).finish_non_exhaustive()
-    }
-}
-
-fn insert(playout: &mut Playout, packet: &Accepted<'_>, arrival_ns: u64) {
-    let view = &packet.view;
-    // Its fate is in the playout's own counts.
-    let _ = playout.insert(PlayoutPacket {
-        sequence: view.sequence_number(),
-        timestamp: view.timestamp(),
-        marker: view.marker(),
-        payload: view.payload(),
-        arrival_ns,
-    });
-}
-
-/// A slot for one packet on probation.
-struct Held {
-    source: Option<SocketAddr>,
-    ssrc: u32,
-    extended_sequence: u64,
-    sequence: u16,
-    timestamp: u32,
-    marker: bool,
-    arrival_ns: u64,
-    payload: Box<[u8]>,
-    len: usize,
-}
-
-impl Held {
-    fn new(capacity: usize) -> Held {
-        Held {
-            source: None,
-            ssrc: 0,
-            extended_sequence: 0,
-            sequence: 0,
-            timestamp: 0,
-            marker: false,
-            arrival_ns: 0,
-            payload: vec![0; capacity].into(),
-            len: 0,
-        }
-    }
-
-    /// Keeps a copy of `packet`, in place of the one before.
-    fn hold(&mut self, packet: &Accepted<'_>, source: SocketAddr, arrival_ns: u64) {
-        let payload = packet.view.payload();
-        let Some(room) = self.payload.get_mut(..payload.len()) else { return };
-        room.copy_from_slice(payload);
-        self.len = payload.len();
-        self.source = Some(source);
-        self.ssrc = packet.view.ssrc();
-        self.extended_sequence = packet.extended_sequence;
-        self.sequence = packet.view.sequence_number();
-        self.timestamp = packet.view.timestamp();
-        self.marker = packet.view.marker();
-        self.arrival_ns = arrival_ns;
-    }
-
-    /// Queues the packet held if it comes right before `packet` from the same place; whether it did. Empties the slot.
-    fn release(&mut self, packet: &Accepted<'_>, source: SocketAddr, playout: &mut Playout) -> bool {
-        let is_before = self.source.take() == Some(source)
-            && self.ssrc == packet.view.ssrc()
-            && self.extended_sequence.wrapping_add(1) == packet.extended_sequence;
-        if is_before {
-            let _ = playout.insert(PlayoutPacket {
-                sequence: self.sequence,
-                timestamp: self.timestamp,
-                marker: self.marker,
-                payload: self.payload.get(..self.len).unwrap_or_default(),
-                arrival_ns: self.arrival_ns,
-            });
-        }
-        is_before
     }
 }

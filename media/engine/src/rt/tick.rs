@@ -115,14 +115,14 @@ pub(crate) struct TickLoop {
     pub(crate) catch_up: u64,
     pub(crate) arriving: HeapCons<Box<TickLeg>>,
     pub(crate) leaving: HeapProd<Box<TickLeg>>,
-    #[expect(clippy::vec_box, reason = "the boxes travel: unpacking one frees memory")]
+    #[allow(clippy::vec_box, reason = "the boxes travel: unpacking one frees memory")]
     pub(crate) legs: Vec<Box<TickLeg>>,
     pub(crate) shared: Arc<TickShared>,
 }
 
 impl TickLoop {
     /// Runs until told to stop; what is left then is handed back.
-    #[expect(clippy::vec_box, reason = "the boxes travel: unpacking one frees memory")]
+    #[allow(clippy::vec_box, reason = "the boxes travel: unpacking one frees memory")]
     pub(crate) fn run(mut self) -> Vec<Box<TickLeg>> {
         let mut deadline_ns = monotonic_ns().saturating_add(self.period_ns);
         while !self.shared.stop.load(Ordering::Acquire) {

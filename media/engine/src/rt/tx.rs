@@ -2,33 +2,38 @@
 //! In: blocks of captured samples with their capture time; commands. Out: datagrams, meters, retired objects.
 //!
 //! ```text
-//! microphone ─ gain ─┐
-//! source ───── gain ─┼─▶ sum, saturate ─▶ pending ─ a packet's worth ─▶ encoder ─▶ RTP ─▶ PacketTx
-//! source ───── gain ─┘
+//! microphone ─┬─ gain ─▶ sum (sources.rs) ─▶ seam, fade ─▶ pending ─ a packet's worth ─▶ encoder ─┐
+//!            tap                                                                              numbered ─▶ PacketTx
+//! injector (the application's own packets, in place of all that) ─────────────────────────────────┘  └─▶ tap
 //! ```
 //!
+//! A start is joined to the silence before it; a stop in the middle of sound fades within 5 ms and ends with the packet
+//! that holds the fade.
 //! Not here: who captures (the driver), where packets go (`PacketTx`), RTCP (control).
 //! RT: no allocation, lock, syscall, log or panic. (`new` allocates and is called by control.)
 
 use std::sync::Arc;
 
 use offhook_codecs::LevelMeter;
-use offhook_rtp::{RtpHeader, RtpSender, SenderConfig};
+use offhook_rtp::{RtpHeader, RtpSender, RtpView, SenderConfig};
 
-use crate::command::{CommandReceiver, SourceId, TxCommand, TxFormat, TxOrder};
+use crate::command::{CommandReceiver, TxCommand, TxFormat, TxOrder};
 use crate::config::{EngineConfig, SenderIdentity, ms_to_samples, samples_to_ns};
 use crate::meters::{Meters, TxMeters};
-use crate::rt::gain::{Gain, Ramp, saturate};
-use crate::rt::node::Source;
+use crate::rt::gain::{Gain, Ramp};
+use crate::rt::node::Sink;
+use crate::rt::orders::Orders;
 use crate::rt::packet::{PacketTx, SendOutcome};
+use crate::rt::packet_tap::{PacketInjector, PacketTap};
+use crate::rt::seam::Seam;
+use crate::rt::sources::Sources;
 use crate::trash::{Trash, TrashBin};
 
 /// The sending half of an engine. Belongs to the capture callback, or to a ticker.
 ///
 /// Dropping it frees memory and closes its transport: not to be done in a callback.
 pub struct TxProcessor {
-    orders: CommandReceiver<TxOrder>,
-    trash: TrashBin,
+    orders: Orders<TxOrder>,
     shared: Arc<Meters>,
     meters: TxMeters,
     level: LevelMeter,
@@ -36,26 +41,27 @@ pub struct TxProcessor {
     config: EngineConfig,
 
     microphone: Ramp,
-    sources: Vec<Slot>,
+    microphone_tap: Option<Box<dyn Sink>>,
+    sources: Sources,
+    seam: Seam,
+    fade: Ramp,
+    is_stopping: bool,
     transport: Option<Box<dyn PacketTx>>,
     format: Option<Box<TxFormat>>,
     sender: RtpSender,
+    packet_tap: Option<Box<PacketTap>>,
+    injector: Option<Box<PacketInjector>>,
+    /// Samples that went by since the last packet that was injected.
+    uninjected: usize,
     /// Samples that passed unsent since the last packet: the next one has the marker bit.
     is_resuming: bool,
 
-    sum: Box<[i32]>,
     scratch: Box<[i16]>,
     pending: Box<[i16]>,
     pending_len: usize,
     /// Capture time of the first pending sample.
     pending_ns: u64,
     packet: Box<[u8]>,
-}
-
-struct Slot {
-    id: SourceId,
-    source: Box<dyn Source>,
-    gain: Ramp,
 }
 
 impl TxProcessor {
@@ -67,20 +73,25 @@ impl TxProcessor {
     ) -> TxProcessor {
         let pending = ms_to_samples(config.max_packet_ms, config.sample_rate).max(1);
         TxProcessor {
-            orders,
-            trash,
+            orders: Orders::new(orders, trash, config.commands_per_block),
             shared,
             meters: TxMeters::default(),
             level: LevelMeter::new(),
             level_samples: 0,
             config,
             microphone: Ramp::new(Gain::UNITY),
-            sources: Vec::with_capacity(config.max_nodes),
+            microphone_tap: None,
+            sources: Sources::new(&config),
+            seam: Seam::new(config.sample_rate),
+            fade: Ramp::new(Gain::UNITY),
+            is_stopping: false,
             transport: None,
             format: None,
             sender: RtpSender::new(sender_config(config.sender, 0, config.sample_rate)),
+            packet_tap: None,
+            injector: None,
+            uninjected: 0,
             is_resuming: false,
-            sum: vec![0; config.max_block].into(),
             scratch: vec![0; config.max_block].into(),
             pending: vec![0; pending].into(),
             pending_len: 0,
@@ -98,6 +109,9 @@ impl TxProcessor {
         let rate = self.config.sample_rate;
         for (n, block) in microphone.chunks(self.config.max_block).enumerate() {
             let at_ns = captured_ns.saturating_add(samples_to_ns(n * self.config.max_block, rate));
+            if let Some(tap) = &mut self.microphone_tap {
+                tap.write(at_ns, block);
+            }
             self.block(at_ns, Some(block), block.len());
         }
         self.publish();
@@ -130,32 +144,18 @@ impl TxProcessor {
     }
 
     fn obey(&mut self) {
-        for _ in 0..self.config.commands_per_block {
-            if !self.trash.has_room() {
-                self.meters.trash_stalls += 1;
-                return;
-            }
-            let Some(order) = self.orders.next() else { return };
-            if let Some(object) = self.carry_out(order) {
-                self.trash.retire(object);
-            }
+        self.orders.begin();
+        while let Some(order) = self.orders.next() {
+            let retired = self.carry_out(order);
+            self.orders.retire(retired);
         }
     }
 
     /// Carries out one order; what it retires.
     fn carry_out(&mut self, order: TxOrder) -> Option<Trash> {
         match order {
-            TxOrder::AddSource(id, source, gain) => {
-                if self.sources.len() == self.sources.capacity() {
-                    return Some(Trash::Source(source));
-                }
-                self.sources.push(Slot { id, source, gain: Ramp::new(gain) });
-                None
-            }
-            TxOrder::RemoveSource(id) => {
-                let index = self.sources.iter().position(|slot| slot.id == id)?;
-                Some(Trash::Source(self.sources.swap_remove(index).source))
-            }
+            TxOrder::AddSource(id, source, gain, meter) => self.sources.add(id, source, gain, meter),
+            TxOrder::RemoveSource(id) => self.sources.remove(id, self.meters.is_active),
             TxOrder::Command(command) => self.carry_out_command(command),
         }
     }
@@ -163,7 +163,13 @@ impl TxProcessor {
     fn carry_out_command(&mut self, command: TxCommand) -> Option<Trash> {
         match command {
             TxCommand::SetTransport(transport) => self.transport.replace(transport).map(Trash::PacketTx),
-            TxCommand::ClearTransport => self.transport.take().map(Trash::PacketTx),
+            TxCommand::ClearTransport => {
+                if self.is_stopping {
+                    // The fade has nowhere to go.
+                    self.stand_still();
+                }
+                self.transport.take().map(Trash::PacketTx)
+            }
             TxCommand::SetRemote(remote) => {
                 if let Some(transport) = &mut self.transport {
                     transport.set_remote(remote);
@@ -185,35 +191,79 @@ impl TxProcessor {
                 None
             }
             TxCommand::SetSourceGain(id, gain) => {
-                if let Some(slot) = self.sources.iter_mut().find(|slot| slot.id == id) {
-                    slot.gain.set(gain, self.config.sample_rate);
+                self.sources.set_gain(id, gain);
+                None
+            }
+            TxCommand::SetMicrophoneTap(tap) => self.microphone_tap.replace(tap).map(Trash::Tap),
+            TxCommand::ClearMicrophoneTap => self.microphone_tap.take().map(Trash::Tap),
+            TxCommand::SetPacketTap(tap) => self.packet_tap.replace(tap).map(Trash::PacketTap),
+            TxCommand::ClearPacketTap => self.packet_tap.take().map(Trash::PacketTap),
+            TxCommand::SetPacketInjector(injector) => {
+                self.pass_unsent(0);
+                self.uninjected = 0;
+                self.injector.replace(injector).map(Trash::PacketInjector)
+            }
+            TxCommand::ClearPacketInjector => self.leave_injection(),
+            TxCommand::Start => {
+                if !self.meters.is_active {
+                    self.meters.is_active = true;
+                    self.seam.cut();
+                }
+                if std::mem::take(&mut self.is_stopping) {
+                    self.fade.set(Gain::UNITY, self.config.sample_rate);
                 }
                 None
             }
-            TxCommand::Start => {
-                self.meters.is_active = true;
-                None
-            }
             TxCommand::Stop => {
-                self.meters.is_active = false;
-                self.pass_unsent(0);
+                let is_heard = self.meters.is_active
+                    && self.format.is_some()
+                    && self.transport.is_some()
+                    && self.injector.is_none()
+                    && !self.seam.is_silent();
+                if is_heard {
+                    self.is_stopping = true;
+                    self.fade.set(Gain::MUTE, self.config.sample_rate);
+                } else {
+                    self.stand_still();
+                }
                 None
             }
         }
     }
 
+    /// The end of a stop.
+    fn stand_still(&mut self) {
+        self.meters.is_active = false;
+        self.is_stopping = false;
+        self.fade = Ramp::new(Gain::UNITY);
+        self.seam.silence();
+        self.pass_unsent(0);
+    }
+
     /// One block of at most `max_block` samples.
     fn block(&mut self, captured_ns: u64, microphone: Option<&[i16]>, len: usize) {
-        if !self.meters.is_active || self.format.is_none() {
-            self.pass_unsent(len);
-            return;
+        if !self.meters.is_active {
+            return self.pass_unsent(len);
         }
-        self.mix(captured_ns, microphone, len);
+        if self.injector.is_some() {
+            return self.inject(captured_ns, len);
+        }
+        if self.format.is_none() {
+            return self.pass_unsent(len);
+        }
+        let Some(mixed) = self.scratch.get_mut(..len) else { return };
+        self.sources.mix(captured_ns, microphone, &mut self.microphone, mixed);
+        self.seam.join(mixed);
+        self.fade.apply(mixed);
         self.meters.samples += len as u64;
         self.measure(len);
 
         let mut from = 0;
         while from < len {
+            if self.is_stopping && self.pending_len == 0 && self.fade.is_mute() {
+                self.stand_still();
+                return self.pass_unsent(len - from);
+            }
             if self.pending_len == 0 {
                 self.pending_ns = captured_ns.saturating_add(samples_to_ns(from, self.config.sample_rate));
             }
@@ -234,35 +284,8 @@ impl TxProcessor {
                 self.send(packet);
             }
         }
-    }
-
-    /// Mixes `len` samples into the scratch block. One sound at unity gain is copied and no more.
-    fn mix(&mut self, captured_ns: u64, microphone: Option<&[i16]>, len: usize) {
-        let Some(out) = self.scratch.get_mut(..len) else { return };
-        if let (Some(input), []) = (microphone, self.sources.as_slice()) {
-            out.copy_from_slice(input);
-            self.microphone.apply(out);
-            return;
-        }
-        if let (None, [only]) = (microphone, self.sources.as_mut_slice()) {
-            let filled = only.source.fill(captured_ns, out).min(len);
-            if let Some(rest) = out.get_mut(filled..) {
-                rest.fill(0);
-            }
-            only.gain.apply(out);
-            return;
-        }
-        let Some(sum) = self.sum.get_mut(..len) else { return };
-        sum.fill(0);
-        if let Some(input) = microphone {
-            self.microphone.add(input, sum);
-        }
-        for slot in &mut self.sources {
-            let filled = slot.source.fill(captured_ns, out).min(len);
-            slot.gain.add(out.get(..filled).unwrap_or_default(), sum);
-        }
-        for (out, sum) in out.iter_mut().zip(sum) {
-            *out = saturate(*sum);
+        if self.is_stopping && self.pending_len == 0 && self.fade.is_mute() {
+            self.stand_still();
         }
     }
 
@@ -271,6 +294,7 @@ impl TxProcessor {
         self.level_samples += len;
         if self.level_samples >= ms_to_samples(self.config.meter_ms, self.config.sample_rate) {
             self.meters.level = self.level.take();
+            self.sources.tell_levels(self.meters.level);
             self.level_samples = 0;
         }
     }
@@ -299,17 +323,12 @@ impl TxProcessor {
                 let marker = std::mem::take(&mut self.is_resuming) && self.meters.first_packet_ns.is_some();
                 let packet =
                     self.sender.packetize_in_place(octets, ticks, marker, self.pending_ns, &mut self.packet);
-                match packet.ok().and_then(|len| self.packet.get(..len)) {
-                    Some(packet) => {
-                        let outcome = match &mut self.transport {
-                            Some(transport) => transport.send(packet),
-                            None => SendOutcome::Failed,
-                        };
-                        let end_ns =
-                            self.pending_ns.saturating_add(samples_to_ns(samples, self.config.sample_rate));
-                        self.count(outcome, octets, end_ns);
+                match packet {
+                    Ok(len) => {
+                        let lasts_ns = samples_to_ns(samples, self.config.sample_rate);
+                        self.emit(len, octets, self.pending_ns, self.pending_ns.saturating_add(lasts_ns));
                     }
-                    None => self.meters.encode_failed += 1,
+                    Err(_) => self.meters.encode_failed += 1,
                 }
             }
             Err(_) => {
@@ -320,6 +339,70 @@ impl TxProcessor {
         self.pending.copy_within(samples..self.pending_len, 0);
         self.pending_len -= samples;
         self.pending_ns = self.pending_ns.saturating_add(samples_to_ns(samples, self.config.sample_rate));
+    }
+
+    /// Sends the application's own packets, a bounded number, in place of `len` samples of sound.
+    fn inject(&mut self, captured_ns: u64, len: usize) {
+        for _ in 0..self.config.packets_per_block {
+            let Some(injector) = &mut self.injector else { return };
+            let Some(taken) = injector.next(&mut self.packet) else { break };
+            let checked = self.packet.get(..taken).and_then(|bytes| RtpView::parse(bytes).ok());
+            let Some(view) = checked else {
+                self.meters.inject_failed += 1;
+                continue;
+            };
+            let (marker, timestamp, payload_type) = (view.marker(), view.timestamp(), view.payload_type());
+            let (from, octets) = (view.header_len(), view.payload().len());
+            let ahead =
+                injector.last_timestamp.replace(timestamp).map(|before| timestamp.wrapping_sub(before));
+            // The first one follows what was sent before by as much as time went by.
+            let ahead = ahead.unwrap_or_else(|| {
+                self.format
+                    .as_ref()
+                    .map_or(0, |format| format.encoder.kind().samples_to_ticks(self.uninjected))
+            });
+            self.sender.skip(ahead);
+            self.uninjected = 0;
+            // Contributing sources and an extension, if there are any, make room for our header.
+            self.packet.copy_within(from..from + octets, RtpHeader::LEN);
+            let clock_rate = self.sender.stats().clock_rate;
+            self.sender.set_format(payload_type, clock_rate);
+            match self.sender.packetize_in_place(octets, 0, marker, captured_ns, &mut self.packet) {
+                Ok(len) => {
+                    self.meters.packets_injected += 1;
+                    self.emit(len, octets, captured_ns, captured_ns);
+                }
+                Err(_) => self.meters.inject_failed += 1,
+            }
+        }
+        self.uninjected = self.uninjected.saturating_add(len);
+    }
+
+    /// Back to sound; the retired injector.
+    fn leave_injection(&mut self) -> Option<Trash> {
+        let injector = self.injector.take()?;
+        if let Some(format) = &self.format {
+            let kind = format.encoder.kind();
+            self.sender.set_format(format.payload_type, kind.clock_rate());
+            self.sender.skip(kind.samples_to_ticks(std::mem::take(&mut self.uninjected)));
+        }
+        self.is_resuming = true;
+        self.seam.silence();
+        self.seam.cut();
+        Some(Trash::PacketInjector(injector))
+    }
+
+    /// Hands the first `len` octets of the packet buffer out.
+    fn emit(&mut self, len: usize, octets: usize, captured_ns: u64, sent_ns: u64) {
+        let Some(packet) = self.packet.get(..len) else { return };
+        if let Some(tap) = &mut self.packet_tap {
+            tap.take(captured_ns, packet);
+        }
+        let outcome = match &mut self.transport {
+            Some(transport) => transport.send(packet),
+            None => SendOutcome::Failed,
+        };
+        self.count(outcome, octets, sent_ns);
     }
 
     fn count(&mut self, outcome: SendOutcome, octets: usize, sent_ns: u64) {
@@ -348,8 +431,10 @@ impl TxProcessor {
     }
 
     fn publish(&mut self) {
+        self.sources.retire(self.meters.is_active, &mut self.orders);
         self.meters.blocks += 1;
-        self.meters.commands = self.orders.taken;
+        self.meters.commands = self.orders.taken();
+        self.meters.trash_stalls = self.orders.stalls();
         self.meters.sender = self.sender.stats();
         self.shared.publish_tx(&self.meters);
     }

@@ -1,0 +1,232 @@
+//! Who is heard: each datagram is judged, and the peer's packets go to playout in their order.
+//! In: datagrams with their source and arrival. Out: packets in a [`Playout`] and at a tap; counts.
+//!
+//! # The first packet
+//!
+//! RFC 3550 believes a source after two packets in sequence. The very first packet from the negotiated host is queued
+//! at once all the same: to hold it would start playout a packet too late, and two packets are as easily sent as one.
+//! If another source is confirmed instead, playout is emptied first. In every other case (no host was negotiated, a
+//! source that follows another, a restarted numbering) the packet is held and queued just before the one that
+//! confirms it. Which ports of the peer may be tried, and when, is `peer.rs`' to say.
+//!
+//! Not here: reading the network and pulling sound (`rx.rs`).
+//! RT: no allocation, lock, syscall, log or panic. (`new` allocates and is called by control.)
+
+use std::net::SocketAddr;
+
+use offhook_jitter::{Playout, PlayoutPacket};
+use offhook_rtp::{
+    Accepted, Continuity, PayloadTypes, Receipt, ReceiverConfig, ReceiverStats, Reject, RtpReceiver, RtpView,
+};
+
+use crate::config::EngineConfig;
+use crate::rt::packet_tap::PacketTap;
+use crate::rt::peer::{Peer, PeerFilter};
+
+/// Everything that decides whose packets are played.
+pub(crate) struct Reception {
+    filter: PeerFilter,
+    receiver: RtpReceiver,
+    /// Whose first packet was queued before it was confirmed.
+    early: Option<(SocketAddr, u32)>,
+    /// The last packet of a source on probation.
+    new_source: Held,
+    /// The last packet that may begin a restarted numbering.
+    restart: Held,
+    /// Arrival of the first packet that was accepted, probation included.
+    first_packet_ns: Option<u64>,
+}
+
+/// Where packets go that are believed.
+pub(crate) struct Outlet<'a> {
+    pub(crate) playout: &'a mut Playout,
+    pub(crate) tap: Option<&'a mut PacketTap>,
+}
+
+impl Reception {
+    pub(crate) fn new(config: &EngineConfig) -> Reception {
+        let receiver = ReceiverConfig {
+            payload_types: PayloadTypes::NONE,
+            clock_rate: config.sample_rate,
+            own_ssrc: Some(config.sender.ssrc),
+            ..ReceiverConfig::default()
+        };
+        Reception {
+            filter: PeerFilter::new(),
+            receiver: RtpReceiver::new(receiver),
+            early: None,
+            new_source: Held::new(config.max_datagram),
+            restart: Held::new(config.max_datagram),
+            first_packet_ns: None,
+        }
+    }
+
+    /// Whose datagrams may come in from now on.
+    pub(crate) fn set_peer(&mut self, peer: Peer) {
+        if self.filter.set(peer) {
+            // Another host is another source.
+            self.receiver.expect_source_change();
+            self.early = None;
+        }
+    }
+
+    pub(crate) fn set_format(&mut self, payload_types: PayloadTypes, clock_rate: u32) {
+        self.receiver.set_format(payload_types, clock_rate);
+    }
+
+    pub(crate) fn set_own_ssrc(&mut self, ssrc: u32) {
+        self.receiver.set_own_ssrc(ssrc);
+    }
+
+    /// Signalling announced that the peer's source may change.
+    pub(crate) fn expect_change(&mut self) {
+        self.receiver.expect_source_change();
+        self.filter.expect_change();
+    }
+
+    /// Whether a datagram may be parsed at all, and whether it counts as the peer's.
+    pub(crate) fn admit(&mut self, source: SocketAddr, arrival_ns: u64) -> (bool, bool) {
+        let is_admitted = self.filter.admits(source, arrival_ns);
+        (is_admitted, is_admitted && !self.filter.is_outranked(source))
+    }
+
+    /// The peer was heard while nothing is played.
+    pub(crate) fn hear(&mut self, source: SocketAddr, arrival_ns: u64) {
+        self.filter.hear(source, arrival_ns);
+    }
+
+    /// Where the peer's packets come from, once it has proved itself.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.filter.latched()
+    }
+
+    pub(crate) fn stats(&self) -> ReceiverStats {
+        self.receiver.stats()
+    }
+
+    /// Arrival of the first packet that was accepted, nanoseconds.
+    pub(crate) fn first_packet_ns(&self) -> Option<u64> {
+        self.first_packet_ns
+    }
+
+    /// Judges an admitted datagram.
+    pub(crate) fn judge(
+        &mut self,
+        source: SocketAddr,
+        arrival_ns: u64,
+        datagram: &[u8],
+        mut outlet: Outlet<'_>,
+    ) {
+        let receipt = self.receiver.receive_from(source, arrival_ns, datagram);
+        match receipt {
+            Receipt::Reject(Reject::Runt | Reject::Malformed(_) | Reject::OwnSource) => {}
+            Receipt::Probation(_) | Receipt::Reject(_) => self.filter.hear(source, arrival_ns),
+            Receipt::Accept(_) => {}
+        }
+        match receipt {
+            Receipt::Reject(_) => {}
+            Receipt::Probation(packet) if packet.continuity == Continuity::Restarted => {
+                self.restart.hold(&packet, source, arrival_ns);
+            }
+            Receipt::Probation(packet) => {
+                self.filter.try_out(source, arrival_ns);
+                if self.early.is_none() && self.filter.trusts_first() {
+                    self.early = Some((source, packet.view.ssrc()));
+                    if self.first_packet_ns.is_some() {
+                        // What is there is of a peer before this one.
+                        outlet.playout.reset();
+                    }
+                    self.first_packet_ns.get_or_insert(arrival_ns);
+                    outlet.take(&packet.view, arrival_ns);
+                } else {
+                    self.new_source.hold(&packet, source, arrival_ns);
+                }
+            }
+            Receipt::Accept(packet) => {
+                self.filter.latch(source, arrival_ns, packet.continuity == Continuity::NewSource);
+                let held = match packet.continuity {
+                    Continuity::Continuous => None,
+                    Continuity::NewSource => Some(&mut self.new_source),
+                    Continuity::Restarted => Some(&mut self.restart),
+                };
+                let mut first_ns = arrival_ns;
+                if let Some(held) = held {
+                    let is_early = self.early.take() == Some((source, packet.view.ssrc()));
+                    if !is_early && self.first_packet_ns.is_some() {
+                        outlet.playout.reset();
+                    }
+                    if held.release(&packet, source, &mut outlet) {
+                        first_ns = held.arrival_ns.min(arrival_ns);
+                    }
+                }
+                self.first_packet_ns.get_or_insert(first_ns);
+                outlet.take(&packet.view, arrival_ns);
+            }
+        }
+    }
+}
+
+impl Outlet<'_> {
+    fn take(&mut self, view: &RtpView<'_>, arrival_ns: u64) {
+        if let Some(tap) = &mut self.tap {
+            tap.take(arrival_ns, view.as_bytes());
+        }
+        // Its fate is in the playout's own counts.
+        let _ = self.playout.insert(PlayoutPacket {
+            sequence: view.sequence_number(),
+            timestamp: view.timestamp(),
+            marker: view.marker(),
+            payload: view.payload(),
+            arrival_ns,
+        });
+    }
+}
+
+/// A slot for one packet on probation.
+struct Held {
+    source: Option<SocketAddr>,
+    ssrc: u32,
+    extended_sequence: u64,
+    arrival_ns: u64,
+    bytes: Box<[u8]>,
+    len: usize,
+}
+
+impl Held {
+    fn new(capacity: usize) -> Held {
+        Held {
+            source: None,
+            ssrc: 0,
+            extended_sequence: 0,
+            arrival_ns: 0,
+            bytes: vec![0; capacity].into(),
+            len: 0,
+        }
+    }
+
+    /// Keeps a copy of `packet`, in place of the one before.
+    fn hold(&mut self, packet: &Accepted<'_>, source: SocketAddr, arrival_ns: u64) {
+        let bytes = packet.view.as_bytes();
+        let Some(room) = self.bytes.get_mut(..bytes.len()) else { return };
+        room.copy_from_slice(bytes);
+        self.len = bytes.len();
+        self.source = Some(source);
+        self.ssrc = packet.view.ssrc();
+        self.extended_sequence = packet.extended_sequence;
+        self.arrival_ns = arrival_ns;
+    }
+
+    /// Queues the packet held if it comes right before `packet` from the same place; whether it did. Empties the slot.
+    fn release(&mut self, packet: &Accepted<'_>, source: SocketAddr, outlet: &mut Outlet<'_>) -> bool {
+        let is_before = self.source.take() == Some(source)
+            && self.ssrc == packet.view.ssrc()
+            && self.extended_sequence.wrapping_add(1) == packet.extended_sequence;
+        let held = self.bytes.get(..self.len).filter(|_| is_before).map(RtpView::parse);
+        match held {
+            Some(Ok(view)) => outlet.take(&view, self.arrival_ns),
+            // It was a packet when it came.
+            Some(Err(_)) | None => return false,
+        }
+        true
+    }
+}
