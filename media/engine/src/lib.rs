@@ -76,6 +76,7 @@ pub use control::ticker::{
 pub use control::{Control, NodeError, split};
 pub use meters::{Meters, RxMeters, TxMeters};
 pub use rt::clip::ClipSource;
+pub use rt::driven::Driven;
 pub use rt::echo::{EchoSink, EchoSource, echo};
 pub use rt::gain::Gain;
 pub use rt::node::{Sink, Source};

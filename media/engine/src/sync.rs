@@ -1,21 +1,32 @@
 //! What threads share: the standard library's atomics and `ringbuf`'s rings, or under `--cfg loom` those of a model
 //! checker, which runs a test under every interleaving and every value that a weak memory may show.
-//! In and out: [`ring`] and the atomics, of one shape both ways.
+//! In and out: [`ring`], [`AtomicCell`] and the atomics, of one shape both ways.
 //!
-//! Under the model a ring's slot is a word that loom watches beside the object: an object that is touched by an end to
+//! Under the model the place of an object has a word beside it that loom watches: an object that is touched by an end to
 //! which the other end's last access is not yet visible is a failure, as reading its memory would be.
-//! Not here: the protocols themselves (`command.rs`, `trash.rs`, `meters.rs`), their tests (`loom_tests.rs`).
+//! Not here: the protocols themselves (`command.rs`, `trash.rs`, `meters.rs`, `rt/driven.rs`), their tests
+//! (`loom_tests.rs`).
 //! RT (`Producer::push`, `Consumer::pop`, atomics): no allocation, lock, syscall, log or panic.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
 pub(crate) use std::thread::yield_now;
 
+#[cfg(not(loom))]
+pub(crate) use crossbeam::atomic::AtomicCell;
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use imp::AtomicCell;
 #[cfg(loom)]
-pub(crate) use loom::thread::yield_now;
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+#[cfg(loom)]
+pub(crate) use loom::thread::{yield_now, yield_now as pause};
+
+/// Lets others run for a moment; control only.
+#[cfg(not(loom))]
+pub(crate) fn pause() {
+    std::thread::sleep(std::time::Duration::from_micros(100));
+}
 
 /// The end of a ring that gives.
 pub(crate) struct Producer<T>(imp::Producer<T>);
@@ -64,7 +75,7 @@ mod imp {
 mod imp {
     use std::sync::{Arc, Mutex};
 
-    use loom::sync::atomic::{AtomicUsize, Ordering};
+    use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     struct Shared<T> {
         slots: Box<[Mutex<Slot<T>>]>,
@@ -90,18 +101,27 @@ mod imp {
     }
 
     pub(super) fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
-        let slot = |_| Mutex::new(Slot { object: None, witness: AtomicUsize::new(0) });
-        let slots = (0..capacity).map(slot).collect();
+        let slots = (0..capacity).map(|_| Slot::new(None)).collect();
         let shared = Arc::new(Shared { slots, read: AtomicUsize::new(0), written: AtomicUsize::new(0) });
         (Producer { shared: Arc::clone(&shared), written: 0 }, Consumer { shared, read: 0 })
     }
 
-    impl<T> Shared<T> {
-        fn exchange(&self, count: usize, object: Option<T>) -> Option<T> {
-            let slot = self.slots.get(count % self.slots.len());
-            let mut slot = slot.and_then(|slot| slot.try_lock().ok()).expect("both ends in one slot");
+    impl<T> Slot<T> {
+        fn new(object: Option<T>) -> Mutex<Slot<T>> {
+            Mutex::new(Slot { object, witness: AtomicUsize::new(0) })
+        }
+
+        fn exchange(slot: &Mutex<Slot<T>>, object: Option<T>) -> Option<T> {
+            let mut slot = slot.try_lock().expect("both ends in one slot");
             slot.witness.with_mut(|touches| *touches += 1);
             std::mem::replace(&mut slot.object, object)
+        }
+    }
+
+    impl<T> Shared<T> {
+        fn exchange(&self, count: usize, object: Option<T>) -> Option<T> {
+            let slot = self.slots.get(count % self.slots.len()).expect("a slot");
+            Slot::exchange(slot, object)
         }
     }
 
@@ -128,6 +148,43 @@ mod imp {
             self.read += 1;
             self.shared.read.store(self.read, Ordering::Release);
             object
+        }
+    }
+
+    /// `crossbeam`'s cell for an optional object: whoever exchanges the presence for absence owns the object.
+    pub(crate) struct AtomicCell<T: Optional> {
+        is_here: AtomicBool,
+        slot: Mutex<Slot<T::Object>>,
+    }
+
+    /// What `crossbeam`'s cell is used for here.
+    pub(crate) trait Optional {
+        type Object;
+    }
+
+    impl<U> Optional for Option<U> {
+        type Object = U;
+    }
+
+    impl<U> AtomicCell<Option<U>> {
+        pub(crate) fn new(object: Option<U>) -> AtomicCell<Option<U>> {
+            AtomicCell { is_here: AtomicBool::new(object.is_some()), slot: Slot::new(object) }
+        }
+
+        pub(crate) fn take(&self) -> Option<U> {
+            if !self.is_here.swap(false, Ordering::AcqRel) {
+                return None;
+            }
+            let object = Slot::exchange(&self.slot, None);
+            assert!(object.is_some(), "an object was taken twice");
+            object
+        }
+
+        /// Only present objects are stored by the protocols here.
+        pub(crate) fn store(&self, object: Option<U>) {
+            assert!(object.is_some(), "absence was stored");
+            assert!(Slot::exchange(&self.slot, object).is_none(), "an object was written over");
+            self.is_here.swap(true, Ordering::AcqRel);
         }
     }
 }

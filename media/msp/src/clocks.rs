@@ -5,19 +5,15 @@
 //! both on the ticker ⇄ one half on a card, the other on the ticker ⇄ both on cards
 //! ```
 //!
-//! A half that a card drives lies in a cell: the callback takes it out, runs it and puts it back, by one atomic
-//! exchange each; control takes it out for good in the same way. A card that has died in the middle of a call can
-//! therefore never keep a half, however long its stream takes to close.
-//! RT (`Driven`): no allocation, lock, syscall, log or panic.
+//! A half that a card drives lies in a cell from which control takes it back at any time ([`Driven`]): a card that has
+//! died in the middle of a call can never keep a half, however long its stream takes to close.
 //! Not here: which card (`terminal/device.rs`), what the halves do (`offhook-engine`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam::atomic::AtomicCell;
 use offhook_device::{DeviceError, Selector, Sound, SoundStream, StreamRequest, StreamStatus};
-use offhook_engine::{AddError, Leg, RemoveError, RxProcessor, Ticker, TickerHandle, TxProcessor};
+use offhook_engine::{AddError, Driven, Leg, RemoveError, RxProcessor, Ticker, TickerHandle, TxProcessor};
 
 use crate::terminal::Probe;
 
@@ -43,15 +39,6 @@ struct Card<T> {
     callbacks: u64,
     heard: Instant,
     stream: SoundStream,
-}
-
-/// A half that callbacks run.
-struct Driven<T>(Arc<Place<T>>);
-
-struct Place<T> {
-    half: AtomicCell<Option<Box<T>>>,
-    /// Control wants it: callbacks leave it where it is.
-    is_wanted: AtomicBool,
 }
 
 /// Why a half has no seat: the call has no sound in that direction any more.
@@ -209,7 +196,7 @@ impl<T> Card<T> {
 
     /// The half; the stream is closed afterwards.
     fn take(self) -> Result<T, ClockError> {
-        match self.cell.take() {
+        match self.cell.take(PATIENCE) {
             Some(half) => Ok(*half),
             None => Err(ClockError::Stuck(self.stream.device_name().to_owned())),
         }
@@ -223,74 +210,5 @@ impl<T> Card<T> {
         let silent = (self.heard.elapsed() > SILENCE).then(|| "no sound for three seconds".to_owned());
         let why = snapshot.failed.or(silent)?;
         Some(format!("sound device {:?}: {why}", self.stream.device_name()))
-    }
-}
-
-impl<T> Driven<T> {
-    fn empty() -> Self {
-        Self(Arc::new(Place { half: AtomicCell::new(None), is_wanted: AtomicBool::new(false) }))
-    }
-
-    fn share(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-
-    /// Runs the half if it is here; whether it was.
-    fn run(&self, work: impl FnOnce(&mut T)) -> bool {
-        if self.0.is_wanted.load(Ordering::Acquire) {
-            return false;
-        }
-        let Some(mut half) = self.0.half.take() else { return false };
-        work(&mut half);
-        // Nobody puts another in while this one is out: the old content is `None`, and dropping it is nothing.
-        self.0.half.store(Some(half));
-        true
-    }
-
-    fn put(&self, half: T) {
-        self.0.half.store(Some(Box::new(half)));
-    }
-
-    /// Takes it out between two callbacks.
-    fn take(&self) -> Option<Box<T>> {
-        let give_up = Instant::now() + PATIENCE;
-        self.0.is_wanted.store(true, Ordering::Release);
-        loop {
-            if let Some(half) = self.0.half.take() {
-                return Some(half);
-            }
-            if Instant::now() >= give_up {
-                return None;
-            }
-            std::thread::sleep(Duration::from_micros(100));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cell_of_a_half_is_lock_free() {
-        assert!(AtomicCell::<Option<Box<TxProcessor>>>::is_lock_free());
-    }
-
-    #[test]
-    fn a_half_is_taken_out_between_two_callbacks_and_the_next_one_finds_nothing() {
-        let cell = Driven::<u64>::empty();
-        let shared = cell.share();
-        assert!(!shared.run(|_| ()));
-        cell.put(0);
-        let callbacks = std::thread::spawn(move || {
-            while shared.run(|n| {
-                *n += 1;
-                std::thread::sleep(Duration::from_millis(1));
-            }) {}
-        });
-        std::thread::sleep(Duration::from_millis(20));
-        assert!(cell.take().is_some_and(|n| *n > 0));
-        assert!(callbacks.join().is_ok());
-        assert!(cell.take().is_none());
     }
 }

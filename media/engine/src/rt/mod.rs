@@ -6,6 +6,7 @@
 
 pub(crate) mod blocks;
 pub mod clip;
+pub mod driven;
 pub mod echo;
 pub(crate) mod elastic;
 pub mod gain;
