@@ -3,6 +3,10 @@
 //! Unknown → heard once → Confirmed → left (BYE lingers) or timed out.
 //! Not here: our own place (`session.rs`). Bounded, for identifiers come from the network.
 
+use std::net::SocketAddr;
+
+use crate::rtcp::SdesKind;
+
 /// Members remembered; a flood of identifiers evicts the ones not heard for longest.
 const MAX_MEMBERS: usize = 64;
 /// For so long a BYE outlives its sender, so that stragglers do not revive it (RFC 3550 §6.2.1).
@@ -30,11 +34,17 @@ pub(crate) struct Member {
     pub(crate) is_heard_in_rtp: bool,
     pub(crate) cname: Option<Vec<u8>>,
     pub(crate) has_conflict: bool,
+    /// The address of its RTCP, and when it was last heard from there.
+    pub(crate) control: Option<(SocketAddr, u64)>,
     pub(crate) last_sr: Option<SeenReport>,
+    /// Its last receiver reference time (RFC 3611 §4.4).
+    pub(crate) last_rr: Option<SeenReport>,
+    /// What else it told of itself.
+    description: Vec<(SdesKind, Vec<u8>)>,
     left_ns: Option<u64>,
 }
 
-/// A sender report, ours or another's: the NTP time's middle 32 bits and the monotonic time beside it.
+/// A sender report or reference time, ours or another's: the NTP time's middle 32 bits and the monotonic time beside it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeenReport {
     pub(crate) middle_32: u32,
@@ -55,6 +65,22 @@ impl Members {
     /// The last sender report of a member.
     pub(crate) fn last_sr(&self, ssrc: u32) -> Option<SeenReport> {
         self.table.iter().find(|member| member.ssrc == ssrc)?.last_sr
+    }
+
+    /// Reference times of members, by their SSRC.
+    pub(crate) fn references(&self) -> impl Iterator<Item = (u32, SeenReport)> + '_ {
+        let present = self.table.iter().filter(|member| member.counts());
+        present.filter_map(|member| Some((member.ssrc, member.last_rr?)))
+    }
+
+    /// Whether anybody has, or just had, this SSRC.
+    pub(crate) fn knows(&self, ssrc: u32) -> bool {
+        self.table.iter().any(|member| member.ssrc == ssrc)
+    }
+
+    /// The member with this SSRC, if it has not left.
+    pub(crate) fn find(&mut self, ssrc: u32) -> Option<&mut Member> {
+        self.table.iter_mut().find(|member| member.ssrc == ssrc && member.left_ns.is_none())
     }
 
     /// The member with this SSRC, made if need be; `None` while its BYE lingers.
@@ -128,9 +154,25 @@ impl Member {
             is_heard_in_rtp: false,
             cname: None,
             has_conflict: false,
+            control: None,
             last_sr: None,
+            last_rr: None,
+            description: Vec::new(),
             left_ns: None,
         }
+    }
+
+    /// Remembers what it told of itself; whether that is news. The six kinds of RFC 3550 only, so that it is bounded.
+    pub(crate) fn describe(&mut self, kind: SdesKind, text: &[u8]) -> bool {
+        if matches!(kind, SdesKind::Cname | SdesKind::Priv | SdesKind::Other(_)) {
+            return false;
+        }
+        match self.description.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, known)) if known == text => return false,
+            Some((_, known)) => *known = text.to_vec(),
+            None => self.description.push((kind, text.to_vec())),
+        }
+        true
     }
 
     fn counts(&self) -> bool {

@@ -1,19 +1,20 @@
 //! RTCP compound packets as owned values (RFC 3550 §6.4–6.6, §A.2), over `rtcp-types`.
 //! In: any bytes; what is to be sent. Out: packets in their order, or why the datagram is refused; bytes.
-//! Not here: when to send and what it means (`timing.rs`, `session.rs`); XR and feedback, which are kept as `Other`.
+//! Not here: when to send and what it means (`timing.rs`, `session`); XR's blocks (`xr`); feedback, which is kept as
+//! `Other`.
 //!
-//! `rtcp-types` 0.3 writes everything and reads reports and BYE. Kept from it: splitting (one packet that does not parse ends
+//! `rtcp-types` 0.3 writes everything but XR and reads reports and BYE. Kept from it: splitting (one packet that does not parse ends
 //! its iteration; here a bad one is [`RtcpPacket::Malformed`] among good ones), padding (its BYE and SDES parsers take it
 //! for content) and reading SDES (a PRIV prefix beyond its item panics; alignment octets that are not zero, as pion and
 //! webrtc-rs send them, or a second chunk whose SSRC begins with a zero octet, lose the packet).
 
 use rtcp_types::{
-    Bye, ReceiverReport, RtcpPacket as _, RtcpPacketParser, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem,
-    SenderReport,
+    Bye, ReceiverReport, RtcpPacket as _, RtcpPacketParser, RtcpPacketWriterExt, Sdes, SenderReport,
 };
 
 use crate::ntp::NtpTime;
 use crate::reception::ReportBlock;
+use crate::xr::{self, XrBlock};
 
 /// The longest CNAME and BYE reason: their length is one octet (RFC 3550 §6.5, §6.6).
 const MAX_TEXT: usize = 255;
@@ -63,13 +64,75 @@ pub struct SenderInfo {
     pub octet_count: u32,
 }
 
-/// The canonical name of one source (RFC 3550 §6.5.1).
+/// What an item of a source description tells (RFC 3550 §6.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SdesKind {
+    /// CNAME: the source's canonical name.
+    Cname,
+    /// NAME: who it is.
+    Name,
+    /// EMAIL.
+    Email,
+    /// PHONE.
+    Phone,
+    /// LOC: where it is.
+    Loc,
+    /// TOOL: the program and its version.
+    Tool,
+    /// NOTE: a notice or status.
+    Note,
+    /// PRIV: a private extension; its text begins with the length of a prefix.
+    Priv,
+    /// Another type.
+    Other(u8),
+}
+
+impl SdesKind {
+    /// The item type's number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Cname => 1,
+            Self::Name => 2,
+            Self::Email => 3,
+            Self::Phone => 4,
+            Self::Loc => 5,
+            Self::Tool => 6,
+            Self::Note => 7,
+            Self::Priv => 8,
+            Self::Other(code) => code,
+        }
+    }
+
+    const fn of(code: u8) -> Self {
+        match code {
+            1 => Self::Cname,
+            2 => Self::Name,
+            3 => Self::Email,
+            4 => Self::Phone,
+            5 => Self::Loc,
+            6 => Self::Tool,
+            7 => Self::Note,
+            8 => Self::Priv,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// What one source tells of itself (RFC 3550 §6.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SdesCname {
+pub struct SdesChunk {
     /// The source.
     pub ssrc: u32,
-    /// Its CNAME as it came; UTF-8 by the standard. `None` if the chunk has none.
-    pub cname: Option<Vec<u8>>,
+    /// Its items in their order, as they came: UTF-8 by the standard.
+    pub items: Vec<(SdesKind, Vec<u8>)>,
+}
+
+impl SdesChunk {
+    /// The CNAME, if it is told.
+    pub fn cname(&self) -> Option<&[u8]> {
+        let item = self.items.iter().find(|(kind, _)| *kind == SdesKind::Cname)?;
+        Some(&item.1)
+    }
 }
 
 /// One packet of a compound.
@@ -91,14 +154,21 @@ pub enum RtcpPacket {
         /// What it received.
         reports: Vec<ReportBlock>,
     },
-    /// SDES, of which the CNAMEs are kept.
-    SourceDescription(Vec<SdesCname>),
+    /// SDES.
+    SourceDescription(Vec<SdesChunk>),
     /// BYE.
     Bye {
         /// The sources that leave.
         ssrcs: Vec<u32>,
         /// Why, as it came.
         reason: Option<Vec<u8>>,
+    },
+    /// XR (RFC 3611).
+    ExtendedReport {
+        /// The sender of the report.
+        ssrc: u32,
+        /// Its blocks.
+        blocks: Vec<XrBlock>,
     },
     /// A packet type that is not read here.
     Other {
@@ -151,43 +221,70 @@ pub fn parse_compound(bytes: &[u8]) -> Result<Vec<RtcpPacket>, RtcpError> {
     Ok(packets)
 }
 
-/// Builds a compound packet of our own: SR or RR, SDES with the CNAME, and a BYE if `bye` is given (its reason may be
-/// empty). Names and reasons beyond 255 octets are cut at a character's end; report blocks beyond 31 are left out.
-pub fn build_compound(
-    ssrc: u32,
-    info: Option<SenderInfo>,
-    reports: &[ReportBlock],
-    cname: &str,
-    bye: Option<&str>,
-) -> Vec<u8> {
-    let reports = reports.iter().take(usize::from(SenderReport::MAX_COUNT));
-    let mut out = Vec::new();
-    match info {
-        Some(info) => {
-            let mut report = SenderReport::builder(ssrc)
-                .ntp_timestamp(info.ntp.to_bits())
-                .rtp_timestamp(info.rtp_timestamp)
-                .packet_count(info.packet_count)
-                .octet_count(info.octet_count);
-            for block in reports {
-                report = report.add_report_block(block_builder(block));
-            }
-            append(&mut out, &report);
-        }
-        None => {
-            let mut report = ReceiverReport::builder(ssrc);
-            for block in reports {
-                report = report.add_report_block(block_builder(block));
-            }
-            append(&mut out, &report);
-        }
+/// A compound packet of our own: SR or RR, SDES, and, if given, XR and BYE, in this order (RFC 3550 §6.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Compound<'a> {
+    /// Our SSRC.
+    pub ssrc: u32,
+    /// What we sent; without it the report is an RR.
+    pub info: Option<SenderInfo>,
+    /// What we received; blocks beyond 31 are left out.
+    pub reports: &'a [ReportBlock],
+    /// Our CNAME.
+    pub cname: &'a str,
+    /// One more item of our description.
+    pub item: Option<(SdesKind, &'a str)>,
+    /// Blocks of an XR packet; none, no packet.
+    pub blocks: &'a [XrBlock],
+    /// Why we leave, which may be empty.
+    pub bye: Option<&'a str>,
+}
+
+impl<'a> Compound<'a> {
+    /// An RR without blocks, and our name.
+    pub const fn new(ssrc: u32, cname: &'a str) -> Self {
+        Self { ssrc, info: None, reports: &[], cname, item: None, blocks: &[], bye: None }
     }
-    let item = SdesItem::builder(SdesItem::CNAME, cut(cname));
-    append(&mut out, &Sdes::builder().add_chunk(SdesChunk::builder(ssrc).add_item(item)));
-    if let Some(reason) = bye {
-        append(&mut out, &Bye::builder().add_source(ssrc).reason(cut(reason)));
+
+    /// The datagram. Texts beyond 255 octets are cut at a character's end.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let ssrc = self.ssrc;
+        let reports = self.reports.iter().take(usize::from(SenderReport::MAX_COUNT));
+        let mut out = Vec::new();
+        match self.info {
+            Some(info) => {
+                let mut report = SenderReport::builder(ssrc)
+                    .ntp_timestamp(info.ntp.to_bits())
+                    .rtp_timestamp(info.rtp_timestamp)
+                    .packet_count(info.packet_count)
+                    .octet_count(info.octet_count);
+                for block in reports {
+                    report = report.add_report_block(block_builder(block));
+                }
+                append(&mut out, &report);
+            }
+            None => {
+                let mut report = ReceiverReport::builder(ssrc);
+                for block in reports {
+                    report = report.add_report_block(block_builder(block));
+                }
+                append(&mut out, &report);
+            }
+        }
+        let mut chunk = rtcp_types::SdesChunk::builder(ssrc)
+            .add_item(rtcp_types::SdesItem::builder(SdesKind::Cname.code(), cut(self.cname)));
+        if let Some((kind, text)) = self.item {
+            chunk = chunk.add_item(rtcp_types::SdesItem::builder(kind.code(), cut(text)));
+        }
+        append(&mut out, &Sdes::builder().add_chunk(chunk));
+        if !self.blocks.is_empty() {
+            xr::append(&mut out, ssrc, self.blocks);
+        }
+        if let Some(reason) = self.bye {
+            append(&mut out, &Bye::builder().add_source(ssrc).reason(cut(reason)));
+        }
+        out
     }
-    out
 }
 
 fn append(out: &mut Vec<u8>, packet: &impl RtcpPacketWriterExt) {
@@ -253,42 +350,43 @@ fn parse_packet(packet_type: u8, packet: &[u8]) -> RtcpPacket {
             })
         }
         Sdes::PACKET_TYPE => {
-            let names = read_names(packet).map(RtcpPacket::SourceDescription);
-            return names.unwrap_or(RtcpPacket::Malformed { packet_type });
+            let chunks = read_chunks(packet).map(RtcpPacket::SourceDescription);
+            return chunks.unwrap_or(RtcpPacket::Malformed { packet_type });
         }
         Bye::PACKET_TYPE => Bye::parse(packet).map(|bye| RtcpPacket::Bye {
             ssrcs: bye.ssrcs().collect(),
             reason: bye.reason().map(<[u8]>::to_vec),
         }),
+        xr::PACKET_TYPE => {
+            let report = xr::read(packet).map(|(ssrc, blocks)| RtcpPacket::ExtendedReport { ssrc, blocks });
+            return report.unwrap_or(RtcpPacket::Malformed { packet_type });
+        }
         _ => Ok(RtcpPacket::Other { packet_type }),
     };
     parsed.unwrap_or(RtcpPacket::Malformed { packet_type })
 }
 
-/// The CNAMEs of an SDES packet (RFC 3550 §6.5): as many chunks as its count says, each aligned to four octets.
-fn read_names(packet: &[u8]) -> Option<Vec<SdesCname>> {
+/// The chunks of an SDES packet (RFC 3550 §6.5, §A.5): as many as its count says, each aligned to four octets.
+fn read_chunks(packet: &[u8]) -> Option<Vec<SdesChunk>> {
     let (&[first, ..], body) = packet.split_first_chunk::<4>()?;
-    let mut names = Vec::new();
+    let mut chunks = Vec::new();
     let mut at = 0;
     for _ in 0..first & 0x1F {
         let ssrc = u32::from_be_bytes(*body.get(at..)?.first_chunk::<4>()?);
-        let mut cname = None;
+        let mut items = Vec::new();
         at += 4;
         // A type of zero ends the chunk; so does the packet's end, though it should not.
-        while let Some(&item) = body.get(at)
-            && item != 0
+        while let Some(&kind) = body.get(at)
+            && kind != 0
         {
             let len = usize::from(*body.get(at + 1)?);
-            let value = body.get(at + 2..at + 2 + len)?;
-            if item == SdesItem::CNAME && cname.is_none() {
-                cname = Some(value.to_vec());
-            }
+            items.push((SdesKind::of(kind), body.get(at + 2..at + 2 + len)?.to_vec()));
             at += 2 + len;
         }
         at = (at + 1).next_multiple_of(4);
-        names.push(SdesCname { ssrc, cname });
+        chunks.push(SdesChunk { ssrc, items });
     }
-    Some(names)
+    Some(chunks)
 }
 
 fn read_block(block: &rtcp_types::ReportBlock<'_>) -> ReportBlock {

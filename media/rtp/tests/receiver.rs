@@ -312,3 +312,56 @@ proptest! {
         prop_assert!(stats.received <= datagrams.len() as u64);
     }
 }
+
+#[test]
+fn packets_that_are_not_timed_leave_jitter_and_packet_length_alone() {
+    let types = PayloadTypes::NONE.with(0).with(101);
+    let config = ReceiverConfig { payload_types: types, ..ReceiverConfig::default() };
+    let mut receivers = [PayloadTypes::NONE, PayloadTypes::NONE.with(101)].map(|untimed| {
+        let mut receiver = RtpReceiver::new(config);
+        receiver.set_untimed(untimed);
+        receiver
+    });
+    for n in 0..100_u16 {
+        // Every fourth packet repeats an event's end, ten packets old.
+        let is_event = n % 4 == 3;
+        let mut bytes = packet(7, n, if is_event { 101 } else { 0 });
+        let timestamp = if is_event { u32::from(n).saturating_sub(10) } else { u32::from(n) } * 160;
+        bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        for receiver in &mut receivers {
+            receiver.receive(u64::from(n) * 20_000_000, &bytes);
+        }
+    }
+    let [timed, untimed] = receivers.map(|receiver| receiver.stats());
+    assert!(timed.jitter > 100, "{}", timed.jitter);
+    assert_eq!((untimed.jitter, untimed.packet_ticks, untimed.accepted), (0, 160, timed.accepted));
+}
+
+#[test]
+fn losses_and_discards_reach_the_runs_of_the_source_and_a_restart_begins_them_anew() {
+    let mut receiver = RtpReceiver::new(ReceiverConfig::default());
+    let mut at_ns = 0;
+    let mut receive = |receiver: &mut RtpReceiver, n: u16, is_late: bool| {
+        at_ns += 20_000_000;
+        let bytes = packet(7, n, 0);
+        if let Receipt::Accept(accepted) = receiver.receive(at_ns, &bytes)
+            && is_late
+        {
+            receiver.discard(accepted.extended_sequence);
+        }
+    };
+    for n in 0..200 {
+        if n != 50 && n != 52 {
+            receive(&mut receiver, n, n == 55);
+        }
+    }
+    let runs = receiver.stats().runs;
+    assert_eq!((runs.packets, runs.lost, runs.discarded), (168, 2, 1), "the newest 32 are not settled");
+    assert_eq!((runs.bursts, runs.burst_packets, runs.burst_bad), (1, 6, 3));
+    for n in 20_000..20_040 {
+        receive(&mut receiver, n, false);
+    }
+    assert_eq!(receiver.stats().restarts, 1);
+    let runs = receiver.stats().runs;
+    assert_eq!((runs.packets, runs.lost, runs.gap_packets), (8, 0, 8), "both packets of the beginning count");
+}

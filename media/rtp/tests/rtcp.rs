@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use offhook_rtp::{
-    NtpTime, ReportBlock, RtcpError, RtcpPacket, SdesCname, SenderInfo, build_compound, parse_compound,
+    Compound, NtpTime, ReportBlock, RtcpError, RtcpPacket, SdesChunk, SdesKind, SenderInfo, parse_compound,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,6 +14,20 @@ use rtc_rtcp::sender_report::SenderReport;
 use rtc_rtcp::source_description::{
     SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem,
 };
+
+fn build_compound(
+    ssrc: u32,
+    info: Option<SenderInfo>,
+    reports: &[ReportBlock],
+    cname: &str,
+    bye: Option<&str>,
+) -> Vec<u8> {
+    Compound { info, reports, bye, ..Compound::new(ssrc, cname) }.to_bytes()
+}
+
+fn named(ssrc: u32, cname: &[u8]) -> SdesChunk {
+    SdesChunk { ssrc, items: vec![(SdesKind::Cname, cname.to_vec())] }
+}
 
 fn blocks() -> impl Strategy<Value = Vec<ReportBlock>> {
     let block = (any::<u32>(), any::<u8>(), -0x80_0000..=0x7F_FFFF_i32, any::<u32>(), any::<[u32; 3]>());
@@ -108,7 +122,7 @@ proptest! {
             None => RtcpPacket::ReceiverReport { ssrc, reports: blocks },
         };
         prop_assert_eq!(&ours[0], &first);
-        let named = SdesCname { ssrc, cname: Some(cname.into_bytes()) };
+        let named = named(ssrc, cname.as_bytes());
         prop_assert_eq!(&ours[1], &RtcpPacket::SourceDescription(vec![named]));
         match bye {
             None => prop_assert_eq!(ours.len(), 2),
@@ -129,7 +143,7 @@ proptest! {
             panic!("{ours:?}")
         };
         prop_assert_eq!(reports, &blocks);
-        let named = SdesCname { ssrc, cname: Some(cname.into_bytes()) };
+        let named = named(ssrc, cname.as_bytes());
         prop_assert_eq!(&ours[1], &RtcpPacket::SourceDescription(vec![named]));
         prop_assert_eq!(&ours[2], &RtcpPacket::Bye { ssrcs: vec![ssrc], reason: Some(b"over".to_vec()) });
     }
@@ -198,11 +212,8 @@ fn padding_of_the_last_packet_is_taken_off() {
     bytes[8] |= 0x20;
     bytes[11] += 1;
     bytes.extend([0, 0, 0, 4]);
-    let cname = Some(b"name@host".to_vec());
-    assert_eq!(
-        parse_compound(&bytes).unwrap()[1],
-        RtcpPacket::SourceDescription(vec![SdesCname { ssrc: 1, cname }])
-    );
+    let expected = RtcpPacket::SourceDescription(vec![named(1, b"name@host")]);
+    assert_eq!(parse_compound(&bytes).unwrap()[1], expected);
     let last = bytes.len() - 1;
     for impossible in [0, 5, 28, 255] {
         bytes[last] = impossible;
@@ -215,10 +226,11 @@ fn a_private_item_with_a_prefix_beyond_itself_is_harmless() {
     // PRIV of length 1 whose prefix claims 6 octets: rtcp-types panics if asked for its value.
     let mut bytes = vec![0x80, 201, 0, 1, 0, 0, 0, 1];
     bytes.extend([0x81, 202, 0, 4, 0, 0, 0, 1, 8, 1, 6, 1, 2, b'a', b'b', 0, 0, 0, 0, 0]);
-    let cname = Some(b"ab".to_vec());
+    // The item of two octets that follows it is the name.
+    let items = vec![(SdesKind::Priv, vec![6]), (SdesKind::Cname, b"ab".to_vec())];
     assert_eq!(
         parse_compound(&bytes).unwrap()[1],
-        RtcpPacket::SourceDescription(vec![SdesCname { ssrc: 1, cname }])
+        RtcpPacket::SourceDescription(vec![SdesChunk { ssrc: 1, items }])
     );
 }
 
@@ -229,20 +241,19 @@ fn chunks_are_told_apart_by_alignment_and_not_by_zeros() {
     bytes.extend([
         0x82, 202, 0, 6, 0, 0, 0, 1, 1, 2, b'a', b'a', 0, 0, 0, 3, 0, 0, 0, 2, 1, 2, b'b', b'c', 0, 0, 0, 0,
     ]);
-    let named = |ssrc, cname: &[u8]| SdesCname { ssrc, cname: Some(cname.to_vec()) };
     let expected = RtcpPacket::SourceDescription(vec![named(1, b"aa"), named(2, b"bc")]);
     assert_eq!(parse_compound(&bytes).unwrap()[1], expected);
 }
 
 #[test]
 fn a_malformed_packet_does_not_hide_its_neighbours() {
-    // A receiver report that claims a block it has not, then an unread XR, then a BYE.
-    let bytes = [0x81, 201, 0, 1, 0, 0, 0, 1, 0x80, 207, 0, 1, 0, 0, 0, 1, 0x81, 203, 0, 1, 0, 0, 0, 9];
+    // A receiver report that claims a block it has not, then unread feedback, then a BYE.
+    let bytes = [0x81, 201, 0, 1, 0, 0, 0, 1, 0x80, 205, 0, 1, 0, 0, 0, 1, 0x81, 203, 0, 1, 0, 0, 0, 9];
     assert_eq!(
         parse_compound(&bytes).unwrap(),
         [
             RtcpPacket::Malformed { packet_type: 201 },
-            RtcpPacket::Other { packet_type: 207 },
+            RtcpPacket::Other { packet_type: 205 },
             RtcpPacket::Bye { ssrcs: vec![9], reason: None },
         ]
     );
@@ -253,10 +264,7 @@ fn names_and_reasons_too_long_are_cut_at_a_character() {
     let long = "é".repeat(200);
     let packets = parse_compound(&build_compound(1, None, &[], &long, Some(&long))).unwrap();
     let expected = "é".repeat(127).into_bytes();
-    assert_eq!(
-        packets[1],
-        RtcpPacket::SourceDescription(vec![SdesCname { ssrc: 1, cname: Some(expected.clone()) }])
-    );
+    assert_eq!(packets[1], RtcpPacket::SourceDescription(vec![named(1, &expected)]));
     assert_eq!(packets[2], RtcpPacket::Bye { ssrcs: vec![1], reason: Some(expected) });
 }
 

@@ -1,14 +1,26 @@
 //! The session by itself: who is a member, conflicts of SSRC, BYE, hostile datagrams.
 
+use std::net::SocketAddr;
+
 use offhook_rtp::{
-    NtpTime, ReceiverStats, ReportBlock, RtcpEvent, RtcpPacket, RtcpSession, SenderInfo, SenderStats,
-    SessionConfig, build_compound, parse_compound,
+    Compound, NtpTime, ReceiverStats, ReportBlock, RtcpEvent, RtcpPacket, RtcpSession, SdesKind, SenderInfo,
+    SenderStats, SessionConfig, parse_compound,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;
 const OWN: u32 = 1;
+
+fn build_compound(
+    ssrc: u32,
+    info: Option<SenderInfo>,
+    reports: &[ReportBlock],
+    cname: &str,
+    bye: Option<&str>,
+) -> Vec<u8> {
+    Compound { info, reports, bye, ..Compound::new(ssrc, cname) }.to_bytes()
+}
 
 fn session() -> RtcpSession {
     RtcpSession::new(SessionConfig::new(OWN, "me@here", 3), 0)
@@ -181,23 +193,170 @@ fn our_own_packets_coming_back_are_a_loop_told_once() {
     assert_eq!((session.stats().own_source, session.members()), (9, 1));
 }
 
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+/// A receiver report alone, without a name.
+fn nameless(ssrc: u32) -> Vec<u8> {
+    let mut bytes = vec![0x80, 201, 0, 1];
+    bytes.extend(ssrc.to_be_bytes());
+    bytes
+}
+
 #[test]
-fn a_conflict_that_goes_on_after_the_change_is_a_loop() {
+fn a_conflict_that_goes_on_after_the_change_is_a_loop_of_that_address() {
     let mut session = session();
-    session.handle_rtcp(0, NtpTime::default(), &build_compound(OWN, None, &[], "echo", None));
+    let hear = |session: &mut RtcpSession, second: u64, port, ssrc| {
+        session.handle_rtcp_from(at(port), second * SECOND, NtpTime::default(), &nameless(ssrc));
+        events(session)
+    };
+    assert_eq!(hear(&mut session, 0, 5, OWN), [RtcpEvent::SsrcCollision { ssrc: OWN }]);
     session.change_ssrc(0, 2);
-    session.handle_rtcp(SECOND, NtpTime::default(), &build_compound(2, None, &[], "echo", None));
-    let seen = events(&mut session);
-    assert_eq!(seen, [RtcpEvent::SsrcCollision { ssrc: OWN }, RtcpEvent::Loop { ssrc: 2 }]);
-    // After ten intervals it is forgotten.
-    session.handle_rtcp(60 * SECOND, NtpTime::default(), &build_compound(2, None, &[], "echo", None));
-    assert_eq!(events(&mut session), [RtcpEvent::SsrcCollision { ssrc: 2 }]);
+    assert_eq!(hear(&mut session, 1, 5, 2), [RtcpEvent::Loop { ssrc: 2 }]);
+    assert_eq!(hear(&mut session, 2, 5, 2), [], "it is told once");
+    // Another address that happens to have the same is a collision, not a loop.
+    assert_eq!(hear(&mut session, 3, 7, 2), [RtcpEvent::SsrcCollision { ssrc: 2 }]);
+    session.change_ssrc(3 * SECOND, 3);
+    assert_eq!(hear(&mut session, 4, 7, 3), [RtcpEvent::Loop { ssrc: 3 }]);
+    // After ten intervals both are forgotten.
+    assert_eq!(hear(&mut session, 60, 5, 3), [RtcpEvent::SsrcCollision { ssrc: 3 }]);
+}
+
+#[test]
+fn whoever_changes_names_under_our_ssrc_moves_us_four_times_and_no_more() {
+    let mut session = session();
+    let mut changes = 0;
+    for second in 0..30 {
+        let theirs = build_compound(session.ssrc(), None, &[], &format!("name {second}"), None);
+        session.handle_rtcp_from(at(5), second * SECOND, NtpTime::default(), &theirs);
+        for event in events(&mut session) {
+            if matches!(event, RtcpEvent::SsrcCollision { .. }) {
+                changes += 1;
+                session.change_ssrc(second * SECOND, 100 + changes);
+            }
+        }
+    }
+    assert_eq!(changes, 4);
+}
+
+#[test]
+fn what_the_receiver_refused_under_the_ssrc_before_is_no_conflict_of_the_new_one() {
+    let mut session = session();
+    let mut receiver = ReceiverStats { own_source: 1, own_source_ssrc: OWN, ..ReceiverStats::default() };
+    receiver.own_source_from = Some(at(6));
+    session.poll_transmit(0, NtpTime::default(), &sending(0), &receiver);
+    assert_eq!(events(&mut session), [RtcpEvent::SsrcCollision { ssrc: OWN }]);
+    session.change_ssrc(0, 2);
+    // The real-time side has not heard of the change yet.
+    receiver.own_source = 9;
+    session.poll_transmit(1, NtpTime::default(), &sending(0), &receiver);
+    assert_eq!(events(&mut session), []);
+    // Then the new one comes back from there as well.
+    (receiver.own_source, receiver.own_source_ssrc) = (10, 2);
+    session.poll_transmit(2, NtpTime::default(), &sending(0), &receiver);
+    assert_eq!(events(&mut session), [RtcpEvent::Loop { ssrc: 2 }]);
+}
+
+#[test]
+fn an_ssrc_that_anybody_has_is_taken() {
+    let mut session = session();
+    session.handle_rtcp(0, NtpTime::default(), &nameless(9));
+    assert_eq!([OWN, 9, 10].map(|ssrc| session.is_taken(ssrc)), [true, true, false]);
+}
+
+#[test]
+fn another_address_cannot_speak_for_a_member_until_that_has_been_silent() {
+    let mut session = session();
+    let info = Some(SenderInfo::default());
+    let theirs = build_compound(9, info, &[], "peer", None);
+    session.handle_rtcp_from(at(5), 0, NtpTime::default(), &theirs);
+    events(&mut session);
+    let forged = build_compound(9, info, &[], "peer", Some("go away"));
+    for second in [1, 2] {
+        session.handle_rtcp_from(at(6), second * SECOND, NtpTime::default(), &forged);
+    }
+    assert_eq!(events(&mut session), [RtcpEvent::RemoteCollision { ssrc: 9 }], "told once, not gone");
+    assert_eq!((session.members(), session.stats().third_party), (2, 6));
+    session.handle_rtcp_from(at(5), 3 * SECOND, NtpTime::default(), &theirs);
+    assert_eq!(events(&mut session).len(), 1, "a sender report");
+    // A translator that forgot its binding: three intervals of 5 s.
+    session.handle_rtcp_from(at(6), 17 * SECOND, NtpTime::default(), &theirs);
+    assert_eq!(events(&mut session), []);
+    session.handle_rtcp_from(at(6), 18 * SECOND, NtpTime::default(), &theirs);
+    assert_eq!(events(&mut session).len(), 1);
+}
+
+#[test]
+fn a_description_comes_piece_by_piece_the_name_most_often() {
+    let description = vec![
+        (SdesKind::Tool, "offhook".to_owned()),
+        (SdesKind::Name, "Alice".to_owned()),
+        (SdesKind::Cname, "never twice".to_owned()),
+        (SdesKind::Loc, "desk 7".to_owned()),
+    ];
+    let mut session =
+        RtcpSession::new(SessionConfig { description, ..SessionConfig::new(OWN, "me@here", 3) }, 0);
+    let mut told = Vec::new();
+    for _ in 0..96 {
+        let (_, packets) = next_report(&mut session, &sending(1));
+        let RtcpPacket::SourceDescription(chunks) = &packets[1] else { panic!("{packets:?}") };
+        assert_eq!(chunks[0].cname(), Some(&b"me@here"[..]));
+        let item = chunks[0].items.get(1).map(|(_, text)| String::from_utf8(text.clone()).unwrap());
+        told.push(item);
+    }
+    // §6.3.9: an item in every third report, seven of eight times NAME, else the others in turn.
+    assert!(told.iter().enumerate().all(|(n, item)| item.is_some() == (n % 3 == 0)), "{told:?}");
+    let items: Vec<_> = told.into_iter().flatten().collect();
+    let turn = |other| [&["Alice"; 7][..], &[other]].concat();
+    assert_eq!(items, [turn("offhook"), turn("desk 7"), turn("offhook"), turn("desk 7")].concat());
+}
+
+#[test]
+fn what_a_member_tells_of_itself_is_told_when_it_is_new() {
+    let mut session = session();
+    let mut hear = |item| {
+        let theirs = Compound { item, ..Compound::new(9, "peer") }.to_bytes();
+        session.handle_rtcp(0, NtpTime::default(), &theirs);
+        events(&mut session)
+    };
+    assert_eq!(hear(None), [RtcpEvent::Cname { ssrc: 9, cname: "peer".to_owned() }]);
+    let name = |text: &str| RtcpEvent::Description { ssrc: 9, kind: SdesKind::Name, text: text.to_owned() };
+    assert_eq!(hear(Some((SdesKind::Name, "Bob"))), [name("Bob")]);
+    assert_eq!(hear(Some((SdesKind::Name, "Bob"))), []);
+    assert_eq!(hear(Some((SdesKind::Name, "Robert"))), [name("Robert")]);
+    assert_eq!(hear(Some((SdesKind::Other(99), "x"))), []);
+    assert_eq!(hear(Some((SdesKind::Note, "on the phone"))).len(), 1);
+}
+
+#[test]
+fn members_age_by_the_interval_of_a_listener() {
+    // §6.3.5: Td with we_sent false. As one of few senders we report every 5 s; as a listener it would be every 12.7.
+    let mut session = session();
+    let hear = |session: &mut RtcpSession, now_ns| {
+        for ssrc in 100..150 {
+            let theirs = build_compound(ssrc, None, &[], "a-long-name@some.where", None);
+            session.handle_rtcp(now_ns, NtpTime::default(), &theirs);
+        }
+    };
+    hear(&mut session, 0);
+    hear(&mut session, 0);
+    let mut packets = 0;
+    while session.poll_timeout() < 45 * SECOND {
+        packets += 1;
+        let (_, _) = next_report(&mut session, &sending(packets));
+    }
+    assert_eq!(
+        session.members(),
+        51,
+        "45 s are nine of our own intervals and less than five of a listener's"
+    );
 }
 
 #[test]
 fn our_ssrc_in_received_rtp_is_a_conflict_too() {
     let mut session = session();
-    let receiver = ReceiverStats { own_source: 1, ..ReceiverStats::default() };
+    let receiver = ReceiverStats { own_source: 1, own_source_ssrc: OWN, ..ReceiverStats::default() };
     session.poll_transmit(0, NtpTime::default(), &sending(0), &receiver);
     session.poll_transmit(1, NtpTime::default(), &sending(0), &receiver);
     assert_eq!(events(&mut session), [RtcpEvent::SsrcCollision { ssrc: OWN }]);
@@ -320,7 +479,7 @@ fn runts_and_malformed_datagrams_are_counted_apart() {
     session.handle_rtcp(
         0,
         NtpTime::default(),
-        &[0x80, 201, 0, 1, 0, 0, 0, 9, 0x80, 207, 0, 0, 0x81, 203, 0, 0],
+        &[0x80, 201, 0, 1, 0, 0, 0, 9, 0x80, 205, 0, 0, 0x81, 203, 0, 0],
     );
     let stats = session.stats();
     assert_eq!((stats.runts, stats.malformed, stats.received), (2, 3, 1));
