@@ -1,5 +1,5 @@
 //! Packet captures: what a wire carried, as files that Wireshark shares.
-//! In: the octets of a pcap file. Out: UDP datagrams and reassembled TCP streams in time order
+//! In: the octets of a pcap or pcapng file. Out: UDP datagrams and reassembled TCP streams in time order
 //! ([`Capture`]). And back: payloads in, a pcap file out ([`CaptureWriter`]).
 //!
 //! ```text
@@ -9,10 +9,10 @@
 //!
 //! Pure on octets: no file is opened, no clock read. Time is what the records say.
 //!
-//! Not here: pcapng (`editcap -F pcap` converts); IP fragments (counted, not reassembled); what
-//! the payloads mean (`tpkt`, `q931`, `h225`, `h245`).
+//! Not here: IP fragments (counted, not reassembled); what the payloads mean (`tpkt`, `q931`, `h225`, `h245`).
 
 mod reader;
+mod records;
 mod tcp;
 mod writer;
 
@@ -44,13 +44,10 @@ const RECORD_HEADER: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// The magic number of pcapng.
-    #[error("this is a pcapng file; convert it with `editcap -F pcap`")]
-    PcapNg,
-    /// No pcap header.
-    #[error("this is no pcap file: {0}")]
+    /// Neither a pcap header nor a pcapng section header.
+    #[error("this is no pcap or pcapng file: {0}")]
     NotPcap(String),
-    /// A link layer other than Ethernet, Linux cooked (SLL, SLL2), raw IP and BSD loopback.
+    /// Nothing but frames of link layers other than Ethernet, Linux cooked (SLL, SLL2), raw IP and BSD loopback.
     #[error("link type {0} is not supported; Ethernet, Linux cooked, raw IP and loopback are")]
     LinkType(u32),
 }
@@ -67,13 +64,13 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Takes the pcap file in `octets` apart. The payloads share one copy of `octets`, and memory
+    /// Takes the pcap or pcapng file in `octets` apart. The payloads share one copy of `octets`, and memory
     /// beyond it is proportional to the number of records.
     ///
     /// # Errors
     ///
-    /// When the file header is not one of a pcap that can be read. Records in error are skipped
-    /// and counted; a file that ends inside a record is [truncated](Self::is_truncated).
+    /// When the file header is of neither form, or no frame of a link layer that can be read. Records in error
+    /// are skipped and counted; a file that ends inside a record is [truncated](Self::is_truncated).
     pub fn parse(octets: &[u8]) -> Result<Self, CaptureError> {
         reader::parse(octets)
     }

@@ -1,21 +1,18 @@
 //! From records to datagrams and TCP packets.
-//! In: a pcap file. Out: [`Capture`]. Everything but the file header is lenient: a record that is
+//! In: the records of a file. Out: [`Capture`]. Everything but the file header is lenient: a record that is
 //! not understood is counted.
-//! Not here: the order of TCP octets (`tcp`).
+//! Not here: the forms of files (`records`); the order of TCP octets (`tcp`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
-use pcap_file::pcap::PcapParser;
-use pcap_file::{DataLink, TsResolution};
+use pcap_file::DataLink;
 
+use super::records::Records;
 use super::tcp::{Connections, TcpPacket};
-use super::{Capture, CaptureError, Datagram, MAX_RECORDS, RECORD_HEADER};
-
-/// The first octets of pcapng, in both byte orders.
-const PCAPNG_MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+use super::{Capture, CaptureError, Datagram, MAX_RECORDS};
 
 /// The link layers that can be taken off.
 #[derive(Debug, Clone, Copy)]
@@ -63,39 +60,28 @@ fn cooked(frame: &[u8], protocol_at: usize, header: usize) -> Option<LaxSlicedPa
 }
 
 pub(super) fn parse(octets: &[u8]) -> Result<Capture, CaptureError> {
-    if octets.starts_with(&PCAPNG_MAGIC) {
-        return Err(CaptureError::PcapNg);
-    }
     // One copy of the file, which all payloads share.
     let file = Bytes::copy_from_slice(octets);
-    let (mut rest, parser) =
-        PcapParser::new(&file).map_err(|error| CaptureError::NotPcap(error.to_string()))?;
-    let header = parser.header();
-    let link = Link::new(header.datalink)?;
-
+    let mut records = Records::new(&file)?;
     let mut capture = Capture::default();
     let mut connections = Connections::default();
-    while !rest.is_empty() {
-        if capture.records == MAX_RECORDS {
-            capture.truncated = true;
-            break;
-        }
-        // A raw record fails only by ending early.
-        let Ok((behind, record)) = parser.next_raw_packet(rest) else {
-            capture.truncated = true;
-            break;
-        };
-        let frame = rest.get(RECORD_HEADER..rest.len() - behind.len()).unwrap_or_default();
-        rest = behind;
-
-        let since_epoch = time(record.ts_sec, record.ts_frac, header.ts_resolution);
+    // A pcapng file has a link layer for each interface: it can be read if one of them can.
+    let (mut understood, mut foreign) = (false, None);
+    while capture.records < MAX_RECORDS
+        && let Some(record) = records.next()
+    {
         if capture.records == 0 {
-            capture.start = since_epoch;
+            capture.start = record.at;
         }
         capture.records += 1;
         // Records of several interfaces may come in a slightly wrong order; no time is negative.
-        let at = since_epoch.saturating_sub(capture.start);
-        match transport(link, frame) {
+        let at = record.at.saturating_sub(capture.start);
+        let link = Link::new(record.link);
+        match &link {
+            Ok(_) => understood = true,
+            Err(error) => foreign = foreign.or(Some(error.clone())),
+        }
+        match link.ok().and_then(|link| transport(link, record.frame)) {
             Some(Transport::Udp { source, destination, payload }) => {
                 capture.udp.push(Datagram { at, source, destination, payload: file.slice_ref(payload) })
             }
@@ -107,16 +93,12 @@ pub(super) fn parse(octets: &[u8]) -> Result<Capture, CaptureError> {
             None => capture.skipped += 1,
         }
     }
+    if let Some(error) = foreign.filter(|_| !understood) {
+        return Err(error);
+    }
+    capture.truncated = records.is_truncated() || !records.is_at_end();
     capture.tcp = connections.finish();
     Ok(capture)
-}
-
-fn time(seconds: u32, fraction: u32, resolution: TsResolution) -> Duration {
-    let nanoseconds = match resolution {
-        TsResolution::MicroSecond => u64::from(fraction) * 1000,
-        TsResolution::NanoSecond => u64::from(fraction),
-    };
-    Duration::from_secs(u64::from(seconds)) + Duration::from_nanos(nanoseconds)
 }
 
 enum Transport<'a> {

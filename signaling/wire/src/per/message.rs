@@ -163,3 +163,48 @@ pub fn encode<T: Type>(value: &T) -> Result<Vec<u8>> {
     value.encode(&mut writer)?;
     Ok(writer.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::per::error::Kind;
+    use crate::per::notation::sequence;
+    use crate::per::{WORK_FLOOR, WORK_PER_OCTET};
+
+    sequence! {
+        /// Takes steps, but neither bits nor memory, which no element of the schema's lists does: of
+        /// those, the limit of memory stops any before it has taken a quarter of the steps.
+        Nothings {
+            first "first": (),
+            second "second": (),
+            third "third": (),
+            fourth "fourth": (),
+            fifth "fifth": (),
+            sixth "sixth": (),
+            seventh "seventh": (),
+        }
+    }
+
+    /// Steps for one element: in its list, itself, its members.
+    const STEPS: usize = 1 + 1 + 7;
+
+    #[test]
+    fn work_is_counted_step_by_step() {
+        let (list, meter) = decode_metered::<Vec<Nothings>>(&Bytes::from_static(&[3, 0]));
+        assert_eq!(list.map(|list| list.len()), Ok(3));
+        assert_eq!((meter.work, meter.work_limit), (3 * STEPS, WORK_FLOOR));
+    }
+
+    #[test]
+    fn too_much_work_is_refused_however_little_memory_it_takes() {
+        // Each octet announces 64K elements more, as long as as many bits are left.
+        let message = Bytes::from(vec![0xc4; 65_536]);
+        let (list, meter) = decode_metered::<Vec<Nothings>>(&message);
+        let error = list.expect_err("more than any message may take");
+        assert_eq!(error.kind(), Kind::TooMuchWork);
+        assert_eq!(error.blame(), crate::per::Blame::Limit);
+        assert_eq!(meter.work_limit, 65_536 * WORK_PER_OCTET);
+        assert!(meter.work <= meter.work_limit && meter.work + 65_536 >= meter.work_limit, "{meter:?}");
+        assert_eq!(meter.memory, 0);
+    }
+}
