@@ -41,9 +41,22 @@ pub enum DeviceError {
         /// What it said.
         why: String,
     },
-    /// The device never came up.
-    #[error("sound device {0:?} did not answer in time")]
-    Timeout(String),
+    /// Too many share it.
+    #[error("sound device {name:?} is shared by {most} already")]
+    Full {
+        /// The device.
+        name: String,
+        /// How many can.
+        most: usize,
+    },
+    /// There is no sound host of that name.
+    #[error("no sound host {name:?}: {why}")]
+    NoHost {
+        /// The name that was asked for.
+        name: String,
+        /// What there is, or what failed.
+        why: String,
+    },
 }
 
 impl DeviceError {

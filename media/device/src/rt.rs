@@ -1,201 +1,255 @@
-//! Between a device's callback and the engine: channels, sample types and rates.
+//! What runs in a card's callbacks: one card, many seats.
 //!
-//! In: blocks of any length in the device's format. Out: blocks of at most [`BLOCK`] samples, mono i16 at the call's
-//! rate, with the monotonic time of their first sample.
+//! ```text
+//! capture:  channels ─ mono ─┬─ seat: fade ─ resample ─▶ FnMut(captured_ns, &[i16])
+//!                            └─ seat …
+//! playback: channels ◀─ saturate ◀─ sum ─┬─ seat: resample ◀─ fade ◀─ FnMut(now_ns, &mut [i16])
+//!                                        └─ seat …
+//! ```
+//!
+//! In: blocks of any length in the device's format. Out: for each seat, blocks at its own rate with the monotonic time
+//! of their first sample. Seats come and go while the card runs (`seats.rs`).
+//! Of more than two channels the first two are used: the others of such cards are other microphones and speakers.
 //! RT: no allocation, lock, syscall, log or panic.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cpal::{FromSample, SizedSample};
-use offhook_codecs::{Resampler, UnsupportedRate};
+use offhook_codecs::UnsupportedRate;
 
-use crate::StreamStatus;
+use crate::clock::CardClock;
+use crate::convert::Converter;
+use crate::fader::Fader;
+use crate::seats::Seats;
+use crate::status::StreamStatus;
 
-/// The most samples handed on at once, at either rate.
+/// The most frames worked on at once.
 pub(crate) const BLOCK: usize = 960;
+/// A host's idea of how far away the card's ears or mouth are, beyond which it is not believed (epochs differ).
+const FURTHEST: Duration = Duration::from_millis(500);
+/// Callbacks after which the largest is looked for anew.
+const PERIOD_MEMORY: u64 = 256;
 
-/// A host's idea of how old a block is, beyond which it is not believed (epochs differ on some hosts).
-const OLDEST: Duration = Duration::from_millis(500);
+type Hear = Box<dyn FnMut(u64, &[i16]) + Send>;
+type Speak = Box<dyn FnMut(u64, &mut [i16]) + Send>;
 
-/// The capture side.
-pub(crate) struct CaptureBlocks<F> {
-    channels: usize,
-    device_rate: u32,
-    resampler: Resampler,
-    mono: Box<[i16]>,
-    resampled: Box<[i16]>,
-    sink: F,
+/// One that hears a card.
+pub(crate) struct CaptureSeat {
+    converter: Converter,
+    faded: Box<[i16]>,
+    converted: Box<[i16]>,
+    fader: Fader,
+    hear: Hear,
 }
 
-impl<F: FnMut(u64, &[i16])> CaptureBlocks<F> {
-    pub(crate) fn new(channels: u16, device_rate: u32, rate: u32, sink: F) -> Result<Self, UnsupportedRate> {
-        let resampler = Resampler::new(device_rate, rate)?;
-        let resampled = vec![0; resampler.output_len(BLOCK) + 1].into();
-        Ok(Self {
-            channels: usize::from(channels.max(1)),
-            device_rate,
-            resampler,
-            mono: vec![0; BLOCK].into(),
-            resampled,
-            sink,
-        })
+impl CaptureSeat {
+    pub(crate) fn new(
+        device_rate: u32,
+        rate: u32,
+        fader: Fader,
+        hear: Hear,
+    ) -> Result<Self, UnsupportedRate> {
+        let converter = Converter::new(device_rate, rate)?;
+        let converted = vec![0; converter.output_len(BLOCK) + 8].into();
+        Ok(Self { converter, faded: vec![0; BLOCK].into(), converted, fader, hear })
     }
 
-    pub(crate) fn delay_ns(&self) -> u64 {
-        self.resampler.delay_ns()
+    fn take(&mut self, at_ns: u64, mono: &[i16]) {
+        // Faded before it is converted: a filter would spread what begins or ends at once.
+        let Some(faded) = self.faded.get_mut(..mono.len()) else { return };
+        faded.copy_from_slice(mono);
+        self.fader.apply(faded);
+        let produced = self.converter.process(faded, &mut self.converted);
+        if let Some(block) = self.converted.get(..produced)
+            && !block.is_empty()
+        {
+            (self.hear)(at_ns, block);
+        }
+    }
+}
+
+/// One that a card plays.
+pub(crate) struct PlaybackSeat {
+    converter: Converter,
+    mono: Box<[i16]>,
+    fader: Fader,
+    speak: Speak,
+}
+
+impl PlaybackSeat {
+    pub(crate) fn new(
+        device_rate: u32,
+        rate: u32,
+        fader: Fader,
+        speak: Speak,
+    ) -> Result<Self, UnsupportedRate> {
+        let converter = Converter::new(rate, device_rate)?;
+        Ok(Self { converter, mono: vec![0; BLOCK].into(), fader, speak })
+    }
+
+    fn give(&mut self, now_ns: u64, sum: &mut [i32]) {
+        let Some(mono) = self.mono.get_mut(..sum.len()) else { return };
+        let (speak, fader) = (&mut self.speak, &mut self.fader);
+        self.converter.pull(mono, |input| {
+            speak(now_ns, input);
+            fader.apply(input);
+        });
+        for (sum, sample) in sum.iter_mut().zip(mono.iter()) {
+            *sum = sum.saturating_add(i32::from(*sample));
+        }
+    }
+}
+
+/// A seat whose card may come back at another rate.
+pub(crate) trait Retune {
+    /// From now on the card has this rate. Control only.
+    fn retune(&mut self, device_rate: u32) -> Result<(), UnsupportedRate>;
+}
+
+impl Retune for CaptureSeat {
+    fn retune(&mut self, device_rate: u32) -> Result<(), UnsupportedRate> {
+        self.converter = Converter::new(device_rate, self.converter.to())?;
+        self.converted = vec![0; self.converter.output_len(BLOCK) + 8].into();
+        Ok(())
+    }
+}
+
+impl Retune for PlaybackSeat {
+    fn retune(&mut self, device_rate: u32) -> Result<(), UnsupportedRate> {
+        self.converter = Converter::new(self.converter.from(), device_rate)?;
+        Ok(())
+    }
+}
+
+/// What both directions note of every callback.
+struct Common {
+    channels: usize,
+    rate: u32,
+    clock: CardClock,
+    status: Arc<StreamStatus>,
+    callbacks: u64,
+    largest: u32,
+}
+
+impl Common {
+    fn new(channels: u16, rate: u32, status: Arc<StreamStatus>) -> Self {
+        let channels = usize::from(channels.max(1));
+        Self { channels, rate: rate.max(1), clock: CardClock::new(rate), status, callbacks: 0, largest: 0 }
+    }
+
+    fn note(&mut self, now_ns: u64, frames: usize, latency: Option<Duration>) {
+        let status = &*self.status;
+        if let Some(lost) = self.clock.tick(now_ns, frames).lost_frames {
+            status.breaks.fetch_add(1, Relaxed);
+            status.lost_frames.fetch_add(lost, Relaxed);
+        }
+        status.drift_ppb.store((self.clock.drift_ppm() * 1e3) as i64, Relaxed);
+        if self.callbacks.is_multiple_of(PERIOD_MEMORY) {
+            self.largest = 0;
+        }
+        self.callbacks += 1;
+        self.largest = self.largest.max(frames as u32);
+        status.period_frames.store(self.largest, Relaxed);
+        if let Some(latency) = latency {
+            status.latency_ns.store(latency.as_nanos() as u64, Relaxed);
+        }
+        status.frames.fetch_add(frames as u64, Relaxed);
+        // Last: who waits for a callback reads the rest after it.
+        status.callbacks.fetch_add(1, Relaxed);
+    }
+
+    fn length_ns(&self, frames: usize) -> u64 {
+        frames as u64 * 1_000_000_000 / u64::from(self.rate)
+    }
+}
+
+/// A capture callback.
+pub(crate) struct CaptureBlocks {
+    common: Common,
+    mono: Box<[i16]>,
+    seats: Arc<Seats<CaptureSeat>>,
+}
+
+impl CaptureBlocks {
+    pub(crate) fn new(
+        channels: u16,
+        rate: u32,
+        seats: Arc<Seats<CaptureSeat>>,
+        status: Arc<StreamStatus>,
+    ) -> Self {
+        Self { common: Common::new(channels, rate, status), mono: vec![0; BLOCK].into(), seats }
     }
 
     /// Takes a block of interleaved frames whose first was captured `age` before `now_ns`.
-    pub(crate) fn push<S>(&mut self, now_ns: u64, age: Option<Duration>, data: &[S], status: &StreamStatus)
+    pub(crate) fn push<S>(&mut self, now_ns: u64, age: Option<Duration>, data: &[S])
     where
         S: SizedSample,
         i16: FromSample<S>,
     {
-        status.callbacks.fetch_add(1, Relaxed);
-        let frames = data.len() / self.channels;
-        let length_ns = frames as u64 * 1_000_000_000 / u64::from(self.device_rate.max(1));
+        let channels = self.common.channels;
+        let frames = data.len() / channels;
+        let age = age.filter(|age| !age.is_zero() && *age <= FURTHEST);
+        self.common.note(now_ns, frames, age);
         // Without a believable stamp the block is as old as it is long.
-        let age_ns = age.filter(|age| *age <= OLDEST).map_or(length_ns, |age| age.as_nanos() as u64);
+        let age_ns = age.map_or(self.common.length_ns(frames), |age| age.as_nanos() as u64);
         let mut at = now_ns.saturating_sub(age_ns);
-        for chunk in data.chunks(BLOCK * self.channels) {
+        for chunk in data.chunks(BLOCK * channels) {
             let mut n = 0;
-            for (mono, frame) in self.mono.iter_mut().zip(chunk.chunks_exact(self.channels)) {
-                let sum: i32 = frame.iter().map(|s| i32::from(s.to_sample::<i16>())).sum();
-                *mono = (sum / self.channels as i32) as i16;
+            for (mono, frame) in self.mono.iter_mut().zip(chunk.chunks_exact(channels)) {
+                let used = frame.iter().take(2);
+                let count = used.len().max(1) as i32;
+                let sum: i32 = used.map(|s| i32::from(s.to_sample::<i16>())).sum();
+                *mono = (sum / count) as i16;
                 n += 1;
             }
-            let input = self.mono.get(..n).unwrap_or_default();
-            let done = self.resampler.process(input, &mut self.resampled);
-            if let Some(block) = self.resampled.get(..done.produced)
-                && !block.is_empty()
-            {
-                (self.sink)(at, block);
-            }
-            at += n as u64 * 1_000_000_000 / u64::from(self.device_rate.max(1));
+            let mono = self.mono.get(..n).unwrap_or_default();
+            self.seats.run_each(|seat| seat.take(at, mono));
+            at += self.common.length_ns(n);
         }
-        status.frames.fetch_add(frames as u64, Relaxed);
     }
 }
 
-/// The playback side.
-pub(crate) struct PlaybackBlocks<F> {
-    channels: usize,
-    device_rate: u32,
-    resampler: Resampler,
-    mono: Box<[i16]>,
-    source: F,
+/// A playback callback.
+pub(crate) struct PlaybackBlocks {
+    common: Common,
+    sum: Box<[i32]>,
+    seats: Arc<Seats<PlaybackSeat>>,
 }
 
-impl<F: FnMut(u64, &mut [i16])> PlaybackBlocks<F> {
+impl PlaybackBlocks {
     pub(crate) fn new(
         channels: u16,
         rate: u32,
-        device_rate: u32,
-        source: F,
-    ) -> Result<Self, UnsupportedRate> {
-        Ok(Self {
-            channels: usize::from(channels.max(1)),
-            device_rate,
-            resampler: Resampler::new(rate, device_rate)?,
-            mono: vec![0; BLOCK].into(),
-            source,
-        })
+        seats: Arc<Seats<PlaybackSeat>>,
+        status: Arc<StreamStatus>,
+    ) -> Self {
+        Self { common: Common::new(channels, rate, status), sum: vec![0; BLOCK].into(), seats }
     }
 
-    pub(crate) fn delay_ns(&self) -> u64 {
-        self.resampler.delay_ns()
-    }
-
-    /// Fills a block of interleaved frames; every channel gets the same sound.
-    pub(crate) fn pull<S>(&mut self, now_ns: u64, data: &mut [S], status: &StreamStatus)
+    /// Fills a block of interleaved frames that will be heard `ahead` from now; the first two channels get the sum of
+    /// all seats.
+    pub(crate) fn pull<S>(&mut self, now_ns: u64, ahead: Option<Duration>, data: &mut [S])
     where
         S: SizedSample + FromSample<i16>,
     {
-        status.callbacks.fetch_add(1, Relaxed);
-        let frames = data.len() / self.channels;
+        let channels = self.common.channels;
+        let ahead = ahead.filter(|ahead| !ahead.is_zero() && *ahead <= FURTHEST);
+        self.common.note(now_ns, data.len() / channels, ahead);
         let mut at = now_ns;
-        for chunk in data.chunks_mut(BLOCK * self.channels) {
-            let n = chunk.len() / self.channels;
-            let Some(mono) = self.mono.get_mut(..n) else { continue };
-            let source = &mut self.source;
-            self.resampler.pull(mono, |input| source(at, input));
-            for (frame, sample) in chunk.chunks_exact_mut(self.channels).zip(mono.iter()) {
-                frame.fill(S::from_sample(*sample));
+        for chunk in data.chunks_mut(BLOCK * channels) {
+            let n = chunk.len() / channels;
+            let Some(sum) = self.sum.get_mut(..n) else { continue };
+            sum.fill(0);
+            self.seats.run_each(|seat| seat.give(at, sum));
+            for (frame, sum) in chunk.chunks_exact_mut(channels).zip(sum.iter()) {
+                let sample = (*sum).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+                let (used, rest) = frame.split_at_mut(channels.min(2));
+                used.fill(S::from_sample(sample));
+                rest.fill(S::EQUILIBRIUM);
             }
-            at += n as u64 * 1_000_000_000 / u64::from(self.device_rate.max(1));
+            at += self.common.length_ns(n);
         }
-        status.frames.fetch_add(frames as u64, Relaxed);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stereo_at_48_khz_reaches_the_engine_as_mono_at_8_khz_with_the_time_of_capture() {
-        let mut got = Vec::new();
-        let mut blocks =
-            CaptureBlocks::new(2, 48_000, 8_000, |at, pcm: &[i16]| got.push((at, pcm.len()))).unwrap();
-        let status = StreamStatus::default();
-        let frames = vec![0.25_f32; 2 * 480];
-        for i in 1..=10_u64 {
-            blocks.push(i * 10_000_000, Some(Duration::from_millis(10)), &frames, &status);
-        }
-        drop(blocks);
-        assert_eq!(got.iter().map(|(_, n)| n).sum::<usize>(), 800, "a sixth of the frames");
-        assert_eq!(got[3].0, 30_000_000, "the block that ends at 40 ms began at 30 ms");
-        assert_eq!(status.snapshot().frames, 4_800);
-    }
-
-    #[test]
-    fn a_capture_stamp_from_another_epoch_is_not_believed() {
-        let mut at = 0;
-        let mut blocks = CaptureBlocks::new(1, 8_000, 8_000, |t, _: &[i16]| at = t).unwrap();
-        blocks.push(1_000_000_000, Some(Duration::from_secs(77)), &[0_i16; 80], &StreamStatus::default());
-        drop(blocks);
-        assert_eq!(at, 990_000_000, "as old as it is long");
-    }
-
-    #[test]
-    fn a_tone_survives_the_way_to_a_stereo_card() {
-        let mut phase = 0_u32;
-        let mut blocks = PlaybackBlocks::new(2, 8_000, 48_000, |_, pcm: &mut [i16]| {
-            for s in pcm {
-                *s = (8_000.0 * (f64::from(phase) * 440.0 / 8_000.0 * std::f64::consts::TAU).sin()) as i16;
-                phase += 1;
-            }
-        })
-        .unwrap();
-        let mut out = vec![0.0_f32; 2 * 4_800];
-        blocks.pull(0, &mut out, &StreamStatus::default());
-        assert!(out.chunks(2).all(|f| f[0] == f[1]), "both channels alike");
-        let left: Vec<f32> = out.chunks(2).map(|f| f[0]).collect();
-        let tail = &left[1_000..];
-        let crossings = tail.windows(2).filter(|w| w[0] < 0.0 && w[1] >= 0.0).count();
-        let expected = tail.len() as f64 / 48_000.0 * 440.0;
-        assert!((crossings as f64 - expected).abs() <= 1.0, "{crossings} against {expected}");
-        let peak = tail.iter().fold(0.0_f32, |m, s| m.max(s.abs()));
-        assert!((peak - 8_000.0 / 32_768.0).abs() < 0.01, "{peak}");
-    }
-
-    #[test]
-    fn the_callbacks_do_not_allocate() {
-        let status = StreamStatus::default();
-        let mut capture = CaptureBlocks::new(2, 44_100, 8_000, |_, _: &[i16]| ()).unwrap();
-        let mut playback = PlaybackBlocks::new(2, 8_000, 44_100, |_, pcm: &mut [i16]| pcm.fill(1)).unwrap();
-        let input = vec![0.1_f32; 2 * 3_000];
-        let mut output = vec![0_i32; 2 * 3_000];
-        assert_no_alloc::assert_no_alloc(|| {
-            for i in 0..50 {
-                capture.push(i, None, &input, &status);
-                playback.pull(i, &mut output, &status);
-            }
-        });
-        assert_eq!(status.snapshot().callbacks, 100);
-    }
-
-    #[global_allocator]
-    static TRAP: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
 }

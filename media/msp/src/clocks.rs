@@ -6,13 +6,15 @@
 //! ```
 //!
 //! A half that a card drives lies in a cell from which control takes it back at any time ([`Driven`]): a card that has
-//! died in the middle of a call can never keep a half, however long its stream takes to close.
-//! Not here: which card (`terminal/device.rs`), what the halves do (`offhook-engine`).
+//! died in the middle of a call can never keep a half, however long its stream takes to close. A card may drive the
+//! halves of many calls.
+//! Not here: which card (`terminal/device.rs`), what the halves do (`offhook-engine`), further cards of a stream, which
+//! clock nothing (`terminal/bridge.rs`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use offhook_device::{DeviceError, Selector, Sound, SoundStream, StreamRequest, StreamStatus};
+use offhook_device::{DeviceError, Selector, Sound, SoundStream, StreamRequest, StreamStatusSnapshot};
 use offhook_engine::{AddError, Driven, Leg, RemoveError, RxProcessor, Ticker, TickerHandle, TxProcessor};
 
 use crate::terminal::Probe;
@@ -24,7 +26,6 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 /// The seats of both halves.
 pub(crate) struct Clocks {
-    sample_rate: u32,
     leg: Option<TickerHandle>,
     capture: Option<Card<TxProcessor>>,
     playback: Option<Card<RxProcessor>>,
@@ -35,10 +36,22 @@ pub(crate) struct Clocks {
 /// A half and the card that drives it.
 struct Card<T> {
     cell: Driven<T>,
-    status: Arc<StreamStatus>,
     callbacks: u64,
     heard: Instant,
     stream: SoundStream,
+}
+
+/// A card that drives a half.
+pub(crate) struct CardFacts {
+    pub(crate) id: String,
+    pub(crate) status: StreamStatusSnapshot,
+    pub(crate) sharers: usize,
+}
+
+impl CardFacts {
+    pub(crate) fn of(stream: &SoundStream) -> Self {
+        Self { id: stream.device_id().to_owned(), status: stream.status(), sharers: stream.sharers() }
+    }
 }
 
 /// Why a half has no seat: the call has no sound in that direction any more.
@@ -57,9 +70,8 @@ pub(crate) enum ClockError {
 impl Clocks {
     /// Seats both halves on the ticker.
     pub(crate) fn new(ticker: &Ticker, tx: TxProcessor, rx: RxProcessor) -> Result<Self, ClockError> {
-        let sample_rate = tx.sample_rate();
         let parked = Leg { tx: Some(tx), rx: Some(rx) };
-        let mut clocks = Self { sample_rate, leg: None, capture: None, playback: None, parked };
+        let mut clocks = Self { leg: None, capture: None, playback: None, parked };
         clocks.settle(ticker)?;
         Ok(clocks)
     }
@@ -69,14 +81,12 @@ impl Clocks {
         &mut self,
         ticker: &Ticker,
         sound: &Sound,
-        selector: &Selector,
+        (selector, request): (&Selector, StreamRequest),
         probe: Arc<Probe>,
     ) -> Result<(), ClockError> {
-        let request = StreamRequest::new(self.sample_rate);
         let cell = Driven::<TxProcessor>::empty();
-        let status = Arc::new(StreamStatus::default());
         let driven = cell.share();
-        let stream = sound.capture(selector, request, status.clone(), move |captured_ns, block| {
+        let stream = sound.capture(selector, request, move |captured_ns, block| {
             driven.run(|tx| {
                 probe.note(captured_ns, block.len());
                 tx.process(captured_ns, block);
@@ -86,7 +96,8 @@ impl Clocks {
         if let Some(tx) = self.parked.tx.take() {
             cell.put(tx);
         }
-        self.capture = Some(Card::new(cell, status, stream));
+        stream.set_gain(1.0);
+        self.capture = Some(Card::new(cell, stream));
         self.settle(ticker)
     }
 
@@ -95,14 +106,12 @@ impl Clocks {
         &mut self,
         ticker: &Ticker,
         sound: &Sound,
-        selector: &Selector,
+        (selector, request): (&Selector, StreamRequest),
         probe: Arc<Probe>,
     ) -> Result<(), ClockError> {
-        let request = StreamRequest::new(self.sample_rate);
         let cell = Driven::<RxProcessor>::empty();
-        let status = Arc::new(StreamStatus::default());
         let driven = cell.share();
-        let stream = sound.playback(selector, request, status.clone(), move |now_ns, block| {
+        let stream = sound.playback(selector, request, move |now_ns, block| {
             let ran = driven.run(|rx| {
                 rx.process(now_ns, block);
                 probe.note(now_ns, block.len());
@@ -115,7 +124,8 @@ impl Clocks {
         if let Some(rx) = self.parked.rx.take() {
             cell.put(rx);
         }
-        self.playback = Some(Card::new(cell, status, stream));
+        stream.set_gain(1.0);
+        self.playback = Some(Card::new(cell, stream));
         self.settle(ticker)
     }
 
@@ -143,6 +153,16 @@ impl Clocks {
     /// Why the playing card has died, if it has.
     pub(crate) fn playback_failure(&mut self) -> Option<String> {
         self.playback.as_mut()?.failure()
+    }
+
+    /// What the capturing card has done, and which it is.
+    pub(crate) fn capture_card(&self) -> Option<CardFacts> {
+        self.capture.as_ref().map(|card| CardFacts::of(&card.stream))
+    }
+
+    /// What the playing card has done, and which it is.
+    pub(crate) fn playback_card(&self) -> Option<CardFacts> {
+        self.playback.as_ref().map(|card| CardFacts::of(&card.stream))
     }
 
     /// Takes both halves away from everything and drops them: nothing runs any more, the ports are free.
@@ -190,12 +210,13 @@ impl Clocks {
 }
 
 impl<T> Card<T> {
-    fn new(cell: Driven<T>, status: Arc<StreamStatus>, stream: SoundStream) -> Self {
-        Self { cell, status, callbacks: 0, heard: Instant::now(), stream }
+    fn new(cell: Driven<T>, stream: SoundStream) -> Self {
+        Self { cell, callbacks: 0, heard: Instant::now(), stream }
     }
 
     /// The half; the stream is closed afterwards.
     fn take(self) -> Result<T, ClockError> {
+        self.stream.fade_out();
         match self.cell.take(PATIENCE) {
             Some(half) => Ok(*half),
             None => Err(ClockError::Stuck(self.stream.device_name().to_owned())),
@@ -203,7 +224,7 @@ impl<T> Card<T> {
     }
 
     fn failure(&mut self) -> Option<String> {
-        let snapshot = self.status.snapshot();
+        let snapshot = self.stream.status();
         if snapshot.callbacks != self.callbacks {
             (self.callbacks, self.heard) = (snapshot.callbacks, Instant::now());
         }

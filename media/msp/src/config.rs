@@ -16,6 +16,8 @@ use crate::PacketTap;
 
 /// Packet lengths that can be sent, in milliseconds.
 const PACKET_MS: RangeInclusive<u16> = 5..=120;
+/// Periods that sound cards can be asked for, in microseconds.
+const CARD_PERIOD_US: RangeInclusive<u32> = 500..=100_000;
 /// The longest playout delay that can be asked for, in milliseconds.
 const LONGEST_PLAYOUT_MS: u32 = 5_000;
 
@@ -36,6 +38,8 @@ pub struct MspConfig {
     pub min_playout_ms: u32,
     /// Greatest playout delay, in milliseconds.
     pub max_playout_ms: u32,
+    /// The period that sound cards are asked for, in microseconds. A card that does not keep up gets longer ones.
+    pub card_period_us: u32,
     /// Where sound cards are looked for; `None` is the system's default host.
     pub sound: Option<Arc<Sound>>,
     /// Hears every datagram sent and received.
@@ -53,6 +57,7 @@ impl Default for MspConfig {
             dscp: 46,
             min_playout_ms: 0,
             max_playout_ms: 500,
+            card_period_us: 10_000,
             sound: None,
             tap: None,
         }
@@ -86,6 +91,9 @@ pub enum StartError {
     /// The bounds of playout delay are out of order or too large.
     #[error("playout delays from {0} to {1} ms are out of order or beyond 5000 ms")]
     Playout(u32, u32),
+    /// The period of sound cards is out of range.
+    #[error("sound cards cannot be asked for periods of {0} µs; 500 to 100000 µs can")]
+    CardPeriod(u32),
     /// The range of ports holds no pair.
     #[error(transparent)]
     Ports(#[from] PortRangeError),
@@ -108,6 +116,9 @@ impl MspConfig {
         }
         if !PACKET_MS.contains(&self.packet_ms) {
             return Err(StartError::PacketLength(self.packet_ms));
+        }
+        if !CARD_PERIOD_US.contains(&self.card_period_us) {
+            return Err(StartError::CardPeriod(self.card_period_us));
         }
         if self.min_playout_ms > self.max_playout_ms || self.max_playout_ms > LONGEST_PLAYOUT_MS {
             return Err(StartError::Playout(self.min_playout_ms, self.max_playout_ms));
@@ -140,6 +151,7 @@ mod tests {
         assert!(why(MspConfig { codecs: Vec::new(), ..usual() }).contains("no codec"));
         assert!(why(MspConfig { packet_ms: 0, ..usual() }).contains("0 ms"));
         assert!(why(MspConfig { packet_ms: 500, ..usual() }).contains("500 ms"));
+        assert!(why(MspConfig { card_period_us: 1, ..usual() }).contains("1 µs"));
         assert!(why(MspConfig { min_playout_ms: 9, max_playout_ms: 8, ..usual() }).contains("9 to 8 ms"));
         assert!(why(MspConfig { ports: 5_005..=5_005, ..usual() }).contains("5005"));
     }

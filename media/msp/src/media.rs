@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use offhook_codecs::CodecKind;
-use offhook_device::Sound;
+use offhook_device::{Sound, StreamRequest};
 use offhook_engine::{
     Control, EngineConfig, RxFormat, RxProcessor, SenderIdentity, Ticker, TxProcessor, split,
 };
@@ -40,6 +40,11 @@ impl Media {
     /// The sound host, opened when it is first needed.
     pub(crate) fn sound(&self) -> &Sound {
         self.sound.get_or_init(|| self.config.sound.clone().unwrap_or_else(|| Arc::new(Sound::new())))
+    }
+
+    /// What calls ask of a sound card.
+    pub(crate) fn stream_request(&self) -> StreamRequest {
+        StreamRequest { period_us: self.config.card_period_us, ..StreamRequest::new(self.sample_rate()) }
     }
 
     /// An engine for one call.

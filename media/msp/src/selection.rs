@@ -150,9 +150,10 @@ impl CallState {
         }
         let probe = Arc::clone(&card.probe);
         let (ticker, sound) = (&self.media.ticker, self.media.sound());
+        let wanted = (&card.selector, self.media.stream_request());
         let seated = match direction {
-            Direction::Capture => self.clocks.capture_from(ticker, sound, &card.selector, probe),
-            Direction::Render => self.clocks.play_to(ticker, sound, &card.selector, probe),
+            Direction::Capture => self.clocks.capture_from(ticker, sound, wanted, probe),
+            Direction::Render => self.clocks.play_to(ticker, sound, wanted, probe),
         };
         seated.map_err(|why| MspError::Resource(why.to_string()))?;
         card.forget_failure();
