@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use offhook_codecs::{CodecKind, Decoder, Encoder};
 use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
-use offhook_rtp::PayloadTypes;
+use offhook_rtp::{EventCode, MAX_QUEUED_EVENTS, PayloadTypes, PlannedEvent};
 
 use crate::config::{SenderIdentity, ms_to_samples};
 use crate::rt::gain::Gain;
@@ -43,6 +43,11 @@ pub enum TxCommand {
     SetFormat(Box<TxFormat>),
     /// Another RTP source, after a collision (RFC 3550 §8.2): its counts begin anew.
     Restart(SenderIdentity),
+    /// Plays digits (RFC 4733) after those being played; sound keeps silent from the first to the end of the last.
+    /// They share the sound's source and numbering. [`Self::Stop`], [`Self::Restart`] and another RTP clock forget them.
+    PlayEvents(Box<TxEvents>),
+    /// Ends the event under way with what it has lasted and forgets those that wait.
+    CancelEvents,
     /// How loud the driver's own input (the microphone) is. Unity until told.
     SetMicrophone(Gain),
     /// How loud a source is. Unity until told.
@@ -91,6 +96,9 @@ pub enum RxCommand {
     SetDecoder(Box<dyn Decoder + Send>, PayloadTypes),
     /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
     SetOwnSsrc(u32),
+    /// Packets of this payload type, 0 to 127, are digits (RFC 4733) and no sound; `None`, as in the beginning: none are.
+    /// They come out of [`Control::next_event`](crate::Control::next_event).
+    SetEventPayloadType(Option<u8>),
     /// Signalling announced that the peer's source may change: the next SSRC or port that passes probation within 5 s
     /// is taken without waiting for the old one to fall silent. The port of [`Peer::Expected`] counts for no more than
     /// others until [`Self::SetPeer`] tells it anew.
@@ -156,6 +164,74 @@ impl TxFormat {
     /// What it encodes.
     pub fn kind(&self) -> CodecKind {
         self.encoder.kind()
+    }
+}
+
+/// A string of events to be sent as packets of telephone-event (RFC 4733).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TxEvents {
+    pub(crate) payload_type: u8,
+    pub(crate) events: Box<[PlannedEvent]>,
+}
+
+/// Why a string cannot be played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EventStringError {
+    /// A character that is none of `0`–`9`, `*`, `#`, `A`–`D`, `!`.
+    #[error("{0:?} is no digit that can be sent")]
+    Character(char),
+    /// More events than can wait.
+    #[error("more than {MAX_QUEUED_EVENTS} digits at once")]
+    TooLong,
+    /// A payload type beyond 127.
+    #[error("payload type {0} does not exist")]
+    PayloadType(u8),
+}
+
+impl TxEvents {
+    /// The level at which digits are sent, dB below 0 dBm0.
+    const VOLUME: u8 = 10;
+
+    /// Any events, with their lengths in units of the RTP clock.
+    ///
+    /// # Errors
+    ///
+    /// [`EventStringError`] for more than [`MAX_QUEUED_EVENTS`] or an impossible payload type.
+    pub fn new(payload_type: u8, events: Vec<PlannedEvent>) -> Result<TxEvents, EventStringError> {
+        if payload_type > 127 {
+            return Err(EventStringError::PayloadType(payload_type));
+        }
+        if events.len() > MAX_QUEUED_EVENTS {
+            return Err(EventStringError::TooLong);
+        }
+        Ok(TxEvents { payload_type, events: events.into() })
+    }
+
+    /// Dialled digits (`!` is flash), each of `tone_ms` and followed by `pause_ms` of nothing, at −10 dBm0; `clock_rate`
+    /// is the RTP clock's, in hertz.
+    ///
+    /// # Errors
+    ///
+    /// [`EventStringError`].
+    pub fn dial(
+        payload_type: u8,
+        digits: &str,
+        tone_ms: u32,
+        pause_ms: u32,
+        clock_rate: u32,
+    ) -> Result<TxEvents, EventStringError> {
+        let ticks = |ms| u32::try_from(ms_to_samples(ms, clock_rate)).unwrap_or(u32::MAX);
+        let event = |digit| {
+            Ok(PlannedEvent {
+                code: EventCode::from_char(digit).ok_or(EventStringError::Character(digit))?,
+                volume: TxEvents::VOLUME,
+                duration: ticks(tone_ms),
+                pause: ticks(pause_ms),
+            })
+        };
+        // One more than there may be tells that there are too many.
+        let events = digits.chars().take(MAX_QUEUED_EVENTS + 1).map(event).collect::<Result<_, _>>()?;
+        TxEvents::new(payload_type, events)
     }
 }
 
@@ -228,6 +304,8 @@ impl std::fmt::Debug for TxCommand {
             TxCommand::SetRemote(_) => "SetRemote",
             TxCommand::SetFormat(_) => "SetFormat",
             TxCommand::Restart(_) => "Restart",
+            TxCommand::PlayEvents(_) => "PlayEvents",
+            TxCommand::CancelEvents => "CancelEvents",
             TxCommand::SetMicrophone(_) => "SetMicrophone",
             TxCommand::SetSourceGain(..) => "SetSourceGain",
             TxCommand::SetMicrophoneTap(_) => "SetMicrophoneTap",
@@ -251,6 +329,7 @@ impl std::fmt::Debug for RxCommand {
             RxCommand::SetFormat(_) => "SetFormat",
             RxCommand::SetDecoder(..) => "SetDecoder",
             RxCommand::SetOwnSsrc(_) => "SetOwnSsrc",
+            RxCommand::SetEventPayloadType(_) => "SetEventPayloadType",
             RxCommand::ExpectSourceChange => "ExpectSourceChange",
             RxCommand::SetSpeaker(_) => "SetSpeaker",
             RxCommand::SetSinkGain(..) => "SetSinkGain",

@@ -56,7 +56,9 @@ mod trash;
 #[global_allocator]
 static TRAP: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
 
-pub use command::{CommandRing, Full, RxCommand, RxFormat, SinkId, SourceId, TxCommand, TxFormat};
+pub use command::{
+    CommandRing, EventStringError, Full, RxCommand, RxFormat, SinkId, SourceId, TxCommand, TxEvents, TxFormat,
+};
 pub use config::{EngineConfig, SenderIdentity};
 pub use control::clip::{ClipFeeder, ClipMeters, Fed, SampleReader};
 pub use control::clock::monotonic_ns;

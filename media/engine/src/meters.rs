@@ -77,6 +77,12 @@ pub struct TxMeters {
     pub packets_injected: u64,
     /// Injected packets that could not be sent: too long for the engine's buffer.
     pub inject_failed: u64,
+    /// Packets of digits (RFC 4733) that were built.
+    pub event_packets: u64,
+    /// Digits that found no room.
+    pub events_refused: u64,
+    /// Whether digits are being played: sound keeps silent.
+    pub is_playing_events: bool,
     /// Samples mixed.
     pub samples: u64,
     /// Samples that a driver had to leave out after a stall.
@@ -104,6 +110,9 @@ impl Default for TxMeters {
             refused: 0,
             failed: 0,
             encode_failed: 0,
+            event_packets: 0,
+            events_refused: 0,
+            is_playing_events: false,
             packets_injected: 0,
             inject_failed: 0,
             samples: 0,
@@ -135,6 +144,10 @@ pub struct RxMeters {
     pub oversized: u64,
     /// Datagrams read and dropped while stopped.
     pub while_stopped: u64,
+    /// Digits (RFC 4733) received.
+    pub events: u64,
+    /// … of them lost, because nobody fetched them in time.
+    pub events_lost: u64,
     /// Where the peer's packets come from, once it has proved itself.
     pub peer: Option<SocketAddr>,
     /// Level of what is heard, before the speaker's gain, over the last `EngineConfig::meter_ms`.
@@ -174,6 +187,8 @@ impl Default for RxMeters {
             strangers: 0,
             oversized: 0,
             while_stopped: 0,
+            events: 0,
+            events_lost: 0,
             peer: None,
             level: Level::SILENCE,
             first_packet_ns: None,
@@ -410,6 +425,9 @@ words!(TxMeters {
     refused,
     failed,
     encode_failed,
+    event_packets,
+    events_refused,
+    is_playing_events,
     packets_injected,
     inject_failed,
     samples,
@@ -428,6 +446,8 @@ words!(RxMeters {
     strangers,
     oversized,
     while_stopped,
+    events,
+    events_lost,
     peer,
     level,
     first_packet_ns,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use offhook_codecs::Decoder;
 
-use crate::command::{RxFormat, TxFormat};
+use crate::command::{RxFormat, TxEvents, TxFormat};
 use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::packet::{PacketRx, PacketTx};
 use crate::rt::packet_tap::{PacketInjector, PacketTap};
@@ -29,6 +29,7 @@ pub(crate) enum Trash {
     PacketTx(Box<dyn PacketTx>),
     PacketRx(Box<dyn PacketRx>),
     TxFormat(Box<TxFormat>),
+    TxEvents(Box<TxEvents>),
     RxFormat(Box<RxFormat>),
     Decoder(Box<dyn Decoder + Send>),
 }
@@ -108,7 +109,7 @@ mod tests {
         let (mut sender, receiver) = commands(16, CommandRing::Receive);
         let (bin, mut heap) = trash(2);
         let config = EngineConfig { max_nodes: 5, ..EngineConfig::new(8_000) };
-        let mut rx = RxProcessor::new(config, receiver, bin, Arc::clone(&meters));
+        let mut rx = RxProcessor::new(config, receiver, bin, Arc::clone(&meters), ring(1).0);
         for n in 0..5 {
             let sink = Box::new(Witness(Arc::clone(&dropped)));
             assert!(sender.send(RxOrder::AddSink(SinkId(n), sink, Arc::new(NodeMeter::new()))).is_ok());

@@ -45,6 +45,12 @@ impl PayloadTypes {
         if payload_type < 128 { Self(self.0 | 1 << payload_type) } else { self }
     }
 
+    /// Those of both sets.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the set has `payload_type`.
     pub const fn contains(self, payload_type: u8) -> bool {
         payload_type < 128 && self.0 & 1 << payload_type != 0

@@ -12,16 +12,19 @@ pub mod ticker;
 use std::sync::Arc;
 
 use offhook_codecs::Level;
+use offhook_rtp::ReceivedEvent;
 
 use crate::command::{
     CommandRing, CommandSender, Full, RxCommand, RxOrder, SinkId, SourceId, TxCommand, TxOrder, commands,
 };
 use crate::config::EngineConfig;
 use crate::meters::{Meters, RxMeters, TxMeters};
+use crate::rt::events::EVENTS_WAITING;
 use crate::rt::gain::Gain;
 use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::rx::RxProcessor;
 use crate::rt::tx::TxProcessor;
+use crate::sync::{Consumer, ring};
 use crate::trash::{TrashHeap, trash};
 
 /// Builds an engine: its control handle, its sending half and its receiving half.
@@ -34,8 +37,9 @@ pub fn split(config: EngineConfig) -> (Control, TxProcessor, RxProcessor) {
     let (tx_bin, tx_heap) = trash(config.commands);
     let (rx_bin, rx_heap) = trash(config.commands);
     let meters = Arc::new(Meters::new(&TxMeters::default(), &RxMeters::default()));
+    let (received, events) = ring(EVENTS_WAITING);
     let tx = TxProcessor::new(config, tx_orders, tx_bin, Arc::clone(&meters));
-    let rx = RxProcessor::new(config, rx_orders, rx_bin, Arc::clone(&meters));
+    let rx = RxProcessor::new(config, rx_orders, rx_bin, Arc::clone(&meters), received);
     let control = Control {
         config,
         tx: tx_sender,
@@ -44,6 +48,7 @@ pub fn split(config: EngineConfig) -> (Control, TxProcessor, RxProcessor) {
         meters,
         sources: Vec::new(),
         sinks: Vec::new(),
+        events,
         next_id: 0,
     };
     (control, tx, rx)
@@ -60,6 +65,7 @@ pub struct Control {
     meters: Arc<Meters>,
     sources: Vec<(SourceId, Arc<NodeMeter>)>,
     sinks: Vec<(SinkId, Arc<NodeMeter>)>,
+    events: Consumer<ReceivedEvent>,
     next_id: u32,
 }
 
@@ -193,6 +199,11 @@ impl Control {
     /// removed.
     pub fn sink_level(&self, id: SinkId) -> Option<Level> {
         self.sinks.iter().find(|(known, _)| *known == id).map(|(_, meter)| meter.level())
+    }
+
+    /// The next event that the peer sent (RFC 4733), each once and in order; 64 wait, later ones are counted as lost.
+    pub fn next_event(&mut self) -> Option<ReceivedEvent> {
+        self.events.pop()
     }
 
     /// Drops what the halves have retired, and tells how many objects that were. Every other method does so as well;

@@ -9,6 +9,7 @@ pub mod clip;
 pub mod driven;
 pub mod echo;
 pub(crate) mod elastic;
+pub(crate) mod events;
 pub mod gain;
 pub mod node;
 pub(crate) mod orders;

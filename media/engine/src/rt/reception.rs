@@ -1,5 +1,5 @@
 //! Who is heard: each datagram is judged, and the peer's packets go to playout in their order.
-//! In: datagrams with their source and arrival. Out: packets in a [`Playout`] and at a tap; counts.
+//! In: datagrams with their source and arrival. Out: packets in a [`Playout`] and at a tap; digits; counts.
 //!
 //! # The first packet
 //!
@@ -14,19 +14,25 @@
 
 use std::net::SocketAddr;
 
-use offhook_jitter::{Playout, PlayoutPacket};
+use offhook_jitter::{Insert, Playout, PlayoutPacket};
 use offhook_rtp::{
-    Accepted, Continuity, PayloadTypes, Receipt, ReceiverConfig, ReceiverStats, Reject, RtpReceiver, RtpView,
+    Accepted, Continuity, PayloadTypes, Receipt, ReceivedEvent, ReceiverConfig, ReceiverStats, Reject,
+    RtpReceiver, RtpView,
 };
 
 use crate::config::EngineConfig;
+use crate::rt::events::EventCollector;
 use crate::rt::packet_tap::PacketTap;
 use crate::rt::peer::{Peer, PeerFilter};
+use crate::sync::Producer;
 
 /// Everything that decides whose packets are played.
 pub(crate) struct Reception {
     filter: PeerFilter,
     receiver: RtpReceiver,
+    /// The codec's payload types and clock.
+    format: (PayloadTypes, u32),
+    events: EventCollector,
     /// Whose first packet was queued before it was confirmed.
     early: Option<(SocketAddr, u32)>,
     /// The last packet of a source on probation.
@@ -44,7 +50,7 @@ pub(crate) struct Outlet<'a> {
 }
 
 impl Reception {
-    pub(crate) fn new(config: &EngineConfig) -> Reception {
+    pub(crate) fn new(config: &EngineConfig, events: Producer<ReceivedEvent>) -> Reception {
         let receiver = ReceiverConfig {
             payload_types: PayloadTypes::NONE,
             clock_rate: config.sample_rate,
@@ -54,6 +60,8 @@ impl Reception {
         Reception {
             filter: PeerFilter::new(),
             receiver: RtpReceiver::new(receiver),
+            format: (PayloadTypes::NONE, config.sample_rate),
+            events: EventCollector::new(events),
             early: None,
             new_source: Held::new(config.max_datagram),
             restart: Held::new(config.max_datagram),
@@ -71,7 +79,31 @@ impl Reception {
     }
 
     pub(crate) fn set_format(&mut self, payload_types: PayloadTypes, clock_rate: u32) {
-        self.receiver.set_format(payload_types, clock_rate);
+        self.format = (payload_types, clock_rate);
+        self.agree();
+    }
+
+    /// Packets of this payload type are events of RFC 4733.
+    pub(crate) fn set_event_payload_type(&mut self, payload_type: Option<u8>) {
+        self.events.set_payload_type(payload_type);
+        self.agree();
+    }
+
+    fn agree(&mut self) {
+        let (sound, clock_rate) = self.format;
+        let events = self.events.payload_types();
+        self.receiver.set_format(sound.union(events), clock_rate);
+        self.receiver.set_untimed(events);
+    }
+
+    /// Hands over events that are over.
+    pub(crate) fn deliver_events(&mut self, now_ns: u64) {
+        self.events.deliver(now_ns);
+    }
+
+    /// Events delivered, and those of them that nobody fetched in time.
+    pub(crate) fn event_counts(&self) -> (u64, u64) {
+        self.events.counts()
     }
 
     pub(crate) fn set_own_ssrc(&mut self, ssrc: u32) {
@@ -137,7 +169,7 @@ impl Reception {
                         outlet.playout.reset();
                     }
                     self.first_packet_ns.get_or_insert(arrival_ns);
-                    outlet.take(&packet.view, arrival_ns);
+                    outlet.take(&mut self.events, &packet.view, packet.extended_timestamp, arrival_ns);
                 } else {
                     self.new_source.hold(&packet, source, arrival_ns);
                 }
@@ -155,30 +187,48 @@ impl Reception {
                     if !is_early && self.first_packet_ns.is_some() {
                         outlet.playout.reset();
                     }
-                    if held.release(&packet, source, &mut outlet) {
+                    if !is_early {
+                        self.events.restart();
+                    }
+                    if held.release(&packet, source, &mut self.events, &mut outlet) {
                         first_ns = held.arrival_ns.min(arrival_ns);
                     }
                 }
                 self.first_packet_ns.get_or_insert(first_ns);
-                outlet.take(&packet.view, arrival_ns);
+                let is_late =
+                    outlet.take(&mut self.events, &packet.view, packet.extended_timestamp, arrival_ns);
+                if is_late {
+                    self.receiver.discard(packet.extended_sequence);
+                }
             }
         }
     }
 }
 
 impl Outlet<'_> {
-    fn take(&mut self, view: &RtpView<'_>, arrival_ns: u64) {
+    /// Whether the packet came too late to be played.
+    fn take(
+        &mut self,
+        events: &mut EventCollector,
+        view: &RtpView<'_>,
+        extended_timestamp: u64,
+        arrival_ns: u64,
+    ) -> bool {
         if let Some(tap) = &mut self.tap {
             tap.take(arrival_ns, view.as_bytes());
         }
-        // Its fate is in the playout's own counts.
-        let _ = self.playout.insert(PlayoutPacket {
+        if events.payload_types().contains(view.payload_type()) {
+            events.take(extended_timestamp, view.marker(), arrival_ns, view.payload());
+            return false;
+        }
+        let inserted = self.playout.insert(PlayoutPacket {
             sequence: view.sequence_number(),
             timestamp: view.timestamp(),
             marker: view.marker(),
             payload: view.payload(),
             arrival_ns,
         });
+        matches!(inserted, Insert::Late | Insert::Overflow)
     }
 }
 
@@ -187,6 +237,7 @@ struct Held {
     source: Option<SocketAddr>,
     ssrc: u32,
     extended_sequence: u64,
+    extended_timestamp: u64,
     arrival_ns: u64,
     bytes: Box<[u8]>,
     len: usize,
@@ -198,6 +249,7 @@ impl Held {
             source: None,
             ssrc: 0,
             extended_sequence: 0,
+            extended_timestamp: 0,
             arrival_ns: 0,
             bytes: vec![0; capacity].into(),
             len: 0,
@@ -213,17 +265,26 @@ impl Held {
         self.source = Some(source);
         self.ssrc = packet.view.ssrc();
         self.extended_sequence = packet.extended_sequence;
+        self.extended_timestamp = packet.extended_timestamp;
         self.arrival_ns = arrival_ns;
     }
 
     /// Queues the packet held if it comes right before `packet` from the same place; whether it did. Empties the slot.
-    fn release(&mut self, packet: &Accepted<'_>, source: SocketAddr, outlet: &mut Outlet<'_>) -> bool {
+    fn release(
+        &mut self,
+        packet: &Accepted<'_>,
+        source: SocketAddr,
+        events: &mut EventCollector,
+        outlet: &mut Outlet<'_>,
+    ) -> bool {
         let is_before = self.source.take() == Some(source)
             && self.ssrc == packet.view.ssrc()
             && self.extended_sequence.wrapping_add(1) == packet.extended_sequence;
         let held = self.bytes.get(..self.len).filter(|_| is_before).map(RtpView::parse);
         match held {
-            Some(Ok(view)) => outlet.take(&view, self.arrival_ns),
+            Some(Ok(view)) => {
+                outlet.take(events, &view, self.extended_timestamp, self.arrival_ns);
+            }
             // It was a packet when it came.
             Some(Err(_)) | None => return false,
         }

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! PacketRx ─▶ peer? ─▶ RtpReceiver (reception.rs) ─┬▶ Playout ─▶ pull ─▶ seam, fade ─┬─ gain ─▶ sinks
-//!            strangers                             └▶ tap                            └─ gain ─┬─▶ speaker
-//!            dropped                                                                          └─▶ tap
+//!            strangers                             ├▶ tap                            └─ gain ─┬─▶ speaker
+//!            dropped                               └▶ events ─▶ control                       └─▶ tap
 //! ```
 //!
 //! What is played is joined without a step where a start or another playout cuts it, and fades within 5 ms at a stop.
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use offhook_codecs::{Decoder, LevelMeter};
 use offhook_jitter::Pulled;
-use offhook_rtp::PayloadTypes;
+use offhook_rtp::{PayloadTypes, ReceivedEvent};
 
 use crate::command::{CommandReceiver, RxCommand, RxFormat, RxOrder};
 use crate::config::{EngineConfig, ms_to_samples, samples_to_ns};
@@ -29,6 +29,7 @@ use crate::rt::packet_tap::PacketTap;
 use crate::rt::reception::{Outlet, Reception};
 use crate::rt::seam::Seam;
 use crate::rt::sinks::Sinks;
+use crate::sync::Producer;
 use crate::trash::{Trash, TrashBin};
 
 /// Strangers' datagrams that are dropped in one block for each packet that may be read: dropping one costs little, and
@@ -69,6 +70,7 @@ impl RxProcessor {
         orders: CommandReceiver<RxOrder>,
         trash: TrashBin,
         shared: Arc<Meters>,
+        events: Producer<ReceivedEvent>,
     ) -> RxProcessor {
         RxProcessor {
             orders: Orders::new(orders, trash, config.commands_per_block),
@@ -87,7 +89,7 @@ impl RxProcessor {
             format: None,
             packet_tap: None,
             has_started: false,
-            reception: Reception::new(&config),
+            reception: Reception::new(&config, events),
             datagram: vec![0; config.max_datagram].into(),
             scratch: vec![0; config.max_block].into(),
         }
@@ -99,6 +101,7 @@ impl RxProcessor {
     pub fn process(&mut self, now_ns: u64, speaker: &mut [i16]) {
         self.obey();
         self.read();
+        self.reception.deliver_events(now_ns);
         for (n, block) in speaker.chunks_mut(self.config.max_block).enumerate() {
             let at = samples_to_ns(n * self.config.max_block, self.config.sample_rate);
             let at_ns = now_ns.saturating_add(at);
@@ -114,6 +117,7 @@ impl RxProcessor {
     pub fn process_without_output(&mut self, now_ns: u64, samples: usize) {
         self.obey();
         self.read();
+        self.reception.deliver_events(now_ns);
         // Taken out so that it can be lent to a method of `self`; an empty box does not allocate.
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut done = 0;
@@ -167,6 +171,10 @@ impl RxProcessor {
             RxCommand::SetDecoder(decoder, payload_types) => self.set_decoder(decoder, payload_types),
             RxCommand::SetOwnSsrc(ssrc) => {
                 self.reception.set_own_ssrc(ssrc);
+                None
+            }
+            RxCommand::SetEventPayloadType(payload_type) => {
+                self.reception.set_event_payload_type(payload_type);
                 None
             }
             RxCommand::ExpectSourceChange => {
@@ -308,6 +316,7 @@ impl RxProcessor {
         self.meters.trash_stalls = self.orders.stalls();
         self.meters.receiver = self.reception.stats();
         self.meters.peer = self.reception.peer();
+        (self.meters.events, self.meters.events_lost) = self.reception.event_counts();
         self.meters.first_packet_ns = self.reception.first_packet_ns();
         if let Some(format) = &self.format {
             self.meters.playout = format.playout.stats();

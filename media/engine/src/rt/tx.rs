@@ -4,7 +4,8 @@
 //! ```text
 //! microphone ─┬─ gain ─▶ sum (sources.rs) ─▶ seam, fade ─▶ pending ─ a packet's worth ─▶ encoder ─┐
 //!            tap                                                                              numbered ─▶ PacketTx
-//! injector (the application's own packets, in place of all that) ─────────────────────────────────┘  └─▶ tap
+//! events (events.rs: digits, in place of sound while they last) ───────────────────────────────────┤  └─▶ tap
+//! injector (the application's own packets, in place of all that) ─────────────────────────────────┘
 //! ```
 //!
 //! A start is joined to the silence before it; a stop in the middle of sound fades within 5 ms and ends with the packet
@@ -20,6 +21,7 @@ use offhook_rtp::{RtpHeader, RtpSender, RtpView, SenderConfig};
 use crate::command::{CommandReceiver, TxCommand, TxFormat, TxOrder};
 use crate::config::{EngineConfig, SenderIdentity, ms_to_samples, samples_to_ns};
 use crate::meters::{Meters, TxMeters};
+use crate::rt::events::EventPlayer;
 use crate::rt::gain::{Gain, Ramp};
 use crate::rt::node::Sink;
 use crate::rt::orders::Orders;
@@ -49,6 +51,7 @@ pub struct TxProcessor {
     transport: Option<Box<dyn PacketTx>>,
     format: Option<Box<TxFormat>>,
     sender: RtpSender,
+    events: EventPlayer,
     packet_tap: Option<Box<PacketTap>>,
     injector: Option<Box<PacketInjector>>,
     /// Samples that went by since the last packet that was injected.
@@ -88,6 +91,7 @@ impl TxProcessor {
             transport: None,
             format: None,
             sender: RtpSender::new(sender_config(config.sender, 0, config.sample_rate)),
+            events: EventPlayer::new(),
             packet_tap: None,
             injector: None,
             uninjected: 0,
@@ -177,6 +181,9 @@ impl TxProcessor {
                 None
             }
             TxCommand::SetFormat(format) => {
+                if format.encoder.kind().clock_rate() != self.sender.stats().clock_rate {
+                    self.events.reset();
+                }
                 self.sender.set_format(format.payload_type, format.encoder.kind().clock_rate());
                 self.format.replace(format).map(Trash::TxFormat)
             }
@@ -184,6 +191,15 @@ impl TxProcessor {
                 let payload_type = self.format.as_ref().map_or(0, |format| format.payload_type);
                 let clock_rate = self.sender.stats().clock_rate;
                 self.sender.restart(sender_config(identity, payload_type, clock_rate));
+                self.events.reset();
+                None
+            }
+            TxCommand::PlayEvents(events) => {
+                self.events.play(&events);
+                Some(Trash::TxEvents(events))
+            }
+            TxCommand::CancelEvents => {
+                self.events.cancel();
                 None
             }
             TxCommand::SetMicrophone(gain) => {
@@ -237,6 +253,7 @@ impl TxProcessor {
         self.is_stopping = false;
         self.fade = Ramp::new(Gain::UNITY);
         self.seam.silence();
+        self.events.reset();
         self.pass_unsent(0);
     }
 
@@ -305,11 +322,42 @@ impl TxProcessor {
         agreed.clamp(1, self.pending.len().max(1))
     }
 
-    /// Sends the first `samples` pending samples as one packet.
+    /// Sends the first `samples` pending samples as one packet, or the events that take their place.
     fn send(&mut self, samples: usize) {
+        let Some(ticks) = self.format.as_ref().map(|format| format.encoder.kind().samples_to_ticks(samples))
+        else {
+            return;
+        };
+        if self.send_events(ticks, samples) {
+            self.sender.skip(ticks);
+            self.is_resuming = true;
+        } else {
+            self.send_sound(ticks, samples);
+        }
+        self.pending.copy_within(samples..self.pending_len, 0);
+        self.pending_len -= samples;
+        self.pending_ns = self.pending_ns.saturating_add(samples_to_ns(samples, self.config.sample_rate));
+    }
+
+    /// Sends what events have to say of a packet time; whether sound keeps silent in it.
+    fn send_events(&mut self, ticks: u32, samples: usize) -> bool {
+        let is_silent = self.events.tick(self.sender.next_timestamp(), ticks);
+        while let Some((payload_type, event)) = self.events.next() {
+            match self.sender.packetize_event(payload_type, &event, &mut self.packet) {
+                Ok(len) => {
+                    self.meters.event_packets += 1;
+                    let lasts_ns = samples_to_ns(samples, self.config.sample_rate);
+                    let sent_ns = self.pending_ns.saturating_add(lasts_ns);
+                    self.emit(len, event.payload.len(), self.pending_ns, sent_ns);
+                }
+                Err(_) => self.meters.encode_failed += 1,
+            }
+        }
+        is_silent
+    }
+
+    fn send_sound(&mut self, ticks: u32, samples: usize) {
         let Some(format) = &mut self.format else { return };
-        let kind = format.encoder.kind();
-        let ticks = kind.samples_to_ticks(samples);
         let pcm = self.pending.get(..samples).unwrap_or_default();
         let body = self.packet.get_mut(RtpHeader::LEN..).unwrap_or_default();
         let encoded = format.encoder.encode(pcm, body);
@@ -336,9 +384,6 @@ impl TxProcessor {
                 self.sender.skip(ticks);
             }
         }
-        self.pending.copy_within(samples..self.pending_len, 0);
-        self.pending_len -= samples;
-        self.pending_ns = self.pending_ns.saturating_add(samples_to_ns(samples, self.config.sample_rate));
     }
 
     /// Sends the application's own packets, a bounded number, in place of `len` samples of sound.
@@ -436,6 +481,8 @@ impl TxProcessor {
         self.meters.commands = self.orders.taken();
         self.meters.trash_stalls = self.orders.stalls();
         self.meters.sender = self.sender.stats();
+        self.meters.is_playing_events = self.events.is_playing();
+        self.meters.events_refused = self.events.refused;
         self.shared.publish_tx(&self.meters);
     }
 }
