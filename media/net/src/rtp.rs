@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use offhook_engine::{PacketRx, PacketTx, Received, SendOutcome, monotonic_ns};
 
-use crate::stamp;
+use crate::stamp::{Arrivals, SystemClocks};
 use crate::tap::TapWriter;
 
 /// Reads of the socket that one `receive` tries when errors of earlier sends come first.
@@ -93,8 +93,7 @@ impl PacketRx for UdpPacketRx {
 pub(crate) struct Reader {
     socket: Arc<UdpSocket>,
     has_stamps: bool,
-    /// When the socket was last found empty, monotonic.
-    empty_ns: u64,
+    arrivals: Arrivals<SystemClocks>,
     /// Room for one time stamp of the kernel.
     control: Vec<u8>,
 }
@@ -105,24 +104,18 @@ impl Reader {
         let control = nix::cmsg_space!(nix::sys::time::TimeSpec);
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let control = Vec::new();
-        Reader { socket, has_stamps, empty_ns: 0, control }
+        Reader { socket, has_stamps, arrivals: Arrivals::new(SystemClocks), control }
     }
 
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Option<Received> {
         for _ in 0..ATTEMPTS {
             match self.read(buffer) {
                 Read::Datagram { len, source, stamp_wall_ns } => {
-                    let arrival_ns = match stamp_wall_ns {
-                        Some(stamp_wall_ns) => {
-                            let (wall_ns, now_ns) = stamp::clocks_ns();
-                            stamp::arrival_ns(stamp_wall_ns, wall_ns, now_ns, self.empty_ns)
-                        }
-                        None => monotonic_ns(),
-                    };
+                    let arrival_ns = self.arrivals.arrival_ns(stamp_wall_ns);
                     return Some(Received { len, source, arrival_ns });
                 }
                 Read::Empty => {
-                    self.empty_ns = monotonic_ns();
+                    self.arrivals.note_empty();
                     return None;
                 }
                 // An earlier send's error, reported here, or a signal: the datagrams are behind it.
@@ -191,11 +184,16 @@ fn socket_address(address: &nix::sys::socket::SockaddrStorage) -> Option<SocketA
 pub(crate) fn send_to(socket: &UdpSocket, packet: &[u8], remote: SocketAddr) -> SendOutcome {
     match socket.send_to(packet, remote) {
         Ok(_) => SendOutcome::Sent,
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock => SendOutcome::WouldBlock,
-            ErrorKind::ConnectionRefused => SendOutcome::Refused,
-            _ => SendOutcome::Failed,
-        },
+        Err(error) => outcome_of(error.kind()),
+    }
+}
+
+/// What becomes of a packet that the socket did not take: it is dropped in every case, and counted by its reason.
+fn outcome_of(error: ErrorKind) -> SendOutcome {
+    match error {
+        ErrorKind::WouldBlock => SendOutcome::WouldBlock,
+        ErrorKind::ConnectionRefused => SendOutcome::Refused,
+        _ => SendOutcome::Failed,
     }
 }
 
@@ -205,5 +203,19 @@ pub(crate) fn reachable(local: SocketAddr, remote: SocketAddr) -> SocketAddr {
         (IpAddr::V6(_), IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), remote.port()),
         (IpAddr::V4(_), v6) => SocketAddr::new(v6.to_canonical(), remote.port()),
         _ => remote,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_that_would_have_to_wait_is_told_apart_from_other_failures() {
+        assert_eq!(outcome_of(ErrorKind::WouldBlock), SendOutcome::WouldBlock);
+        assert_eq!(outcome_of(ErrorKind::ConnectionRefused), SendOutcome::Refused);
+        for other in [ErrorKind::PermissionDenied, ErrorKind::NetworkUnreachable, ErrorKind::InvalidInput] {
+            assert_eq!(outcome_of(other), SendOutcome::Failed);
+        }
     }
 }

@@ -33,9 +33,57 @@ pub(crate) fn enable(_socket: &UdpSocket) -> bool {
     false
 }
 
-/// The wall clock (nanoseconds since 1970) and the monotonic one, of the same moment: read again if the thread was
-/// interrupted in between, twice at most.
-pub(crate) fn clocks_ns() -> (u64, u64) {
+/// Where the time comes from; tests bring their own.
+pub(crate) trait Clocks {
+    /// The monotonic clock, nanoseconds.
+    fn monotonic_ns(&self) -> u64;
+
+    /// The wall clock (nanoseconds since 1970) and the monotonic one, of the same moment.
+    fn both_ns(&self) -> (u64, u64);
+}
+
+/// The system's clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SystemClocks;
+
+impl Clocks for SystemClocks {
+    fn monotonic_ns(&self) -> u64 {
+        monotonic_ns()
+    }
+
+    fn both_ns(&self) -> (u64, u64) {
+        clocks_ns()
+    }
+}
+
+/// Tells when the datagrams of one socket arrived.
+#[derive(Debug)]
+pub(crate) struct Arrivals<C> {
+    clocks: C,
+    /// When the socket was last found empty, monotonic.
+    empty_ns: u64,
+}
+
+impl<C: Clocks> Arrivals<C> {
+    pub(crate) const fn new(clocks: C) -> Arrivals<C> {
+        Arrivals { clocks, empty_ns: 0 }
+    }
+
+    /// The socket was found empty just now.
+    pub(crate) fn note_empty(&mut self) {
+        self.empty_ns = self.clocks.monotonic_ns();
+    }
+
+    /// When the datagram arrived that was read just now, monotonic; without a stamp that is now.
+    pub(crate) fn arrival_ns(&self, stamp_wall_ns: Option<u64>) -> u64 {
+        let Some(stamp_wall_ns) = stamp_wall_ns else { return self.clocks.monotonic_ns() };
+        let (wall_ns, now_ns) = self.clocks.both_ns();
+        arrival_ns(stamp_wall_ns, wall_ns, now_ns, self.empty_ns)
+    }
+}
+
+/// Both clocks: read again if the thread was interrupted in between, twice at most.
+fn clocks_ns() -> (u64, u64) {
     const CLOSE_NS: u64 = 20_000;
     let mut pair = (0, 0);
     for _ in 0..3 {
@@ -53,7 +101,7 @@ pub(crate) fn clocks_ns() -> (u64, u64) {
 }
 
 /// The monotonic time of a wall-clock stamp. `empty_ns`: when the socket was last found empty, or 0.
-pub(crate) fn arrival_ns(stamp_wall_ns: u64, now_wall_ns: u64, now_ns: u64, empty_ns: u64) -> u64 {
+fn arrival_ns(stamp_wall_ns: u64, now_wall_ns: u64, now_ns: u64, empty_ns: u64) -> u64 {
     let age_ns = now_wall_ns.saturating_sub(stamp_wall_ns);
     now_ns.saturating_sub(age_ns).clamp(empty_ns.min(now_ns), now_ns)
 }
@@ -77,6 +125,10 @@ pub fn monotonic_of_wall(at_wall_ns: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use offhook_rtp::InterarrivalJitter;
+
     use super::*;
 
     #[test]
@@ -94,6 +146,71 @@ mod tests {
         assert_eq!(arrival_ns(1_000_400 + hour, 1_000_900, 7_000, 6_000), 7_000);
         // Nonsense bounds do not panic.
         assert_eq!(arrival_ns(0, u64::MAX, 7_000, 9_000), 7_000);
+    }
+
+    /// Clocks that a test moves; the wall clock is set at will.
+    #[derive(Default)]
+    struct Watch {
+        monotonic_ns: Cell<u64>,
+        wall_ahead_ns: Cell<i64>,
+    }
+
+    impl Watch {
+        fn wall_ns(&self, monotonic_ns: u64) -> u64 {
+            (1_800_000_000_000_000_000 + monotonic_ns).saturating_add_signed(self.wall_ahead_ns.get())
+        }
+    }
+
+    impl Clocks for &Watch {
+        fn monotonic_ns(&self) -> u64 {
+            self.monotonic_ns.get()
+        }
+
+        fn both_ns(&self) -> (u64, u64) {
+            (self.wall_ns(self.monotonic_ns.get()), self.monotonic_ns.get())
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_again_and_again_does_not_show_in_arrivals_and_jitter() {
+        const MS: u64 = 1_000_000;
+        const HOUR: i64 = 3_600_000_000_000;
+        let watch = Watch::default();
+        let mut arrivals = Arrivals::new(&watch);
+        let mut jitter = InterarrivalJitter::new(8_000);
+        let (mut wrong, mut steps) = (0, 0);
+        for n in 0..1_000_u64 {
+            // A packet every 20 ms, 7 ms before the tick that reads it.
+            let arrived_ns = (n + 1) * 20 * MS + 13 * MS;
+            watch.monotonic_ns.set(arrived_ns);
+            let stamp_wall_ns = watch.wall_ns(arrived_ns);
+            // Set between arrival and reading: forward, back, by a little.
+            let step = match n % 100 {
+                30 => HOUR,
+                60 => -HOUR,
+                90 => 3 * MS as i64,
+                _ => 0,
+            };
+            watch.wall_ahead_ns.set(watch.wall_ahead_ns.get() + step);
+            watch.monotonic_ns.set(arrived_ns + 7 * MS);
+            let told_ns = arrivals.arrival_ns(Some(stamp_wall_ns));
+            arrivals.note_empty();
+            steps += u64::from(step != 0);
+            wrong += u64::from(told_ns != arrived_ns);
+            // No further than between two looks.
+            assert!(told_ns.abs_diff(arrived_ns) <= 13 * MS, "packet {n}");
+            jitter.update(told_ns, (n * 160) as u32);
+        }
+        assert_eq!((wrong, steps), (30, 30), "one arrival a step");
+        assert!(jitter.nanoseconds() < 4 * MS, "{}", jitter.nanoseconds());
+    }
+
+    #[test]
+    fn without_a_stamp_the_time_of_reading_is_taken() {
+        let watch = Watch::default();
+        watch.monotonic_ns.set(77);
+        watch.wall_ahead_ns.set(-5);
+        assert_eq!(Arrivals::new(&watch).arrival_ns(None), 77);
     }
 
     #[test]

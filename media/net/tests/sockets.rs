@@ -182,6 +182,54 @@ fn what_is_sent_is_marked_for_expedited_forwarding() {
 }
 
 #[test]
+fn what_is_sent_over_ipv6_is_marked_too() {
+    if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        eprintln!("skipped: no IPv6 here");
+        return;
+    }
+    let (mut tx, _, _) = bind(&BindConfig::new(Ipv6Addr::LOCALHOST.into())).unwrap().split(None);
+    let receiver = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+    tx.set_remote(receiver.local_addr().unwrap());
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, setsockopt, sockopt};
+        use std::os::fd::AsRawFd;
+        setsockopt(&receiver, sockopt::Ipv6RecvTClass, &true).unwrap();
+        assert_eq!(tx.send(b"marked"), SendOutcome::Sent);
+        let mut bytes = [0; 100];
+        let mut slices = [std::io::IoSliceMut::new(&mut bytes)];
+        let mut control = nix::cmsg_space!(u32);
+        let message =
+            recvmsg::<SockaddrIn6>(receiver.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::empty())
+                .unwrap();
+        let class = message.cmsgs().unwrap().find_map(|control| match control {
+            ControlMessageOwned::Ipv6TClass(class) => Some(class),
+            _ => None,
+        });
+        assert_eq!(class, Some(46 << 2));
+    }
+}
+
+#[test]
+fn a_socket_with_nothing_to_read_answers_at_once_and_a_full_one_keeps_what_is_not_read() {
+    let there = bound();
+    let to = there.rtp_address();
+    let (_, mut rx, _) = there.split(None);
+    let sender = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+    let mut buffer = [0; 2_048];
+    assert!(rx.receive(&mut buffer).is_none());
+    for n in 0..50_u8 {
+        sender.send_to(&[n; 20], to).unwrap();
+    }
+    // One datagram a call: how many are read in a block is the engine's to say.
+    for n in 0..50_u8 {
+        let received = wait(|| rx.receive(&mut buffer));
+        assert_eq!((received.len, buffer[0]), (20, n));
+    }
+    assert!(rx.receive(&mut buffer).is_none());
+}
+
+#[test]
 fn rtcp_listens_to_its_peers_host_alone() {
     let (_, _, mut here) = bound().split(None);
     let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 77, 1, 3));
