@@ -282,6 +282,8 @@ pub enum CommandRing {
     Transmit,
     /// To the receiving half.
     Receive,
+    /// To a mixer bus.
+    Bus,
     /// To a ticker's thread.
     Ticker,
 }
@@ -291,6 +293,7 @@ impl std::fmt::Display for CommandRing {
         f.write_str(match self {
             CommandRing::Transmit => "transmit command",
             CommandRing::Receive => "receive command",
+            CommandRing::Bus => "bus command",
             CommandRing::Ticker => "ticker command",
         })
     }

@@ -60,6 +60,9 @@ pub use command::{
     CommandRing, EventStringError, Full, RxCommand, RxFormat, SinkId, SourceId, TxCommand, TxEvents, TxFormat,
 };
 pub use config::{EngineConfig, SenderIdentity};
+pub use control::bus::{
+    BusConfig, BusControl, BusMeters, BusPort, JoinError, ParticipantId, ParticipantMeters, PortMeters, bus,
+};
 pub use control::clip::{ClipFeeder, ClipMeters, Fed, SampleReader};
 pub use control::clock::monotonic_ns;
 #[cfg(feature = "rtp")]
@@ -72,11 +75,12 @@ pub use control::pcm::{
 };
 pub use control::record::{RecordMeters, Recorder};
 pub use control::ticker::{
-    AddError, Lateness, Leg, RemoveError, Scheduling, Ticker, TickerConfig, TickerError, TickerHandle,
-    TickerReport,
+    AddError, BusHandle, Lateness, Leg, RemoveError, Scheduling, Ticker, TickerConfig, TickerError,
+    TickerHandle, TickerReport,
 };
 pub use control::{Control, NodeError, split};
 pub use meters::{Meters, RxMeters, TxMeters};
+pub use rt::bus::BusProcessor;
 pub use rt::clip::ClipSource;
 pub use rt::driven::Driven;
 pub use rt::echo::{EchoSink, EchoSource, echo};

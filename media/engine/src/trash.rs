@@ -13,6 +13,7 @@ use std::sync::Arc;
 use offhook_codecs::Decoder;
 
 use crate::command::{RxFormat, TxEvents, TxFormat};
+use crate::rt::bus::Seat;
 use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::packet::{PacketRx, PacketTx};
 use crate::rt::packet_tap::{PacketInjector, PacketTap};
@@ -26,6 +27,7 @@ pub(crate) enum Trash {
     Tap(Box<dyn Sink>),
     PacketTap(Box<PacketTap>),
     PacketInjector(Box<PacketInjector>),
+    Seat(Box<Seat>),
     PacketTx(Box<dyn PacketTx>),
     PacketRx(Box<dyn PacketRx>),
     TxFormat(Box<TxFormat>),

@@ -2,6 +2,7 @@
 //! In: the application's wishes. Out: [`Control`], the two processors.
 //! Not here: what the halves do (`rt`), who drives them (`ticker.rs`, sound cards).
 
+pub mod bus;
 pub mod clip;
 pub mod clock;
 pub mod packets;

@@ -10,16 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ringbuf::traits::{Consumer, Producer, Split};
+use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
 
+use crate::rt::bus::BusProcessor;
 use crate::rt::rx::RxProcessor;
-use crate::rt::tick::{BOUNDS_NS, LegFlags, Pace, TickLeg, TickLoop, TickShared};
+use crate::rt::tick::{BOUNDS_NS, LegFlags, TickLeg, TickLoop, TickShared};
 use crate::rt::tx::TxProcessor;
+
+/// How long a leg may take to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a ticker is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +78,7 @@ struct Inner {
     arriving: HeapProd<Box<TickLeg>>,
     leaving: HeapCons<Box<TickLeg>>,
     /// Legs that came back and were not asked for yet.
-    back: HashMap<u64, Leg>,
+    back: HashMap<u64, TickLeg>,
     /// Legs over there.
     out: usize,
     next_id: u64,
@@ -97,6 +101,10 @@ pub struct TickerHandle {
     flags: Arc<LegFlags>,
     is_claimed: bool,
 }
+
+/// A bus being driven. Dropping it takes the bus from the ticker as dropping a [`TickerHandle`] does.
+#[derive(Debug)]
+pub struct BusHandle(TickerHandle);
 
 /// How a thread is scheduled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,20 +132,26 @@ pub enum TickerError {
     Spawn(#[from] std::io::Error),
 }
 
-/// A leg that was not added; here it is again.
+/// A leg (or a bus) that was not added; here it is again.
 #[derive(Debug, thiserror::Error)]
-pub enum AddError {
+pub enum AddError<T = Leg> {
     /// Every thread serves as many as it may.
     #[error("the media ticker serves its {max} calls already")]
     TooMany {
         /// What was not added.
-        leg: Box<Leg>,
+        leg: Box<T>,
         /// How many there can be.
         max: usize,
     },
     /// The threads have stopped, or do not keep up.
     #[error("the media ticker does not take calls: its thread has stopped or stalled")]
-    Stalled(Box<Leg>),
+    Stalled(Box<T>),
+}
+
+impl From<TickLeg> for Leg {
+    fn from(leg: TickLeg) -> Leg {
+        Leg { tx: leg.tx, rx: leg.rx }
+    }
 }
 
 /// A leg that did not come back in time. It will be dropped when it does.
@@ -221,11 +235,39 @@ impl Ticker {
     ///
     /// [`AddError`] with the halves.
     pub fn add(&self, tx: Option<TxProcessor>, rx: Option<RxProcessor>) -> Result<TickerHandle, AddError> {
-        let leg = Leg { tx, rx };
+        self.seat(Leg { tx, rx }, TickLeg::of_call)
+    }
+
+    /// Drives a mixer bus from the next tick on. Calls that are added beside it ([`Self::add_beside`]) are heard and
+    /// hear within one tick; any other call may take part as well, at the price of its clock's phase.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] with the bus.
+    pub fn add_bus(&self, bus: BusProcessor) -> Result<BusHandle, AddError<BusProcessor>> {
+        self.seat(bus, TickLeg::of_bus).map(BusHandle)
+    }
+
+    /// Like [`Self::add`], on the thread that drives `bus`.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] with the halves; the bus' thread may be full though others are not.
+    pub fn add_beside(
+        &self,
+        bus: &BusHandle,
+        tx: Option<TxProcessor>,
+        rx: Option<RxProcessor>,
+    ) -> Result<TickerHandle, AddError> {
+        bus.0.desk.add(Leg { tx, rx }, TickLeg::of_call)
+    }
+
+    /// Seats something on the thread that has least to do.
+    fn seat<T>(&self, what: T, leg_of: impl FnOnce(T) -> TickLeg) -> Result<TickerHandle, AddError<T>> {
         let idlest = self.workers.iter().map(|worker| &worker.desk).min_by_key(|desk| desk.lock().out);
         match idlest {
-            Some(desk) => desk.add(leg),
-            None => Err(AddError::Stalled(Box::new(leg))),
+            Some(desk) => desk.add(what, leg_of),
+            None => Err(AddError::Stalled(Box::new(what))),
         }
     }
 
@@ -264,6 +306,7 @@ impl Worker {
             arriving,
             leaving,
             legs: Vec::with_capacity(max_calls),
+            has_bus: false,
             shared: Arc::clone(&shared),
         };
         let (told, scheduled) = mpsc::channel();
@@ -318,36 +361,30 @@ impl Desk {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(self: &Arc<Desk>, leg: Leg) -> Result<TickerHandle, AddError> {
+    fn add<T>(
+        self: &Arc<Desk>,
+        what: T,
+        leg_of: impl FnOnce(T) -> TickLeg,
+    ) -> Result<TickerHandle, AddError<T>> {
         let mut inner = self.lock();
         inner.collect();
         if inner.out >= self.max_calls {
-            return Err(AddError::TooMany { leg: Box::new(leg), max: self.max_calls });
+            return Err(AddError::TooMany { leg: Box::new(what), max: self.max_calls });
         }
-        let id = inner.next_id;
-        let flags = Arc::new(LegFlags::default());
-        let leg = TickLeg {
-            id,
-            tx: leg.tx,
-            rx: leg.rx,
-            flags: Arc::clone(&flags),
-            tx_pace: Pace::default(),
-            rx_pace: Pace::default(),
-        };
-        if self.shared.is_finished.load(Ordering::Acquire) {
-            return Err(AddError::Stalled(Box::new(Leg { tx: leg.tx, rx: leg.rx })));
+        if self.shared.is_finished.load(Ordering::Acquire) || inner.arriving.is_full() {
+            return Err(AddError::Stalled(Box::new(what)));
         }
-        inner
-            .arriving
-            .try_push(Box::new(leg))
-            .map_err(|leg| AddError::Stalled(Box::new(Leg { tx: leg.tx, rx: leg.rx })))?;
+        let (id, flags) = (inner.next_id, Arc::<LegFlags>::default());
+        let leg = TickLeg { id, flags: Arc::clone(&flags), ..leg_of(what) };
+        // There is room: only this end takes it, under this lock.
+        let _ = inner.arriving.try_push(Box::new(leg));
         inner.next_id += 1;
         inner.out += 1;
         Ok(TickerHandle { desk: Arc::clone(self), id, flags, is_claimed: false })
     }
 
     /// Waits for a leg to come back.
-    fn await_back(&self, id: u64, patience: Duration) -> Option<Leg> {
+    fn await_back(&self, id: u64, patience: Duration) -> Option<TickLeg> {
         let give_up = Instant::now() + patience;
         loop {
             let mut inner = self.lock();
@@ -374,7 +411,7 @@ impl Inner {
     fn take_back(&mut self, leg: TickLeg) {
         self.out = self.out.saturating_sub(1);
         if !leg.flags.is_abandoned.load(Ordering::Acquire) {
-            self.back.insert(leg.id, Leg { tx: leg.tx, rx: leg.rx });
+            self.back.insert(leg.id, leg);
         }
     }
 }
@@ -386,11 +423,10 @@ impl TickerHandle {
     ///
     /// [`RemoveError`] if the thread does not answer.
     pub fn remove(mut self) -> Result<Leg, RemoveError> {
-        const PATIENCE: Duration = Duration::from_secs(5);
-        self.take(PATIENCE).ok_or(RemoveError(PATIENCE))
+        self.take(PATIENCE).map(Leg::from).ok_or(RemoveError(PATIENCE))
     }
 
-    fn take(&mut self, patience: Duration) -> Option<Leg> {
+    fn take(&mut self, patience: Duration) -> Option<TickLeg> {
         self.is_claimed = true;
         self.flags.is_leaving.store(true, Ordering::Release);
         let leg = self.desk.await_back(self.id, patience);
@@ -401,6 +437,17 @@ impl TickerHandle {
             return late;
         }
         leg
+    }
+}
+
+impl BusHandle {
+    /// Takes the bus back; waits for the next tick, five seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoveError`] if the thread does not answer.
+    pub fn remove(mut self) -> Result<BusProcessor, RemoveError> {
+        self.0.take(PATIENCE).and_then(|leg| leg.bus).ok_or(RemoveError(PATIENCE))
     }
 }
 

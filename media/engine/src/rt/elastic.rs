@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use crate::rt::node::{Sink, Source};
 use crate::rt::seam::Seam;
 
 /// The end that writes.
@@ -160,6 +161,18 @@ impl ElasticReader {
     #[cfg(test)]
     fn counts(&self) -> &Arc<ElasticCounts> {
         &self.counts
+    }
+}
+
+impl Sink for ElasticWriter {
+    fn write(&mut self, _played_ns: u64, block: &[i16]) {
+        ElasticWriter::write(self, block);
+    }
+}
+
+impl Source for ElasticReader {
+    fn fill(&mut self, _captured_ns: u64, out: &mut [i16]) -> usize {
+        ElasticReader::fill(self, out)
     }
 }
 

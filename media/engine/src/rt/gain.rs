@@ -68,6 +68,11 @@ impl Ramp {
         self.now == 0 && self.target == 0
     }
 
+    /// Whether it is not on its way.
+    pub(crate) const fn is_still(&self) -> bool {
+        self.now == self.target
+    }
+
     /// Where it stands or goes, in decibels.
     pub(crate) fn target_db(&self) -> f32 {
         20.0 * (self.target as f32 / ONE as f32).log10()

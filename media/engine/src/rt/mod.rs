@@ -5,12 +5,14 @@
 //! RT: no allocation, lock, syscall, log or panic. (Constructors allocate and are called by control.)
 
 pub(crate) mod blocks;
+pub mod bus;
 pub mod clip;
 pub mod driven;
 pub mod echo;
 pub(crate) mod elastic;
 pub(crate) mod events;
 pub mod gain;
+pub(crate) mod mix;
 pub mod node;
 pub(crate) mod orders;
 pub mod packet;

@@ -5,6 +5,9 @@
 //! block, up to `catch_up` missed ticks; older ones are left out and counted, and the RTP timestamp moves on by them.
 //! Tick n of a sending half stands for a block captured during the period before its deadline: `captured_ns` is the
 //! deadline less one period, free of jitter. A receiving half is told the actual time, which is what playout needs.
+//!
+//! Each leg receives and then sends, so that an echo leaves in the same tick. With a mixer bus among them all receive
+//! first, then the buses mix, then all send.
 //! Not here: threads, priorities and handles (`control/ticker.rs`).
 //! RT: no allocation, lock, log or panic; the one syscall that waits is the sleep between ticks.
 
@@ -15,6 +18,8 @@ use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use crate::control::clock::monotonic_ns;
+use crate::control::ticker::Leg;
+use crate::rt::bus::BusProcessor;
 use crate::rt::rx::RxProcessor;
 use crate::rt::tx::TxProcessor;
 
@@ -60,23 +65,47 @@ pub(crate) struct LegFlags {
     pub(crate) is_abandoned: AtomicBool,
 }
 
-/// One call's halves as the loop sees them.
+/// One call's halves, or a bus, as the loop sees them.
 pub(crate) struct TickLeg {
     pub(crate) id: u64,
     pub(crate) tx: Option<TxProcessor>,
     pub(crate) rx: Option<RxProcessor>,
+    pub(crate) bus: Option<BusProcessor>,
     pub(crate) flags: Arc<LegFlags>,
     pub(crate) tx_pace: Pace,
     pub(crate) rx_pace: Pace,
+    pub(crate) bus_pace: Pace,
 }
 
 impl TickLeg {
-    fn tick(&mut self, deadline_ns: u64, period_ns: u64) {
-        // Receive first: an echo then leaves in the same tick.
+    pub(crate) fn of_call(leg: Leg) -> TickLeg {
+        TickLeg::new(leg, None)
+    }
+
+    pub(crate) fn of_bus(bus: BusProcessor) -> TickLeg {
+        TickLeg::new(Leg::default(), Some(bus))
+    }
+
+    fn new(Leg { tx, rx }: Leg, bus: Option<BusProcessor>) -> TickLeg {
+        let (tx_pace, rx_pace, bus_pace) = Default::default();
+        TickLeg { id: 0, tx, rx, bus, flags: Arc::default(), tx_pace, rx_pace, bus_pace }
+    }
+
+    fn receive(&mut self, period_ns: u64) {
         if let Some(rx) = &mut self.rx {
             let samples = self.rx_pace.step(rx.sample_rate(), period_ns);
             rx.process_without_output(monotonic_ns(), samples);
         }
+    }
+
+    fn mix(&mut self, period_ns: u64) {
+        if let Some(bus) = &mut self.bus {
+            let samples = self.bus_pace.step(bus.sample_rate(), period_ns);
+            bus.process(samples);
+        }
+    }
+
+    fn send(&mut self, deadline_ns: u64, period_ns: u64) {
         if let Some(tx) = &mut self.tx {
             let samples = self.tx_pace.step(tx.sample_rate(), period_ns);
             tx.process_without_input(deadline_ns.saturating_sub(period_ns), samples);
@@ -86,6 +115,10 @@ impl TickLeg {
     fn skip(&mut self, period_ns: u64) {
         if let Some(rx) = &self.rx {
             self.rx_pace.step(rx.sample_rate(), period_ns);
+        }
+        if let Some(bus) = &mut self.bus {
+            let samples = self.bus_pace.step(bus.sample_rate(), period_ns);
+            bus.skip(samples);
         }
         if let Some(tx) = &mut self.tx {
             let samples = self.tx_pace.step(tx.sample_rate(), period_ns);
@@ -117,6 +150,8 @@ pub(crate) struct TickLoop {
     pub(crate) leaving: HeapProd<Box<TickLeg>>,
     #[allow(clippy::vec_box, reason = "the boxes travel: unpacking one frees memory")]
     pub(crate) legs: Vec<Box<TickLeg>>,
+    /// Whether one of `legs` is a bus.
+    pub(crate) has_bus: bool,
     pub(crate) shared: Arc<TickShared>,
 }
 
@@ -148,11 +183,26 @@ impl TickLoop {
             deadline_ns += self.period_ns;
         }
         for _ in skipped..due {
-            self.legs.iter_mut().for_each(|leg| leg.tick(deadline_ns, self.period_ns));
+            self.tick(deadline_ns);
             deadline_ns += self.period_ns;
         }
         self.count(late_ns, due - skipped, missed - skipped, skipped, monotonic_ns().saturating_sub(now_ns));
         deadline_ns
+    }
+
+    /// One tick of everybody.
+    fn tick(&mut self, deadline_ns: u64) {
+        let period_ns = self.period_ns;
+        if self.has_bus {
+            self.legs.iter_mut().for_each(|leg| leg.receive(period_ns));
+            self.legs.iter_mut().for_each(|leg| leg.mix(period_ns));
+            self.legs.iter_mut().for_each(|leg| leg.send(deadline_ns, period_ns));
+        } else {
+            for leg in &mut self.legs {
+                leg.receive(period_ns);
+                leg.send(deadline_ns, period_ns);
+            }
+        }
     }
 
     /// Takes legs in and hands legs out.
@@ -173,6 +223,7 @@ impl TickLoop {
                 break;
             }
         }
+        self.has_bus = self.legs.iter().any(|leg| leg.bus.is_some());
         self.shared.legs.store(self.legs.len() as u64, Ordering::Relaxed);
     }
 
@@ -222,14 +273,7 @@ mod tests {
         let (mut to, arriving) = HeapRb::new(4).split();
         let (leaving, from) = HeapRb::new(4).split();
         let (control, tx, rx) = split(EngineConfig::new(8_000));
-        let leg = TickLeg {
-            id: 1,
-            tx: Some(tx),
-            rx: Some(rx),
-            flags: Arc::default(),
-            tx_pace: Pace::default(),
-            rx_pace: Pace::default(),
-        };
+        let leg = TickLeg { id: 1, ..TickLeg::of_call(Leg { tx: Some(tx), rx: Some(rx) }) };
         assert!(to.try_push(Box::new(leg)).is_ok());
         let ticks = TickLoop {
             period_ns: 10 * MS,
@@ -237,6 +281,7 @@ mod tests {
             arriving,
             leaving,
             legs: Vec::with_capacity(4),
+            has_bus: false,
             shared: Arc::default(),
         };
         (ticks, control, to, from)
@@ -276,14 +321,7 @@ mod tests {
         let (leaving, mut full_from) = HeapRb::new(1).split();
         ticks.leaving = leaving;
         let (_, tx, _) = split(EngineConfig::new(8_000));
-        let other = TickLeg {
-            id: 2,
-            tx: Some(tx),
-            rx: None,
-            flags: Arc::default(),
-            tx_pace: Pace::default(),
-            rx_pace: Pace::default(),
-        };
+        let other = TickLeg { id: 2, ..TickLeg::of_call(Leg { tx: Some(tx), rx: None }) };
         other.flags.is_leaving.store(true, Ordering::Release);
         assert!(to.try_push(Box::new(other)).is_ok());
         assert_no_alloc(|| ticks.wake(10 * MS, 10 * MS));

@@ -1,9 +1,11 @@
 //! Drives processors by virtual time, as the ticker does by real time: receive, then send, at each deadline.
 //! In: parties with their period, phase and drift. Out: their blocks, in the order of virtual time.
+//! With a mixer bus among them, all whose block is due at one time receive first, then the buses mix, then all send.
 //! Not here: the network (`link.rs`).
 
 use super::Clock;
 use crate::control::ticker::Leg;
+use crate::rt::bus::BusProcessor;
 use crate::rt::tick::Pace;
 
 /// A driver's hand on one or several parties, all in one thread.
@@ -34,12 +36,15 @@ impl Default for Party {
 #[derive(Debug)]
 struct Driven {
     leg: Leg,
+    bus: Option<BusProcessor>,
     party: Party,
     start_ns: u64,
     /// Blocks done.
     done: u64,
+    is_due: bool,
     tx_pace: Pace,
     rx_pace: Pace,
+    bus_pace: Pace,
 }
 
 impl Driver {
@@ -50,10 +55,28 @@ impl Driver {
 
     /// Drives a party from now on; its number.
     pub fn add(&mut self, leg: Leg, party: Party) -> usize {
+        self.seat(leg, None, party)
+    }
+
+    /// Drives a mixer bus from now on; its number.
+    pub fn add_bus(&mut self, bus: BusProcessor, party: Party) -> usize {
+        self.seat(Leg::default(), Some(bus), party)
+    }
+
+    fn seat(&mut self, leg: Leg, bus: Option<BusProcessor>, party: Party) -> usize {
         let start_ns = self.clock.now_ns().saturating_add(party.phase_ns);
-        let driven =
-            Driven { leg, party, start_ns, done: 0, tx_pace: Pace::default(), rx_pace: Pace::default() };
-        self.parties.push(driven);
+        let (tx_pace, rx_pace, bus_pace) = Default::default();
+        self.parties.push(Driven {
+            leg,
+            bus,
+            party,
+            start_ns,
+            done: 0,
+            is_due: false,
+            tx_pace,
+            rx_pace,
+            bus_pace,
+        });
         self.parties.len() - 1
     }
 
@@ -62,12 +85,25 @@ impl Driver {
         self.parties.get_mut(number).map(|driven| &mut driven.leg)
     }
 
-    /// Does the next block of whoever is next and returns its time, or `None` without parties. Allocates nothing.
+    /// Does the next block of whoever is next (with a bus: of all whose time is the same) and returns its time, or
+    /// `None` without parties. Allocates nothing.
     pub fn step(&mut self) -> Option<u64> {
+        let has_bus = self.parties.iter().any(|driven| driven.bus.is_some());
         let next = self.parties.iter_mut().min_by_key(|driven| driven.deadline_ns())?;
         let deadline_ns = next.deadline_ns();
         self.clock.advance_to(deadline_ns);
-        next.block(deadline_ns);
+        if !has_bus {
+            next.receive(deadline_ns);
+            next.send();
+            return Some(deadline_ns);
+        }
+        for driven in &mut self.parties {
+            driven.is_due = driven.deadline_ns() == deadline_ns;
+        }
+        let due = || |driven: &&mut Driven| driven.is_due;
+        self.parties.iter_mut().filter(due()).for_each(|driven| driven.receive(deadline_ns));
+        self.parties.iter_mut().filter(due()).for_each(Driven::mix);
+        self.parties.iter_mut().filter(due()).for_each(Driven::send);
         Some(deadline_ns)
     }
 
@@ -94,14 +130,25 @@ impl Driven {
         self.period_end(self.done + 1)
     }
 
-    fn block(&mut self, deadline_ns: u64) {
-        let (period_ns, captured_ns) = (self.party.period_ns, self.period_end(self.done));
+    fn receive(&mut self, deadline_ns: u64) {
         if let Some(rx) = &mut self.leg.rx {
-            let samples = self.rx_pace.step(rx.sample_rate(), period_ns);
+            let samples = self.rx_pace.step(rx.sample_rate(), self.party.period_ns);
             rx.process_without_output(deadline_ns, samples);
         }
+    }
+
+    fn mix(&mut self) {
+        if let Some(bus) = &mut self.bus {
+            let samples = self.bus_pace.step(bus.sample_rate(), self.party.period_ns);
+            bus.process(samples);
+        }
+    }
+
+    /// The end of the block.
+    fn send(&mut self) {
+        let captured_ns = self.period_end(self.done);
         if let Some(tx) = &mut self.leg.tx {
-            let samples = self.tx_pace.step(tx.sample_rate(), period_ns);
+            let samples = self.tx_pace.step(tx.sample_rate(), self.party.period_ns);
             tx.process_without_input(captured_ns, samples);
         }
         self.done += 1;

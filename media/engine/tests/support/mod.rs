@@ -132,3 +132,8 @@ impl World {
         self.driver.run_for(ms * MS, &mut |_| ends.iter_mut().for_each(Endpoint::pump));
     }
 }
+
+/// The greatest step between two samples.
+pub(crate) fn steepest(samples: &[i16]) -> i32 {
+    samples.windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max().unwrap_or(0)
+}
