@@ -118,7 +118,7 @@ fn playing_and_receiving_events_allocates_nothing() {
     let there =
         LinkConfig { loss: 0.1, jitter_ns: 50 * MS, duplicates: 0.1, ..LinkConfig::perfect(at(ANNA)) };
     let mut world = world(there);
-    let mut blocks = |world: &mut World, n: usize| {
+    let blocks = |world: &mut World, n: usize| {
         for _ in 0..n {
             assert_no_alloc(|| world.driver.step());
             world.ends.iter_mut().for_each(support::Endpoint::pump);
