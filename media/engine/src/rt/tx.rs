@@ -235,7 +235,7 @@ impl TxProcessor {
                     && self.format.is_some()
                     && self.transport.is_some()
                     && self.injector.is_none()
-                    && !self.seam.is_silent();
+                    && !(self.seam.is_silent() && self.is_pending_silent());
                 if is_heard {
                     self.is_stopping = true;
                     self.fade.set(Gain::MUTE, self.config.sample_rate);
@@ -245,6 +245,11 @@ impl TxProcessor {
                 None
             }
         }
+    }
+
+    /// Whether dropping what waits for its packet drops nothing but zeros.
+    fn is_pending_silent(&self) -> bool {
+        self.pending.iter().take(self.pending_len).all(|sample| *sample == 0)
     }
 
     /// The end of a stop.
@@ -271,13 +276,14 @@ impl TxProcessor {
         let Some(mixed) = self.scratch.get_mut(..len) else { return };
         self.sources.mix(captured_ns, microphone, &mut self.microphone, mixed);
         self.seam.join(mixed);
+        let has_faded = self.fade.is_mute();
         self.fade.apply(mixed);
         self.meters.samples += len as u64;
         self.measure(len);
 
         let mut from = 0;
         while from < len {
-            if self.is_stopping && self.pending_len == 0 && self.fade.is_mute() {
+            if self.is_stopping && self.pending_len == 0 && has_faded {
                 self.stand_still();
                 return self.pass_unsent(len - from);
             }
