@@ -4,50 +4,108 @@
 
 use std::fmt::Write;
 
-use offhook_h323::{Alias, ConnectInfo, PeerInfo, SetupInfo};
-use offhook_spi::{CallInfo, CallOrigin, CallParams, CallReason, MediaTypes, Party};
+use offhook_h323::{
+    Alias, ConferenceGoal, ConnectInfo, Number, PeerInfo, Redirecting, Screening, SetupInfo, UserUser,
+};
+use offhook_spi::{CallInfo, CallOrigin, CallParams, CallReason, LineError, MediaTypes, Party};
 
 /// An outgoing call before anything is known of the far end.
 pub(crate) fn outgoing(params: &CallParams, local_name: &str) -> CallInfo {
     CallInfo {
-        call_id: 0,
-        related_call_id: 0,
-        origin: CallOrigin::Outbound,
-        reason: CallReason::Direct,
-        media: params.media,
         caller: Party { address: local_name.to_owned(), name: params.display.clone() },
         called: Party { address: params.destination.clone(), name: None },
-        connected: None,
-        provider_ids: Vec::new(),
+        ..CallInfo::new(CallOrigin::Outbound, CallReason::Direct, params.media)
     }
 }
 
 /// An incoming call; `from` is the peer's transport address, used where it gave no name.
 pub(crate) fn incoming(setup: &SetupInfo, from: &str) -> CallInfo {
-    let first = |aliases: &[Alias]| aliases.first().map(ToString::to_string);
-    let caller =
-        setup.caller_number.as_ref().map(|n| n.digits.clone()).or_else(|| first(&setup.caller_aliases));
-    let called =
-        setup.called_number.as_ref().map(|n| n.digits.clone()).or_else(|| first(&setup.called_aliases));
-    let mut info = CallInfo {
-        call_id: 0,
-        related_call_id: 0,
-        origin: CallOrigin::Inbound,
-        reason: if setup.redirecting.is_some() { CallReason::Forwarded } else { CallReason::Direct },
-        media: MediaTypes::AUDIO,
-        caller: Party { address: caller.unwrap_or_else(|| from.to_owned()), name: setup.display.clone() },
-        called: Party { address: called.unwrap_or_default(), name: None },
-        connected: None,
-        provider_ids: Vec::new(),
+    let reason = match &setup.redirecting {
+        None => CallReason::Direct,
+        Some(Redirecting { reason: Some(Redirecting::BUSY), .. }) => CallReason::ForwardedBusy,
+        Some(Redirecting { reason: Some(Redirecting::NO_REPLY), .. }) => CallReason::ForwardedNoAnswer,
+        Some(Redirecting { reason: Some(Redirecting::UNCONDITIONAL), .. }) => CallReason::ForwardedAlways,
+        Some(_) => CallReason::Forwarded,
     };
-    identify(&mut info, &setup.call_identifier, &setup.conference_id);
+    let mut info = CallInfo::new(CallOrigin::Inbound, reason, MediaTypes::AUDIO);
+    info.called.address =
+        setup.called_number.as_ref().map(digits).or_else(|| first(&setup.called_aliases)).unwrap_or_default();
+    if setup.caller_presentable {
+        let caller = setup.caller_number.as_ref().map(digits).or_else(|| first(&setup.caller_aliases));
+        let address = caller.unwrap_or_else(|| from.to_owned());
+        info.caller = Party { address, name: setup.display.clone() };
+    } else {
+        set_id(&mut info, "callerId", "withheld");
+    }
+    if let Some(number) = setup.caller_number.as_ref().filter(|_| setup.caller_presentable) {
+        set_id(&mut info, "callerScreening", screening(number.screening));
+    }
+    info.redirecting = setup.redirecting.as_ref().map(|redirecting| party(&redirecting.number));
+    info.user_user = setup.user_user.as_ref().map(user_user);
+    identify(&mut info, &setup.call_identifier, &setup.conference_id, setup.call_reference);
+    let goal = match setup.goal {
+        ConferenceGoal::Create => "create",
+        ConferenceGoal::Join => "join",
+        ConferenceGoal::Invite => "invite",
+    };
+    set_id(&mut info, "conferenceGoal", goal);
     set_id(&mut info, "peer", from);
     set_product(&mut info, &setup.peer);
     info
 }
 
+fn first(aliases: &[Alias]) -> Option<String> {
+    aliases.first().map(ToString::to_string)
+}
+
+fn digits(number: &Number) -> String {
+    number.digits.clone()
+}
+
+/// A number's owner, as far as he may be shown.
+fn party(number: &Number) -> Party {
+    if number.is_presentable() {
+        Party { address: number.digits.clone(), name: None }
+    } else {
+        Party::default()
+    }
+}
+
+fn screening(screening: Screening) -> &'static str {
+    match screening {
+        Screening::UserProvidedNotScreened => "not screened",
+        Screening::UserProvidedPassed => "verified and passed",
+        Screening::UserProvidedFailed => "verified and failed",
+        Screening::NetworkProvided => "network provided",
+    }
+}
+
+/// User-user information as TAPI has it: the protocol discriminator first.
+pub(crate) fn user_user(data: &UserUser) -> Vec<u8> {
+    let mut octets = vec![data.protocol_discriminator];
+    octets.extend_from_slice(data.information());
+    octets
+}
+
+/// User-user information as applications give it.
+pub(crate) fn user_user_from(octets: &[u8]) -> Result<UserUser, LineError> {
+    let data = octets.split_first().and_then(|(first, rest)| UserUser::new(*first, rest.to_vec()));
+    data.ok_or_else(|| {
+        let length = octets.len();
+        LineError::InvalParam(format!(
+            "{length} octets of user-user information: a protocol discriminator and 1 to 131 octets are possible"
+        ))
+    })
+}
+
 /// Notes H.225.0's own names for the call.
-pub(crate) fn identify(info: &mut CallInfo, call_identifier: &[u8; 16], conference_id: &[u8; 16]) {
+pub(crate) fn identify(
+    info: &mut CallInfo,
+    call_identifier: &[u8; 16],
+    conference_id: &[u8; 16],
+    call_reference: u16,
+) {
+    set_id(info, "CRV", &call_reference.to_string());
     set_id(info, "callIdentifier", &guid(call_identifier));
     set_id(info, "conferenceID", &guid(conference_id));
 }
@@ -55,7 +113,10 @@ pub(crate) fn identify(info: &mut CallInfo, call_identifier: &[u8; 16], conferen
 /// Notes who answered.
 pub(crate) fn connected(info: &mut CallInfo, connect: &ConnectInfo) {
     let alias = connect.connected_aliases.first().map(ToString::to_string);
-    let address = connect.connected_number.as_ref().map(|n| n.digits.clone()).or(alias);
+    let number = connect.connected_number.as_ref();
+    // Whoever withholds his number is not to be known by his other names either.
+    let withheld = number.is_some_and(|number| !number.is_presentable());
+    let address = number.map(digits).or(alias).filter(|_| !withheld);
     if address.is_some() || connect.display.is_some() {
         let address = address.unwrap_or_else(|| info.called.address.clone());
         info.connected = Some(Party { address, name: connect.display.clone() });

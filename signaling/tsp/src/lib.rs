@@ -14,15 +14,20 @@ mod call;
 mod config;
 mod connection;
 mod destination;
+mod gate;
 mod info;
 mod listener;
 mod media;
 mod mode;
 mod provider;
+mod refuse;
 mod tap;
 
 pub use config::H323Config;
 pub use destination::{Destination, SIGNALLING_PORT};
-pub use offhook_h323::{Alias, Config as CallConfig, Limits, Timers, Vendor};
+pub use gate::Counters;
+pub use offhook_h323::{
+    Alias, Config as CallConfig, Forwarding, Limits, Number, Presentation, Screening, Timers, Vendor,
+};
 pub use provider::H323Provider;
 pub use tap::WireTap;

@@ -11,6 +11,7 @@ use offhook_spi::DisconnectMode;
 pub(crate) fn disconnect_mode(info: &ReleaseInfo, inbound: bool) -> DisconnectMode {
     match info.origin {
         Origin::Timer(Timer::T301) => return DisconnectMode::NoAnswer,
+        Origin::Timer(Timer::Deflection) => return DisconnectMode::Forwarded,
         Origin::Timer(_) if !info.connected => return DisconnectMode::Unreachable,
         Origin::Timer(_) => return DisconnectMode::TempFailure,
         Origin::Network if !info.connected && !inbound => return DisconnectMode::Unreachable,

@@ -4,15 +4,14 @@
 //! Every request returns at once; what takes time is done by the call's task and completed by event.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use offhook_spi::{
-    AddressTypes, ApiVersion, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode, HdCall, HdLine,
-    HdMspLine, HtCall, HtLine, HtMspLine, LineDevCaps, LineError, MediaTypes, Opaque, RequestId, TspEvents,
-    Tspi,
+    AddressTypes, ApiVersion, CallInfo, CallParams, DevSpecific, DeviceId, DigitMode, DisconnectMode, HdCall,
+    HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineDevCaps, LineError, MediaTypes, Opaque, RequestId,
+    TspEvents, Tspi,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -20,6 +19,8 @@ use tokio::sync::{mpsc, watch};
 use crate::call::{self, Command};
 use crate::config::H323Config;
 use crate::destination::Destination;
+use crate::gate::{Counters, Gate};
+use crate::info;
 use crate::listener::{self, Listening};
 
 /// The H.323 provider: one line device. Clones are the same provider.
@@ -36,25 +37,7 @@ pub(crate) struct Inner {
     events: OnceLock<Arc<dyn TspEvents>>,
     state: Mutex<State>,
     active: watch::Sender<usize>,
-    silent: Mutex<HashMap<IpAddr, usize>>,
-}
-
-/// A connection that has not said yet what call it is for. Dropped when it has, or when it ends.
-pub(crate) struct Silent {
-    inner: Arc<Inner>,
-    host: IpAddr,
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        let mut silent = self.inner.silent.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Entry::Occupied(mut count) = silent.entry(self.host) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-    }
+    pub(crate) gate: Arc<Gate>,
 }
 
 #[derive(Default)]
@@ -88,7 +71,7 @@ impl H323Provider {
             events: OnceLock::new(),
             state: Mutex::default(),
             active: watch::channel(0).0,
-            silent: Mutex::default(),
+            gate: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -96,6 +79,11 @@ impl H323Provider {
     /// Where the line listens, while it does.
     pub fn listening(&self) -> Option<SocketAddr> {
         self.inner.lock().lines.values().find_map(|line| line.listening.as_ref().map(|l| l.address))
+    }
+
+    /// How often limits were met so far, ended calls' own included.
+    pub fn counters(&self) -> Counters {
+        self.inner.gate.counters()
     }
 
     /// Waits until every call's task has ended: after [`Tspi::provider_shutdown`] this is when the last
@@ -155,15 +143,22 @@ impl Inner {
         Ok(hd)
     }
 
-    /// Counts a connection of `host` that has said nothing yet; an error if it has too many.
-    pub(crate) fn silent(self: &Arc<Self>, host: IpAddr) -> Result<Silent, LineError> {
-        let mut silent = self.silent.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let count = silent.entry(host).or_default();
-        if *count >= self.config.max_silent_per_host {
-            return Err(LineError::ResourceUnavail(format!("{count} connections of {host} are silent")));
+    pub(crate) fn tap_opened(&self, client: SocketAddr, server: SocketAddr) {
+        if let Some(tap) = &self.config.tap {
+            tap.opened(client, server);
         }
-        *count += 1;
-        Ok(Silent { inner: Arc::clone(self), host })
+    }
+
+    pub(crate) fn tap_octets(&self, source: SocketAddr, destination: SocketAddr, octets: &[u8]) {
+        if let Some(tap) = &self.config.tap {
+            tap.octets(source, destination, octets);
+        }
+    }
+
+    pub(crate) fn tap_closed(&self, source: SocketAddr, destination: SocketAddr) {
+        if let Some(tap) = &self.config.tap {
+            tap.closed(source, destination);
+        }
     }
 
     /// The call's task has ended.
@@ -307,6 +302,55 @@ impl Tspi for H323Provider {
             return Err(LineError::InvalParam(format!("{digits:?}: 1 to 128 of 0-9 * # A-D !")));
         }
         self.command(call, Command::Digits(request, digits.to_owned()))
+    }
+
+    fn line_dial(
+        &self,
+        request: RequestId,
+        call: HdCall,
+        digits: &str,
+        complete: bool,
+    ) -> Result<(), LineError> {
+        let legal = |c: char| c.is_ascii_digit() || "*#".contains(c);
+        if digits.len() > 128 || !digits.chars().all(legal) || (digits.is_empty() && !complete) {
+            return Err(LineError::InvalParam(format!("{digits:?}: up to 128 of 0-9 * #")));
+        }
+        self.command(call, Command::Dial(request, digits.to_owned(), complete))
+    }
+
+    fn line_redirect(&self, request: RequestId, call: HdCall, destination: &str) -> Result<(), LineError> {
+        let destination = Destination::parse(destination)?;
+        let state = self.inner.lock();
+        let commands = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?.commands.clone();
+        let patience = self.inner.config.resolve_timeout;
+        self.inner.runtime.spawn(async move {
+            let found = call::resolve(patience, &destination).await;
+            let to = found.map(|addresses| (addresses.first().copied(), destination.alias));
+            // A task that has ended has completed its requests.
+            let _ = commands.send(Command::Redirect(request, to));
+        });
+        Ok(())
+    }
+
+    fn line_send_user_user_info(
+        &self,
+        request: RequestId,
+        call: HdCall,
+        data: &[u8],
+    ) -> Result<(), LineError> {
+        self.command(call, Command::UserUser(request, info::user_user_from(data)?))
+    }
+
+    fn line_dev_specific(
+        &self,
+        request: RequestId,
+        call: HdCall,
+        what: DevSpecific,
+    ) -> Result<(), LineError> {
+        if let DevSpecific::Progress(code @ 128..) | DevSpecific::Notify(code @ 128..) = what {
+            return Err(LineError::InvalParam(format!("{code}: descriptions have seven bits")));
+        }
+        self.command(call, Command::DevSpecific(request, what))
     }
 
     fn line_create_msp_instance(

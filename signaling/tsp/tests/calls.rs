@@ -182,8 +182,12 @@ impl Desk {
     }
 
     fn dial(&self, to: &str) -> Result<HdCall, LineError> {
-        let params =
-            CallParams { destination: to.to_owned(), media: MediaTypes::AUDIO, display: Some("Desk".into()) };
+        let params = CallParams {
+            destination: to.to_owned(),
+            media: MediaTypes::AUDIO,
+            display: Some("Desk".into()),
+            ..CallParams::default()
+        };
         let placed = self.provider.line_make_call(RequestId(1), self.line, PLACED, &params)?;
         assert!(self.events.placed.set(placed).is_ok(), "a desk places one call");
         Ok(placed)

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 
 use offhook_spi::{
     AppEvent, CallInfo, CallInfoChange, CallOrigin, CallReason, DigitMode, DisconnectMode, HdCall, HtCall,
-    HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party, Privilege, RequestId, Timestamp,
+    HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp,
     TspEvents, Tspi,
 };
 
@@ -360,15 +360,5 @@ impl Call {
 
 /// Of a call whose provider says nothing.
 fn unknown() -> CallInfo {
-    CallInfo {
-        call_id: 0,
-        related_call_id: 0,
-        origin: CallOrigin::Inbound,
-        reason: CallReason::Unknown,
-        media: MediaTypes::NONE,
-        caller: Party::default(),
-        called: Party::default(),
-        connected: None,
-        provider_ids: Vec::new(),
-    }
+    CallInfo::new(CallOrigin::Inbound, CallReason::Unknown, MediaTypes::NONE)
 }

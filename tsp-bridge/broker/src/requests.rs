@@ -48,6 +48,26 @@ impl Inner {
                     |tsp, id, call| tsp.line_generate_digits(id, call, mode, &digits),
                 ),
             },
+            AppRequest::Dial { call, digits, complete } => self.act(
+                (client, request, call),
+                |state| !matches!(state, None | Some(S::Idle)),
+                |tsp, id, call| tsp.line_dial(id, call, &digits, complete),
+            ),
+            AppRequest::Redirect { call, destination } => self.act(
+                (client, request, call),
+                |state| matches!(state, Some(S::Offering | S::Accepted)),
+                |tsp, id, call| tsp.line_redirect(id, call, &destination),
+            ),
+            AppRequest::SendUserUserInfo { call, data } => self.act(
+                (client, request, call),
+                |state| !matches!(state, None | Some(S::Idle)),
+                |tsp, id, call| tsp.line_send_user_user_info(id, call, &data),
+            ),
+            AppRequest::DevSpecific { call, what } => self.act(
+                (client, request, call),
+                |state| !matches!(state, None | Some(S::Idle)),
+                |tsp, id, call| tsp.line_dev_specific(id, call, what),
+            ),
             AppRequest::MspData { line, call, data } => Some(self.msp_data(client, line, call, data)),
         };
         if let Some(result) = done {

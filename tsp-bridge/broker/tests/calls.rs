@@ -299,7 +299,7 @@ fn media_that_the_line_has_not_are_refused() {
     assert_eq!(open(MediaTypes::NONE), Err(LineError::InvalMediaMode));
     let line = client.open(Privilege::None, MediaTypes::NONE);
     for media in [MediaTypes::VIDEO, MediaTypes::NONE] {
-        let params = CallParams { destination: "bob".to_owned(), media, display: None };
+        let params = CallParams { destination: "bob".to_owned(), media, ..CallParams::default() };
         assert_eq!(client.ask(AppRequest::MakeCall { line, params }), Err(LineError::InvalMediaMode));
     }
 }

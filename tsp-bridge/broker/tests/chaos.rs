@@ -85,7 +85,7 @@ impl Player {
                 let params = offhook_spi::CallParams {
                     destination: destination.to_owned(),
                     media: MediaTypes::AUDIO,
-                    display: None,
+                    ..Default::default()
                 };
                 AppRequest::MakeCall { line, params }
             }

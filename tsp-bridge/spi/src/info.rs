@@ -27,8 +27,14 @@ pub enum CallOrigin {
 pub enum CallReason {
     /// Straight to this address.
     Direct,
-    /// Forwarded from another.
+    /// Forwarded from another, who did not say why.
     Forwarded,
+    /// Forwarded from another, who is busy. Alias `LINECALLREASON_FWDBUSY`.
+    ForwardedBusy,
+    /// Forwarded from another, who does not answer. Alias `LINECALLREASON_FWDNOANSWER`.
+    ForwardedNoAnswer,
+    /// Forwarded from another, who forwards every call. Alias `LINECALLREASON_FWDUNCOND`.
+    ForwardedAlways,
     /// Transferred.
     Transfer,
     /// Not known.
@@ -54,8 +60,35 @@ pub struct CallInfo {
     pub called: Party,
     /// Who answered, once known.
     pub connected: Option<Party>,
+    /// Who sent the call here. Alias `dwRedirectingID`.
+    pub redirecting: Option<Party>,
+    /// Where the far end sent the call. Alias `dwRedirectionID`.
+    pub redirection: Option<Party>,
+    /// What the far end's application sent last: the protocol discriminator and up to 131 octets.
+    /// Alias `dwUserUserInfo`.
+    pub user_user: Option<Vec<u8>>,
     /// The provider's own names for the call, for people and logs (H.323: callIdentifier, conferenceID, CRV).
     pub provider_ids: Vec<(String, String)>,
+}
+
+impl CallInfo {
+    /// A call of which no more is known.
+    pub fn new(origin: CallOrigin, reason: CallReason, media: MediaTypes) -> Self {
+        Self {
+            call_id: 0,
+            related_call_id: 0,
+            origin,
+            reason,
+            media,
+            caller: Party::default(),
+            called: Party::default(),
+            connected: None,
+            redirecting: None,
+            redirection: None,
+            user_user: None,
+            provider_ids: Vec::new(),
+        }
+    }
 }
 
 /// What changed in a [`CallInfo`]. Alias `LINECALLINFOSTATE_*`.
@@ -69,12 +102,18 @@ pub enum CallInfoChange {
     CalledId,
     /// `connected`.
     ConnectedId,
+    /// `redirecting`.
+    RedirectingId,
+    /// `redirection`.
+    RedirectionId,
+    /// `user_user`: something new has come.
+    UserUserInfo,
     /// `provider_ids` or anything else.
     Other,
 }
 
 /// What an application asks of a call that it places. Alias `LINECALLPARAMS`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallParams {
     /// Where to: `host`, `host:port`, `alias@host`, `h323:alias@host`.
     pub destination: String,
@@ -82,4 +121,30 @@ pub struct CallParams {
     pub media: MediaTypes,
     /// The name to show to the far end; the provider's own if none.
     pub display: Option<String>,
+    /// The far end's user is not to see who calls. Alias `LINECALLPARAMFLAGS_BLOCKID`.
+    pub block_id: bool,
+    /// The number in `destination` is not complete: more digits follow by `line_dial`. TAPI writes it as a `;` at the
+    /// end of the address.
+    pub partial: bool,
+    /// The conference to join, by its 16 octets (H.323: conferenceID); none makes a call of its own.
+    pub conference: Option<[u8; 16]>,
+    /// For the far end's application: the protocol discriminator and 1 to 131 octets. Alias `dwUserUserInfoSize`.
+    pub user_user: Option<Vec<u8>>,
+}
+
+/// What a provider can do beyond TAPI's own requests. Alias `TSPI_lineDevSpecific`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DevSpecific {
+    /// Offered call: the called number wants more digits (H.323: SetupAcknowledge).
+    RequestDigits,
+    /// Offered call: the called number is complete (H.323: CallProceeding).
+    Proceed,
+    /// Call that is not connected: what the far end hears or should know (H.323: Progress), by its progress
+    /// description of Q.931 4.5.23; 8 is "in-band information".
+    Progress(u8),
+    /// A notification description of Q.931 4.5.22 (H.323: Notify).
+    Notify(u8),
+    /// Asks the far end for its view of the call (H.323: StatusInquiry); the answer is the provider id
+    /// `peerCallState`.
+    InquireStatus,
 }

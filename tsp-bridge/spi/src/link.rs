@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallInfo, CallInfoChange, CallParams, DeviceId, DigitMode, DisconnectMode, HCall, HLine, LineCallState,
-    LineDevCaps, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp,
+    CallInfo, CallInfoChange, CallParams, DevSpecific, DeviceId, DigitMode, DisconnectMode, HCall, HLine,
+    LineCallState, LineDevCaps, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp,
 };
 
 /// The application's end of the link. Dropping the last handle is leaving: the broker then drops the calls that only
@@ -96,6 +96,36 @@ pub enum AppRequest {
         mode: DigitMode,
         /// `0`–`9`, `*`, `#`, `A`–`D`, `!`.
         digits: String,
+    },
+    /// Sends more digits of a number that was not complete. Alias `lineDial`.
+    Dial {
+        /// Which call.
+        call: HCall,
+        /// `0`–`9`, `*`, `#`; may be empty with `complete`.
+        digits: String,
+        /// They are the last.
+        complete: bool,
+    },
+    /// Sends an offered call elsewhere. Alias `lineRedirect`.
+    Redirect {
+        /// Which call.
+        call: HCall,
+        /// Where to, as in [`CallParams::destination`].
+        destination: String,
+    },
+    /// Sends user-user information. Alias `lineSendUserUserInfo`.
+    SendUserUserInfo {
+        /// Which call.
+        call: HCall,
+        /// The protocol discriminator and 1 to 131 octets.
+        data: Vec<u8>,
+    },
+    /// What only some providers can do. Alias `lineDevSpecific`.
+    DevSpecific {
+        /// With which call.
+        call: HCall,
+        /// What.
+        what: DevSpecific,
     },
     /// An opaque buffer of the application's MSP for the TSP.
     MspData {

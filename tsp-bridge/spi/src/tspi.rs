@@ -17,9 +17,9 @@
 use std::sync::Arc;
 
 use crate::{
-    ApiVersion, CallInfo, CallInfoChange, CallParams, DigitMode, DisconnectMode, HdCall, HdLine, HdMspLine,
-    HtCall, HtLine, HtMspLine, LineCallState, LineDevCaps, LineError, MediaTypes, Opaque, RequestId,
-    Timestamp,
+    ApiVersion, CallInfo, CallInfoChange, CallParams, DevSpecific, DigitMode, DisconnectMode, HdCall, HdLine,
+    HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevCaps, LineError, MediaTypes, Opaque,
+    RequestId, Timestamp,
 };
 
 /// A telephony service provider. Every method returns at once: long work is completed by event.
@@ -91,6 +91,48 @@ pub trait Tspi: Send + Sync {
         mode: DigitMode,
         digits: &str,
     ) -> Result<(), LineError>;
+
+    /// More digits of an address that [`CallParams::partial`] began, `complete` with the last; asynchronous.
+    /// Alias `TSPI_lineDial`.
+    fn line_dial(
+        &self,
+        request: RequestId,
+        call: HdCall,
+        digits: &str,
+        complete: bool,
+    ) -> Result<(), LineError> {
+        let _ = (request, call, digits, complete);
+        Err(LineError::OperationUnavail)
+    }
+
+    /// Sends an offered or accepted call elsewhere; asynchronous. Alias `TSPI_lineRedirect`.
+    fn line_redirect(&self, request: RequestId, call: HdCall, destination: &str) -> Result<(), LineError> {
+        let _ = (request, call, destination);
+        Err(LineError::OperationUnavail)
+    }
+
+    /// Sends user-user information, the protocol discriminator first; asynchronous.
+    /// Alias `TSPI_lineSendUserUserInfo`.
+    fn line_send_user_user_info(
+        &self,
+        request: RequestId,
+        call: HdCall,
+        data: &[u8],
+    ) -> Result<(), LineError> {
+        let _ = (request, call, data);
+        Err(LineError::OperationUnavail)
+    }
+
+    /// What only some providers can do; asynchronous. Alias `TSPI_lineDevSpecific`.
+    fn line_dev_specific(
+        &self,
+        request: RequestId,
+        call: HdCall,
+        what: DevSpecific,
+    ) -> Result<(), LineError> {
+        let _ = (request, call, what);
+        Err(LineError::OperationUnavail)
+    }
 
     /// An application's MSP now stands behind `line`. Alias `TSPI_lineCreateMSPInstance`.
     /// [`LineError::OperationUnavail`] unless the line has an MSP.

@@ -108,7 +108,7 @@ impl Address {
         if media.is_empty() || !shared.caps.media.contains(media) {
             return Err(LineError::InvalMediaMode.into());
         }
-        let params = CallParams { destination: destination.to_owned(), media, display: None };
+        let params = CallParams { destination: destination.to_owned(), media, ..CallParams::default() };
         let call = CallShared::outgoing(shared, params)?;
         Ok(Call::new(call, self.session.clone()))
     }

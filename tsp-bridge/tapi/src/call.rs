@@ -14,8 +14,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use offhook_spi::{
-    AppReply, AppRequest, CallInfo, CallOrigin, CallParams, CallReason, DigitMode, DisconnectMode, HCall,
-    LineCallState, LineError, Party, Privilege, StreamId, Timestamp,
+    AppReply, AppRequest, CallInfo, CallOrigin, CallParams, CallReason, DevSpecific, DigitMode,
+    DisconnectMode, HCall, LineCallState, LineError, Party, Privilege, StreamId, Timestamp,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -95,9 +95,16 @@ impl Call {
     #[doc(alias = "ITCallInfo::put_CallInfoString")]
     #[doc(alias = "CIS_DISPLAYABLEADDRESS")]
     pub fn set_display(&self, name: &str) -> Result<(), TapiError> {
+        self.edit(|params| params.display = Some(name.to_owned()))
+    }
+
+    /// Changes what is asked of a call that is not dialled yet: a number that is not complete, a withheld identity, a
+    /// conference to join, user-user information.
+    #[doc(alias = "LINECALLPARAMS")]
+    pub fn edit(&self, change: impl FnOnce(&mut CallParams)) -> Result<(), TapiError> {
         match &mut *lock(&self.shared().inner) {
             CallInner { released: false, phase: Phase::Undialled, params: Some(params), .. } => {
-                params.display = Some(name.to_owned());
+                change(params);
                 Ok(())
             }
             _ => Err(TapiError::InvalidCallState),
@@ -213,6 +220,40 @@ impl Call {
         self.shared().address.core.request(what).await.map(drop)
     }
 
+    /// Sends more digits of a number that was dialled in part ([`CallParams::partial`]), `complete` with the last.
+    #[doc(alias = "lineDial")]
+    pub async fn dial_digits(&self, digits: &str, complete: bool) -> Result<(), TapiError> {
+        let call = self.shared().bound()?;
+        self.request(AppRequest::Dial { call, digits: digits.to_owned(), complete }).await
+    }
+
+    /// Sends an offered call elsewhere; its caller is to call there.
+    #[doc(alias = "lineRedirect")]
+    pub async fn redirect(&self, destination: &str) -> Result<(), TapiError> {
+        let call = self.shared().bound()?;
+        self.request(AppRequest::Redirect { call, destination: destination.to_owned() }).await
+    }
+
+    /// Sends octets to the far end's application: the protocol discriminator (Q.931 table 4-26) and 1 to 131 octets.
+    /// On an offered call they travel with the next thing that is said. What comes back is in
+    /// [`CallInfo::user_user`].
+    #[doc(alias = "lineSendUserUserInfo")]
+    pub async fn send_user_user_info(&self, data: &[u8]) -> Result<(), TapiError> {
+        let call = self.shared().bound()?;
+        self.request(AppRequest::SendUserUserInfo { call, data: data.to_owned() }).await
+    }
+
+    /// What only some providers can do.
+    #[doc(alias = "lineDevSpecific")]
+    pub async fn dev_specific(&self, what: DevSpecific) -> Result<(), TapiError> {
+        let call = self.shared().bound()?;
+        self.request(AppRequest::DevSpecific { call, what }).await
+    }
+
+    async fn request(&self, what: AppRequest) -> Result<(), TapiError> {
+        self.shared().address.core.request(what).await.map(drop)
+    }
+
     /// Waits until the call is connected; an error if it ends before.
     pub async fn connected(&self) -> Result<(), TapiError> {
         let status = self
@@ -319,15 +360,8 @@ impl CallShared {
     /// A call to be dialled; its MSP call is made now.
     pub(crate) fn outgoing(address: &Arc<AddressShared>, params: CallParams) -> Result<Arc<Self>, TapiError> {
         let info = CallInfo {
-            call_id: 0,
-            related_call_id: 0,
-            origin: CallOrigin::Outbound,
-            reason: CallReason::Direct,
-            media: params.media,
-            caller: Party::default(),
             called: Party { address: params.destination.clone(), name: None },
-            connected: None,
-            provider_ids: Vec::new(),
+            ..CallInfo::new(CallOrigin::Outbound, CallReason::Direct, params.media)
         };
         let call = Self::make(address, Privilege::Owner, Phase::Undialled, info, Some(params));
         match call.attach_msp() {

@@ -63,8 +63,8 @@ pub use stream::Stream;
 pub use terminal::Terminal;
 
 pub use offhook_spi::{
-    AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallReason, ConnectedMode, DigitMode, DisconnectMode,
-    LineCallState, LineDevCaps, LineError, MediaTypes, MspCallEvent, MspError, MspEventCause, Party,
-    Privilege, Timestamp,
-    mspi::{Direction, StreamStatistics, TerminalClass, TerminalStatus},
+    AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConnectedMode, DevSpecific,
+    DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineError, MediaTypes, MspCallEvent, MspError,
+    MspEventCause, Party, Privilege, Timestamp,
+    mspi::{CardStatus, Direction, StreamStatistics, TerminalClass, TerminalStatus},
 };

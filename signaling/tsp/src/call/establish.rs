@@ -28,7 +28,8 @@ pub(super) enum Ended {
     Failed(DisconnectMode, String),
 }
 
-pub(super) async fn outgoing(
+/// The first leg: resolves the destination, which completes MakeCall, and connects.
+pub(super) async fn dialled(
     context: &mut Context,
     commands: &mut mpsc::UnboundedReceiver<Command>,
     request: RequestId,
@@ -49,11 +50,28 @@ pub(super) async fn outgoing(
             }
         };
     context.complete(request, Ok(()));
+    arrive(context, commands, addresses).await
+}
+
+/// A later leg: the address is known.
+pub(super) async fn forwarded(
+    context: &mut Context,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    address: SocketAddr,
+) -> Result<(Connection, LocalMedia), Ended> {
+    arrive(context, commands, vec![address]).await
+}
+
+async fn arrive(
+    context: &mut Context,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    addresses: Vec<SocketAddr>,
+) -> Result<(Connection, LocalMedia), Ended> {
     let patience = context.inner.config.call.timers.signaling_connect;
     let connection = unless_ended(context, commands, connect(addresses, patience))
         .await?
         .map_err(|why| Ended::Failed(DisconnectMode::Unreachable, why))?;
-    context.tap_opened(connection.local, connection.remote);
+    context.inner.tap_opened(connection.local, connection.remote);
     let media = prepare(context, commands, &connection).await?;
     Ok((connection, media))
 }
@@ -78,7 +96,23 @@ async fn unless_ended<T>(
 /// Obeys a command before there is a machine; gives back what an MSP said.
 fn early(context: &mut Context, command: Option<Command>) -> Result<Option<Command>, Ended> {
     match command {
-        Some(Command::Accept(request) | Command::Answer(request) | Command::Digits(request, _)) => {
+        Some(Command::Dial(request, digits, complete))
+            if context.partial && !context.dialled.1 && context.dialled.0.len() + digits.len() <= 128 =>
+        {
+            context.dialled.0.push_str(&digits);
+            context.dialled.1 = complete;
+            context.complete(request, Ok(()));
+            Ok(None)
+        }
+        Some(
+            Command::Accept(request)
+            | Command::Answer(request)
+            | Command::Digits(request, _)
+            | Command::Dial(request, ..)
+            | Command::Redirect(request, _)
+            | Command::UserUser(request, _)
+            | Command::DevSpecific(request, _),
+        ) => {
             context.complete(request, Err(LineError::InvalCallState));
             Ok(None)
         }
@@ -108,7 +142,11 @@ fn stop_media(context: &Context) {
     }
 }
 
-async fn resolve(patience: Duration, destination: &Destination) -> Result<Vec<SocketAddr>, LineError> {
+/// The addresses of a destination, in the resolver's order.
+pub(crate) async fn resolve(
+    patience: Duration,
+    destination: &Destination,
+) -> Result<Vec<SocketAddr>, LineError> {
     let wrong =
         |why: String| LineError::InvalAddress(format!("cannot resolve {:?}: {why}", destination.host));
     match timeout(patience, lookup_host((destination.host.as_str(), destination.port))).await {

@@ -6,28 +6,35 @@
 //! ```
 //!
 //! In: [`Command`]s, octets, time. Out: TSPI events, opaque buffers, octets.
-//! Not here: the stages themselves (`establish.rs` before there is a machine, `running.rs` with it).
+//! Not here: the stages themselves (`establish.rs` before there is a machine, `running.rs` with it, `legs.rs` one
+//! machine after the other when a call is forwarded).
 
 mod establish;
+mod legs;
 mod running;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use offhook_h323::{IncomingParams, OutgoingParams};
+use offhook_h323::{Alias, IncomingParams, Release, ReleaseReason, UserUser};
 use offhook_pair::ToMsp;
 use offhook_spi::{
-    CallInfo, CallInfoChange, CallOrigin, CallParams, DisconnectMode, HdCall, HdLine, HtCall, HtLine,
-    HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party, RequestId, Timestamp,
+    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, DevSpecific, DisconnectMode, HdCall,
+    HdLine, HtCall, HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party, RequestId,
+    Timestamp,
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+pub(crate) use self::establish::resolve;
+use self::legs::Leg;
 use self::running::Running;
 use crate::connection::Connection;
 use crate::destination::Destination;
+use crate::gate::{Member, Silent};
 use crate::info;
-use crate::provider::{CallEntry, Inner, Silent};
+use crate::provider::{CallEntry, Inner};
+use crate::refuse::refuse;
 
 /// What the provider asks of a call's task.
 pub(crate) enum Command {
@@ -41,6 +48,14 @@ pub(crate) enum Command {
     Close,
     /// Send digits.
     Digits(RequestId, String),
+    /// More digits of the called number; the last of them.
+    Dial(RequestId, String, bool),
+    /// Send the caller there instead, if it could be resolved.
+    Redirect(RequestId, Result<(Option<SocketAddr>, Option<String>), LineError>),
+    /// User-user information.
+    UserUser(RequestId, UserUser),
+    /// What TAPI has no request for.
+    DevSpecific(RequestId, DevSpecific),
     /// A buffer from an MSP instance.
     MspData(HtMspLine, Opaque),
     /// The line or the provider closes.
@@ -61,42 +76,19 @@ pub(crate) fn outgoing(
     if let Some(display) = &params.display {
         config.display.clone_from(display);
     }
+    let user_user = params.user_user.as_deref().map(info::user_user_from).transpose()?;
+    let mut identity = Identity::draw()?;
+    let alias = destination.alias.as_deref().map(Alias::from_text);
+    if let Some(conference) = params.conference {
+        identity.conference = conference;
+    }
     let info = info::outgoing(params, &local_name(&config));
-    let (mut context, mut commands) = enter(inner, hd_line, line, info)?;
+    let (mut context, commands) = enter(inner, hd_line, line, info)?;
     context.ht = Some(call);
+    context.partial = params.partial;
     let hd = context.hd;
-    let identity = Identity::draw()?;
-    inner.runtime.spawn(async move {
-        let established = establish::outgoing(&mut context, &mut commands, request, &destination).await;
-        let (connection, media) = match established {
-            Ok(established) => established,
-            Err(ended) => return establish::linger(&mut context, &mut commands, ended).await,
-        };
-        context.note(CallInfoChange::Other, |info| {
-            info::identify(info, &identity.call, &identity.conference);
-            info::set_id(info, "peer", &connection.remote.to_string());
-        });
-        let params = OutgoingParams {
-            call_identifier: identity.call,
-            conference_id: identity.conference,
-            call_reference: identity.reference,
-            goal: offhook_h323::ConferenceGoal::Create,
-            seed: identity.seed,
-            overlap: false,
-            withhold_identity: false,
-            redirecting: None,
-            forwards: 0,
-            user_user: None,
-            destination: destination.alias.as_deref().map(offhook_h323::Alias::from_text),
-            local_signal_address: Some(connection.local),
-            remote_signal_address: connection.remote,
-            media,
-        };
-        let machine = offhook_h323::Call::outgoing(config, params, context.inner.now());
-        let mut running = Running::new(context, machine, connection);
-        running.setup_connected();
-        running.run(&mut commands).await;
-    });
+    let leg = Leg::first(config, identity, alias, params, user_user);
+    inner.runtime.spawn(legs::run(context, commands, request, destination, leg));
     Ok(hd)
 }
 
@@ -107,24 +99,32 @@ pub(crate) fn incoming(
     line: HtLine,
     stream: TcpStream,
 ) -> Result<(), LineError> {
-    let connection = Connection::new(stream).map_err(LineError::failed)?;
+    let remote = stream.peer_addr().map_err(LineError::failed)?;
+    let host = remote.ip().to_canonical();
+    if !inner.gate.in_rate(&inner.config, host, inner.now()) {
+        refuse(inner, stream, Release::with_reason(ReleaseReason::AdaptiveBusy));
+        return Err(LineError::ResourceUnavail(format!("{host} calls too often")));
+    }
+    let Some(silent) = inner.gate.silent(&inner.config, host) else {
+        return Err(LineError::ResourceUnavail("too many connections are silent".to_owned()));
+    };
     let info = CallInfo {
-        call_id: 0,
-        related_call_id: 0,
-        origin: CallOrigin::Inbound,
-        reason: offhook_spi::CallReason::Unknown,
-        media: MediaTypes::AUDIO,
-        caller: Party { address: connection.remote.to_string(), name: None },
-        called: Party::default(),
-        connected: None,
-        provider_ids: Vec::new(),
+        caller: Party { address: remote.to_string(), name: None },
+        ..CallInfo::new(CallOrigin::Inbound, CallReason::Unknown, MediaTypes::AUDIO)
     };
     let seed = Identity::draw()?.seed;
-    let silent = inner.silent(connection.remote.ip())?;
-    let (mut context, mut commands) = enter(inner, hd_line, line, info)?;
+    let (mut context, mut commands) = match enter(inner, hd_line, line, info) {
+        Ok(entered) => entered,
+        Err(error) => {
+            inner.gate.counts.calls.add(1);
+            refuse(inner, stream, Release::with_reason(ReleaseReason::GatewayResources));
+            return Err(error);
+        }
+    };
+    let connection = Connection::new(stream).map_err(LineError::failed)?;
     context.inbound = true;
     context.silent = Some(silent);
-    context.tap_opened(connection.remote, connection.local);
+    context.inner.tap_opened(connection.remote, connection.local);
     let params = IncomingParams {
         seed,
         local_signal_address: Some(connection.local),
@@ -134,7 +134,8 @@ pub(crate) fn incoming(
     inner.runtime.spawn(async move {
         let mut running = Running::new(context, machine, connection);
         running.setup_connected();
-        running.run(&mut commands).await;
+        // Nobody forwards a call that arrived.
+        let _ = running.run(&mut commands).await;
     });
     Ok(())
 }
@@ -160,6 +161,9 @@ fn enter(
         msp: None,
         state: None,
         silent: None,
+        member: None,
+        partial: false,
+        dialled: (String::new(), false),
     };
     Ok((context, commands))
 }
@@ -207,6 +211,12 @@ struct Context {
     state: Option<LineCallState>,
     /// Held until the Setup of an incoming connection has come.
     silent: Option<Silent>,
+    /// Held while the call is part of its conference.
+    member: Option<Member>,
+    /// More digits may follow those of MakeCall.
+    partial: bool,
+    /// Digits that came before there was a machine; whether the last is among them.
+    dialled: (String, bool),
 }
 
 impl Drop for Context {
@@ -251,23 +261,5 @@ impl Context {
     /// The broker's handle, while the call may be named.
     fn valid(&self) -> Option<HtCall> {
         self.ht.filter(|_| !self.closed)
-    }
-
-    fn tap_opened(&self, client: SocketAddr, server: SocketAddr) {
-        if let Some(tap) = &self.inner.config.tap {
-            tap.opened(client, server);
-        }
-    }
-
-    fn tap_octets(&self, source: SocketAddr, destination: SocketAddr, octets: &[u8]) {
-        if let Some(tap) = &self.inner.config.tap {
-            tap.octets(source, destination, octets);
-        }
-    }
-
-    fn tap_closed(&self, source: SocketAddr, destination: SocketAddr) {
-        if let Some(tap) = &self.inner.config.tap {
-            tap.closed(source, destination);
-        }
     }
 }

@@ -8,11 +8,14 @@ use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::pin::Pin;
 use std::time::Duration;
 
-use offhook_h323::{Action, Call, Cause, Channel, Closed, Event, Origin, Release, ReleaseInfo, SetupInfo};
+use offhook_h323::{
+    Action, Alias, Call, Cause, Channel, Closed, ConferenceGoal, Event, Forward, Origin, Release,
+    ReleaseInfo, ReleaseReason, SetupInfo,
+};
 use offhook_pair::{Channel as PairChannel, Flow, ToMsp, ToTsp};
 use offhook_spi::{
-    CallInfoChange, ConnectedMode, DigitMode, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque,
-    RequestId,
+    CallInfoChange, ConnectedMode, DevSpecific, DigitMode, DisconnectMode, HtMspLine, LineCallState,
+    LineError, Opaque, RequestId,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -47,6 +50,8 @@ pub(super) struct Running {
     prepare_by: Option<Duration>,
     released: bool,
     connected: bool,
+    /// Where the called side has sent us, once the machine has let go.
+    forward: Option<Box<Forward>>,
     /// Channels that are agreed and wait for Connect.
     held: Vec<PairChannel>,
 }
@@ -67,6 +72,7 @@ impl Running {
             prepare_by: None,
             released: false,
             connected: false,
+            forward: None,
             held: Vec::new(),
         }
     }
@@ -76,10 +82,32 @@ impl Running {
         self.machine.handle_connected(self.context.inner.now(), Channel::Signaling);
     }
 
-    /// Runs until the broker has closed the call and the wire is quiet.
-    pub(super) async fn run(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) {
+    /// What outlives this machine; its connections close by themselves.
+    pub(super) fn into_context(self) -> Context {
+        let Self { context, mut closing, .. } = self;
+        context.inner.runtime.spawn(async move { while closing.join_next().await.is_some() {} });
+        context
+    }
+
+    /// Runs until the broker has closed the call and the wire is quiet, or until the call is to go elsewhere.
+    pub(super) async fn run(
+        &mut self,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+    ) -> Option<Box<Forward>> {
         loop {
             self.drain();
+            if self.released
+                && let Some(forward) = self.forward.take()
+            {
+                // ReleaseComplete is in the connection's queue: it leaves before the connection closes.
+                self.h245_listener = None;
+                self.h245_connecting = None;
+                for connection in [self.signaling.take(), self.h245.take()] {
+                    self.close(connection);
+                }
+                self.context.inner.gate.add(self.machine.limits_hit());
+                return Some(forward);
+            }
             let nobody_waits = self.context.closed || self.context.ending || self.context.ht.is_none();
             if nobody_waits && self.released && self.machine.is_finished() {
                 break;
@@ -95,7 +123,9 @@ impl Running {
                 () = expire(deadline) => self.expired(),
             }
         }
+        self.context.inner.gate.add(self.machine.limits_hit());
         while self.closing.join_next().await.is_some() {}
+        None
     }
 
     fn now(&self) -> Duration {
@@ -110,7 +140,7 @@ impl Running {
             Progress::Read(octets) => {
                 if let Some(c) = self.connection(channel) {
                     let (local, remote) = (c.local, c.remote);
-                    self.context.tap_octets(remote, local, &octets);
+                    self.context.inner.tap_octets(remote, local, &octets);
                 }
                 self.machine.handle_bytes(now, channel, &octets);
             }
@@ -127,8 +157,8 @@ impl Running {
             Channel::H245 => self.h245.take(),
         };
         if let Some(c) = gone {
-            self.context.tap_closed(c.remote, c.local);
-            self.context.tap_closed(c.local, c.remote);
+            self.context.inner.tap_closed(c.remote, c.local);
+            self.context.inner.tap_closed(c.local, c.remote);
         }
         let now = self.now();
         self.machine.handle_closed(now, channel, why);
@@ -182,7 +212,7 @@ impl Running {
         };
         let (local, remote) = (connection.local, connection.remote);
         let (client, server) = if accepted { (remote, local) } else { (local, remote) };
-        self.context.tap_opened(client, server);
+        self.context.inner.tap_opened(client, server);
         self.h245 = Some(connection);
         let now = self.now();
         self.machine.handle_connected(now, Channel::H245);
@@ -227,7 +257,7 @@ impl Running {
         let Some(c) = self.connection(channel) else { return };
         let (local, remote) = (c.local, c.remote);
         let sent = c.send(octets);
-        self.context.tap_octets(local, remote, octets);
+        self.context.inner.tap_octets(local, remote, octets);
         if let Err(error) = sent {
             tracing::info!(%error, ?channel, "cannot send");
             self.lost(channel, Closed::Failed);
@@ -279,7 +309,7 @@ impl Running {
 
     fn close(&mut self, connection: Option<Connection>) {
         if let Some(connection) = connection {
-            self.context.tap_closed(connection.local, connection.remote);
+            self.context.inner.tap_closed(connection.local, connection.remote);
             self.closing.spawn(connection.finish(FINISH));
         }
     }
@@ -307,6 +337,30 @@ impl Running {
             Command::Accept(request) | Command::Answer(request) | Command::Digits(request, _) => {
                 self.context.complete(request, Err(LineError::InvalCallState));
             }
+            Command::Dial(request, digits, complete) => {
+                let taken = self.machine.dial(now, &digits, complete);
+                self.complete_if(request, taken);
+            }
+            Command::Redirect(request, Err(error)) => self.context.complete(request, Err(error)),
+            Command::Redirect(request, Ok((address, alias))) => {
+                let aliases: Vec<_> = alias.as_deref().map(Alias::from_text).into_iter().collect();
+                let taken = self.answerable() && self.machine.deflect(now, address, &aliases);
+                self.complete_if(request, taken);
+            }
+            Command::UserUser(request, data) => {
+                let taken = self.machine.send_user_user(now, data);
+                self.complete_if(request, taken);
+            }
+            Command::DevSpecific(request, what) => {
+                let taken = match what {
+                    DevSpecific::RequestDigits => self.machine.request_digits(now),
+                    DevSpecific::Proceed => self.machine.proceed(now),
+                    DevSpecific::Progress(description) => self.machine.send_progress(now, description),
+                    DevSpecific::Notify(description) => self.machine.send_notify(now, description),
+                    DevSpecific::InquireStatus => self.machine.inquire_status(now),
+                };
+                self.complete_if(request, taken);
+            }
             Command::Drop(request, mode) => self.drop_call(request, mode),
             Command::Close => {
                 self.context.closed = true;
@@ -318,6 +372,11 @@ impl Running {
             }
             Command::MspData(msp, data) => self.msp_said(msp, &data),
         }
+    }
+
+    /// What the machine did not take was out of place.
+    fn complete_if(&self, request: RequestId, taken: bool) {
+        self.context.complete(request, if taken { Ok(()) } else { Err(LineError::InvalCallState) });
     }
 
     fn answerable(&self) -> bool {
@@ -376,10 +435,45 @@ impl Running {
         tracing::debug!(call = self.context.hd.0, ?event);
         match event {
             Event::Setup(setup) => self.offered(&setup),
-            Event::SetupSent => self.context.report(LineCallState::Dialing),
-            Event::Proceeding | Event::Progress { .. } => {
-                if self.context.state == Some(LineCallState::Dialing) {
-                    self.context.report(LineCallState::Proceeding);
+            Event::SetupSent => {
+                // A forwarded call has come further already.
+                if self.context.state.is_none() {
+                    self.context.report(LineCallState::Dialing);
+                }
+            }
+            Event::DigitsWanted => self.note_id("overlap", "more digits wanted"),
+            Event::CalledDigits { digits, complete } => {
+                self.context.note(CallInfoChange::CalledId, |info| {
+                    info.called.address.push_str(&digits);
+                    if complete {
+                        info::set_id(info, "calledNumber", "complete");
+                    }
+                });
+            }
+            Event::Proceeding => self.proceeding(),
+            Event::Progress { description, .. } => {
+                if let Some(description) = description {
+                    self.note_id("progress", &description.to_string());
+                }
+                self.proceeding();
+            }
+            Event::Notify(description) => self.note_id("notification", &description.to_string()),
+            Event::UserUser(data) => {
+                self.context
+                    .note(CallInfoChange::UserUserInfo, |info| info.user_user = Some(info::user_user(&data)));
+            }
+            Event::PeerStatus { state, cause } => {
+                let state = state.map_or_else(|| "none".to_owned(), |state| state.to_string());
+                self.note_id("peerCallState", &state);
+                tracing::debug!(call = self.context.hd.0, state, ?cause, "the peer's view of the call");
+            }
+            Event::ForwardRequested(forward) => {
+                if forward.followed {
+                    self.forward = Some(forward);
+                } else {
+                    let to = forward.address.map(|address| address.to_string());
+                    let to = to.or_else(|| forward.aliases.first().map(ToString::to_string));
+                    self.note_id("forwardRefused", &to.unwrap_or_default());
                 }
             }
             Event::Alerting => {
@@ -427,6 +521,16 @@ impl Running {
         }
     }
 
+    fn note_id(&self, key: &str, value: &str) {
+        self.context.note(CallInfoChange::Other, |info| info::set_id(info, key, value));
+    }
+
+    fn proceeding(&mut self) {
+        if self.context.state == Some(LineCallState::Dialing) {
+            self.context.report(LineCallState::Proceeding);
+        }
+    }
+
     /// Whether media may flow this way yet. A microphone must not be heard before its call is connected, and who is
     /// called hears nobody before he answers; a caller hears what the far end plays while it rings.
     fn may_flow(&self, flow: Flow) -> bool {
@@ -436,6 +540,12 @@ impl Running {
     fn offered(&mut self, setup: &SetupInfo) {
         self.context.silent = None;
         let from = self.signaling_ends.1;
+        let gate = &self.context.inner.gate;
+        if setup.goal == ConferenceGoal::Join && !gate.knows(&setup.conference_id) {
+            gate.counts.conferences.add(1);
+            return self.release(Release::with_reason(ReleaseReason::InvalidCid));
+        }
+        self.context.member = Some(gate.join(setup.conference_id));
         {
             let mut info = self.context.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             *info = info::incoming(setup, &from.to_string());
@@ -456,6 +566,10 @@ impl Running {
     fn ended(&mut self, release: &ReleaseInfo) {
         self.released = true;
         self.prepare_by = None;
+        if self.forward.is_some() {
+            // The TAPI call goes on, with the next machine.
+            return;
+        }
         if let Some(request) = self.answer.take() {
             self.context.complete(request, Err(LineError::failed(&release.text)));
         }
@@ -470,6 +584,12 @@ impl Running {
                 }
                 if let Some(reason) = release.reason {
                     info::set_id(info, "reason", &format!("{reason:?}"));
+                }
+                if let Some(display) = &release.display {
+                    info::set_id(info, "releaseDisplay", display);
+                }
+                if let Some(data) = &release.user_user {
+                    info.user_user = Some(info::user_user(data));
                 }
             });
             self.context.report(LineCallState::Disconnected(mode));

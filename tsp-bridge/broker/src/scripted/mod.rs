@@ -237,15 +237,8 @@ impl Scripted {
             }
             let (hd_line, ht_line) = (*hd_line, line.ht);
             let info = CallInfo {
-                call_id: 0,
-                related_call_id: 0,
-                origin: CallOrigin::Inbound,
-                reason: CallReason::Direct,
-                media,
                 caller: Party { address: caller.to_owned(), name: None },
-                called: Party::default(),
-                connected: None,
-                provider_ids: Vec::new(),
+                ..CallInfo::new(CallOrigin::Inbound, CallReason::Direct, media)
             };
             let hd = HdCall(state.handle());
             state.calls.insert(hd, FakeCall { line: hd_line, ht: None, info, state: None });

@@ -110,15 +110,9 @@ impl Tspi for Scripted {
                 return Err(LineError::InvalLineHandle);
             }
             let info = CallInfo {
-                call_id: 0,
-                related_call_id: 0,
-                origin: CallOrigin::Outbound,
-                reason: CallReason::Direct,
-                media: params.media,
                 caller: Party { address: String::new(), name: params.display.clone() },
                 called: Party { address: params.destination.clone(), name: None },
-                connected: None,
-                provider_ids: Vec::new(),
+                ..CallInfo::new(CallOrigin::Outbound, CallReason::Direct, params.media)
             };
             let hd = HdCall(state.handle());
             state.calls.insert(hd, FakeCall { line, ht: Some(call), info, state: None });

@@ -82,8 +82,11 @@ impl Client {
     }
 
     pub(crate) fn dial(&self, line: HLine, destination: &str) -> RequestId {
-        let params =
-            CallParams { destination: destination.to_owned(), media: MediaTypes::AUDIO, display: None };
+        let params = CallParams {
+            destination: destination.to_owned(),
+            media: MediaTypes::AUDIO,
+            ..CallParams::default()
+        };
         self.submit(AppRequest::MakeCall { line, params }).expect("the broker is there")
     }
 
