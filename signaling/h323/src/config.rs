@@ -1,7 +1,10 @@
 //! What an endpoint is and how it behaves; the same for all its calls.
 //! Not here: what one call is about (`OutgoingParams`, `IncomingParams`), its media (`media`).
 
-use crate::{Alias, Forwarding, Number, Timers};
+use crate::{
+    Alias, AudioCodec, CodecPreference, DtmfWay, Forwarding, LocalMedia, NonStandardCapability, Number,
+    TelephoneEvents, Timers,
+};
 
 /// The most capabilities of a peer's TerminalCapabilitySet that are looked at (GnuGk once fell over
 /// more than 64; tables may hold 256).
@@ -40,6 +43,24 @@ pub struct Config {
     /// Both directions of a session must use one codec: as master we reject another
     /// (masterSlaveConflict). Our media side does not need it.
     pub symmetric_codecs: bool,
+    /// Whose order decides which codec we transmit in a channel that H.245 opens. Fast connect's answer follows
+    /// the order of the proposals (H.323 8.1.7.1).
+    pub codec_preference: CodecPreference,
+    /// The only codecs that are told, offered and taken, of those that the media side has; `None` restricts
+    /// nothing. The order is the media side's.
+    pub allowed_codecs: Option<Vec<AudioCodec>>,
+    /// The ways for keys to reach the peer, best first; what stands not here is not used. A way needs the peer's
+    /// capability, telephone-events also a media side that takes them (`telephone_event` of
+    /// [`LocalSession`](crate::LocalSession)). For a peer that announces telephone-events and ignores them
+    /// (Asterisk 20) leave those out.
+    pub dtmf: Vec<DtmfWay>,
+    /// The RFC 4733 events that our media side takes, where a session takes any.
+    pub telephone_events: TelephoneEvents,
+    /// Capabilities beyond the standard that our TerminalCapabilitySet carries, at most 32.
+    pub non_standard_capabilities: Vec<NonStandardCapability>,
+    /// Grant MaintenanceLoopRequest for media and logical channels: the media side can loop
+    /// ([`Event::MaintenanceLoop`](crate::Event)).
+    pub maintenance_loops: bool,
     /// The number of our first logical channel; H323Plus starts at 101.
     pub first_channel: u16,
     /// Fixes the statusDeterminationNumber instead of drawing it: for replaying recordings.
@@ -66,11 +87,30 @@ impl Default for Config {
             overlap_receiving: false,
             forwarding: Forwarding::default(),
             symmetric_codecs: false,
+            codec_preference: CodecPreference::default(),
+            allowed_codecs: None,
+            dtmf: vec![DtmfWay::TelephoneEvent, DtmfWay::Signal, DtmfWay::Alphanumeric, DtmfWay::Keypad],
+            telephone_events: TelephoneEvents::DTMF,
+            non_standard_capabilities: Vec::new(),
+            maintenance_loops: false,
             first_channel: 101,
             status_determination_number: None,
             timers: Timers::default(),
             limits: Limits::default(),
         }
+    }
+}
+
+impl Config {
+    /// What of `media` the call may use.
+    pub(crate) fn restrict(&self, mut media: LocalMedia) -> LocalMedia {
+        if let Some(allowed) = &self.allowed_codecs {
+            for session in &mut media.sessions {
+                session.codecs.retain(|offer| allowed.contains(&offer.codec));
+            }
+            media.sessions.retain(|session| !session.codecs.is_empty());
+        }
+        media
     }
 }
 
@@ -154,4 +194,27 @@ pub struct LimitsHit {
     pub capabilities: u32,
     /// Status messages that were not sent any more.
     pub status_answers: u32,
+}
+
+/// What the H.245 procedures of a call have refused or left out so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct H245Counters {
+    /// Messages refused with functionNotSupported, functionNotUnderstood or the reject of their procedure.
+    pub refused: u32,
+    /// Refusals not sent any more: [`Limits::h245_refusals`].
+    pub silenced: u32,
+    /// TerminalCapabilitySets rejected.
+    pub sets_rejected: u32,
+    /// OpenLogicalChannels rejected.
+    pub channels_rejected: u32,
+    /// OpenLogicalChannels rejected because [`Limits::channels`] are open.
+    pub channels_full: u32,
+    /// Keys that came a second time by another way and were not told again.
+    pub keys_doubled: u32,
+    /// Keys beyond what one message may hold.
+    pub keys_dropped: u32,
+    /// Messages of ours that the peer did not understand.
+    pub not_understood: u32,
+    /// Messages after endSession.
+    pub after_end: u32,
 }

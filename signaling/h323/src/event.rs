@@ -8,8 +8,8 @@ use bytes::Bytes;
 use offhook_wire::q931::Cause;
 
 use crate::{
-    Alias, Channel, ChannelPlan, ConferenceGoal, Flow, Forward, Number, Redirecting, ReleaseReason, Timer,
-    UserUser,
+    Alias, Channel, ChannelPlan, ConferenceGoal, DtmfWay, Flow, Forward, Number, Redirecting, ReleaseReason,
+    Timer, UserUser,
 };
 
 /// Octets for a connection, whole TPKTs.
@@ -99,6 +99,71 @@ pub enum Event {
         /// By which way it came.
         via: DigitVia,
     },
+    /// The key of the last digit that came by H.245 signal is held for longer, or shorter (signalUpdate).
+    DigitDuration {
+        /// Which.
+        digit: char,
+        /// How long in all from the update on (H.245 B.16.4: the rest of the tone).
+        duration: Duration,
+    },
+    /// The media side is to send these keys as RFC 4733 telephone-events.
+    SendTelephoneEvents {
+        /// H.245 sessionID of the transmit channel.
+        session_id: u8,
+        /// Under this RTP payload type.
+        payload_type: u8,
+        /// 0–9, `*`, `#`, A–D; `!` is a hook flash.
+        digits: String,
+    },
+    /// The way for keys to reach the peer has changed: `Call::dtmf_way`.
+    DtmfWay(Option<DtmfWay>),
+    /// A TerminalCapabilitySet of the peer was taken: `Call::remote_media`.
+    CapabilitiesChanged,
+    /// The peer limits what we send in this session (FlowControlCommand, logicalChannelRate). A codec that fits is
+    /// chosen if both sides have one; whatever is left, the media side must not send faster.
+    RateLimited {
+        /// H.245 sessionID.
+        session_id: u8,
+        /// In bit/s; 0 stops the channel, `None` lifts the limit.
+        max_bit_rate: Option<u32>,
+    },
+    /// The peer says that its channel carries sound, or silence only (logicalChannelActive, Inactive).
+    ChannelActive {
+        /// H.245 sessionID.
+        session_id: u8,
+        /// Number of the receive channel.
+        channel: u16,
+        /// It carries sound.
+        active: bool,
+    },
+    /// MiscellaneousCommand, as far as it is about audio.
+    MediaCommand {
+        /// Of a channel of ours, or of the peer's.
+        channel: u16,
+        /// What is wanted.
+        command: MediaCommand,
+    },
+    /// What became of `Call::request_mode`.
+    ModeResponse(ModeResponse),
+    /// The peer does not close the channel that `Call::request_channel_close` named, or not in time (T108).
+    ChannelCloseRefused {
+        /// Its number.
+        channel: u16,
+    },
+    /// The peer wants its media looped back, or no longer (MaintenanceLoopRequest, granted; OffCommand).
+    MaintenanceLoop {
+        /// What; `None` after MaintenanceLoopOffCommand: all of them.
+        looped: Option<Loop>,
+    },
+    /// What became of `Call::request_loop`.
+    LoopResponse {
+        /// What was asked for.
+        asked: Loop,
+        /// The peer does it.
+        granted: bool,
+    },
+    /// The peer did not understand an H.245 message of ours, by the name of the standard.
+    NotUnderstood(&'static str),
     /// A round trip delay was measured (H.245 RTDSE).
     RoundTrip(Duration),
     /// A RoundTripDelayRequest stayed unanswered.
@@ -119,6 +184,42 @@ pub enum Event {
     ForwardRequested(Box<Forward>),
     /// The call is over. Sockets may still be draining: see `Call::is_finished`.
     Released(Box<ReleaseInfo>),
+}
+
+/// What a MaintenanceLoopRequest is about (H.245 8.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loop {
+    /// The whole system: no H.323 endpoint can, ours refuses it.
+    System,
+    /// Decoded media of this channel.
+    Media(u16),
+    /// Packets of this channel.
+    LogicalChannel(u16),
+}
+
+/// How a RequestMode ended (H.245 8.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModeResponse {
+    /// The peer will send the first of what was asked for.
+    MostPreferred,
+    /// The peer will send another of what was asked for.
+    LessPreferred,
+    /// modeUnavailable, multipointConstraint, requestDenied, or not understood.
+    Rejected,
+    /// T109 expired.
+    Unanswered,
+}
+
+/// MiscellaneousCommand, as far as it is about audio (H.245 7.11.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are H.245's")]
+pub enum MediaCommand {
+    EqualiseDelay,
+    ZeroDelay,
+    MultipointMode,
+    CancelMultipointMode,
+    SwitchReceiveMediaOff,
+    SwitchReceiveMediaOn,
 }
 
 /// How a digit came.

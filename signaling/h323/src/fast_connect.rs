@@ -25,7 +25,7 @@ use offhook_wire::h245::{
 use offhook_wire::per;
 
 use crate::address::to_h245;
-use crate::capability::{self, DataType, OpenChannel, Proposal};
+use crate::capability::{self, OpenChannel, Proposal};
 use crate::h245::lcse::{control_address, is_usable};
 use crate::h245::pdu;
 use crate::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession};
@@ -118,7 +118,8 @@ pub(crate) fn read_answer(
             Some(reverse) => (Flow::Receive, reverse),
             None => (Flow::Transmit, &open.forward),
         };
-        let DataType::Audio { codec, ms } = proposal.data else {
+        let local = session(media, proposal.session_id);
+        let Some((CodecOffer { codec, .. }, ms)) = local.and_then(|s| proposal.data.offer_in(s)) else {
             continue;
         };
         let ours = offered.iter().find(|offered| {
@@ -241,12 +242,9 @@ pub(crate) fn answer(
 
 /// Our offer for what `proposal` carries, and how many milliseconds a packet it may have.
 fn suits(proposal: &Proposal, session: &LocalSession, only: Option<AudioCodec>) -> Option<(CodecOffer, u16)> {
-    let DataType::Audio { codec, ms } = proposal.data else {
-        return None;
-    };
-    let fits = proposal.session_id == session.session_id && only.is_none_or(|only| only == codec);
-    let offer = session.codecs.iter().find(|offer| offer.codec == codec).filter(|_| fits)?;
-    Some((*offer, ms))
+    let (offer, ms) = proposal.data.offer_in(session)?;
+    let fits = proposal.session_id == session.session_id && only.is_none_or(|only| only == offer.codec);
+    fits.then_some((offer, ms))
 }
 
 fn session(media: &LocalMedia, id: u8) -> Option<&LocalSession> {

@@ -35,12 +35,20 @@ mod tunnel;
 
 pub use address::Alias;
 pub use call::{Call, CallState, Channel, Closed, IncomingParams, OutgoingParams};
+pub use capability::{RemoteMedia, TelephoneEvents};
 pub use cause::{Release, ReleaseReason};
-pub use config::{Config, Limits, LimitsHit, Vendor};
-pub use event::{Action, ConnectInfo, DigitVia, Event, Origin, PeerInfo, ReleaseInfo, SetupInfo, Transmit};
+pub use config::{Config, H245Counters, Limits, LimitsHit, Vendor};
+pub use event::{
+    Action, ConnectInfo, DigitVia, Event, Loop, MediaCommand, ModeResponse, Origin, PeerInfo, ReleaseInfo,
+    SetupInfo, Transmit,
+};
 pub use information::{ConferenceGoal, Forward, ForwardKind, Forwarding, UserUser};
-pub use media::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession};
+pub use media::{
+    AudioCodec, ChannelPlan, CodecOffer, CodecPreference, DescribedCodec, Description, DtmfWay, Flow,
+    LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Parameter,
+};
 pub use number::{Number, Redirecting};
+pub use offhook_wire::per::Oid;
 pub use offhook_wire::q931::{Cause, NumberingPlan, Presentation, Screening, TypeOfNumber};
 pub use quirks::Quirks;
 pub use timer::{Timer, Timers};

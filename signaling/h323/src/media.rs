@@ -4,6 +4,9 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use offhook_wire::per::Oid;
+
 /// An audio codec that H.245 can name and this crate negotiates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -28,6 +31,98 @@ pub enum AudioCodec {
     /// GSM 06.10 full rate.
     #[doc(alias = "gsmFullRate")]
     Gsm,
+    /// One that H.245 has no name for: told by an identifier.
+    #[doc(alias = "genericAudioCapability")]
+    Described(&'static DescribedCodec),
+}
+
+/// A codec that is told by an identifier and parameters instead of a name of H.245's own.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct DescribedCodec {
+    /// For people.
+    pub name: &'static str,
+    /// How H.245 tells it.
+    pub description: Description,
+    /// The length of a frame, in half milliseconds.
+    pub frame_half_ms: u16,
+    /// Payload bit rate, in bit/s.
+    pub bit_rate: u32,
+}
+
+/// How H.245 tells a codec without a name.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub enum Description {
+    /// genericAudioCapability (H.245 annexes E to I and other recommendations).
+    Generic {
+        /// capabilityIdentifier, `standard`.
+        identifier: Oid,
+        /// The standard identifier of the collapsing parameter that counts frames in a packet, if the codec
+        /// has one (maxAl-sduAudioFrames is 0 in most).
+        frames: Option<u8>,
+        /// The other collapsing parameters, by standard identifier.
+        collapsing: &'static [(u8, Parameter)],
+        /// Non-collapsing parameters; those that both sides name must be equal.
+        non_collapsing: &'static [(u8, Parameter)],
+    },
+    /// nonStandard: the same identifier and octets on both sides.
+    NonStandard {
+        /// Whose.
+        identifier: NonStandardId,
+        /// What.
+        data: &'static [u8],
+    },
+}
+
+/// ParameterValue of a GenericCapability.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are H.245's")]
+pub enum Parameter {
+    Logical,
+    BooleanArray(u8),
+    UnsignedMin(u16),
+    UnsignedMax(u16),
+    Unsigned32Min(u32),
+    Unsigned32Max(u32),
+    OctetString(&'static [u8]),
+}
+
+/// Whose a nonStandard parameter is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NonStandardId {
+    /// By object identifier.
+    Object(Oid),
+    /// By T.35 codes.
+    H221 {
+        /// t35CountryCode.
+        t35_country: u8,
+        /// t35Extension.
+        t35_extension: u8,
+        /// manufacturerCode.
+        manufacturer: u16,
+    },
+}
+
+/// A nonStandard capability: carried both ways, understood by applications only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NonStandardCapability {
+    /// Whose.
+    pub identifier: NonStandardId,
+    /// What; of a peer's at most 1,024 octets are kept, longer ones are left out.
+    pub data: Bytes,
+}
+
+impl DescribedCodec {
+    /// Frames in `ms` milliseconds; one at least, 256 at most.
+    pub(crate) fn frames(&self, ms: u16) -> u16 {
+        let frames = u32::from(ms) * 2 / u32::from(self.frame_half_ms.max(1));
+        u16::try_from(frames.clamp(1, 256)).unwrap_or(256)
+    }
+
+    /// The length of so many frames in milliseconds.
+    pub(crate) fn ms(&self, frames: u16) -> u16 {
+        let half_ms = u32::from(frames) * u32::from(self.frame_half_ms.max(1));
+        u16::try_from(half_ms / 2).unwrap_or(u16::MAX)
+    }
 }
 
 impl AudioCodec {
@@ -42,6 +137,21 @@ impl AudioCodec {
             Self::G722 => Some(9),
             Self::G728 => Some(15),
             Self::G729 | Self::G729A => Some(18),
+            Self::Described(_) => None,
+        }
+    }
+
+    /// The bit rate of its payload, in bit/s: what flow control and bandwidth count.
+    #[must_use]
+    pub fn bit_rate(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 64_000,
+            Self::Gsm => 13_200,
+            // The higher of its rates.
+            Self::G7231 => 6_400,
+            Self::G728 => 16_000,
+            Self::G729 | Self::G729A => 8_000,
+            Self::Described(codec) => codec.bit_rate,
         }
     }
 }
@@ -115,4 +225,27 @@ pub struct ChannelPlan {
     /// Agreed before Connect: early media. A transmit channel of the called side leads to a caller
     /// who is not yet connected.
     pub early: bool,
+}
+
+/// A way for keys to reach the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DtmfWay {
+    /// RFC 4733 telephone-events in RTP, sent by the media side ([`Event::SendTelephoneEvents`](crate::Event)).
+    TelephoneEvent,
+    /// H.245 UserInputIndication signal.
+    Signal,
+    /// H.245 UserInputIndication alphanumeric.
+    Alphanumeric,
+    /// Q.931 Information with Keypad facility.
+    Keypad,
+}
+
+/// Whose order of preference decides which codec we transmit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CodecPreference {
+    /// [`LocalSession::codecs`], first is best.
+    #[default]
+    Local,
+    /// The peer's: the order within its alternative capability sets, lower descriptors first.
+    Remote,
 }

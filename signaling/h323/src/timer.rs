@@ -34,12 +34,21 @@ pub enum Timer {
     H245Start,
     /// H.245 CESE: TerminalCapabilitySet unanswered.
     T101,
+    /// H.245 MLSE: MaintenanceLoopRequest unanswered.
+    T102,
     /// H.245 LCSE: OpenLogicalChannel or CloseLogicalChannel of this channel unanswered.
     T103(u16),
+    /// H.245 B-LCSE: the peer has not confirmed this bidirectional channel of its own.
+    #[doc(alias = "T103")]
+    T103Confirm(u16),
     /// H.245 RTDSE: RoundTripDelayRequest unanswered.
     T105,
     /// H.245 MSDSE: determination unanswered.
     T106,
+    /// H.245 CLCSE: RequestChannelClose of this channel unanswered, or granted and not carried out.
+    T108(u16),
+    /// H.245 MRSE: RequestMode unanswered.
+    T109,
     /// The next RoundTripDelayRequest is due (ours).
     RoundTripInterval,
     /// endSession sent or received, the other half is missing (H.323 8.5).
@@ -48,7 +57,28 @@ pub enum Timer {
     Linger,
 }
 
+impl Timer {
+    /// It belongs to one of H.245's procedures.
+    pub(crate) fn is_h245(self) -> bool {
+        matches!(
+            self,
+            Self::T101
+                | Self::T102
+                | Self::T103(_)
+                | Self::T103Confirm(_)
+                | Self::T105
+                | Self::T106
+                | Self::T108(_)
+                | Self::T109
+                | Self::RoundTripInterval
+        )
+    }
+}
+
 /// How long each [`Timer`] runs. What other systems use stands beside ours.
+///
+/// Of H.245's timers T104 (MTSE) and T107 (RMESE) have no place here: they wait for answers about the multiplex
+/// table of H.223, which H.323 endpoints must not ask for (H.323 6.2.8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timers {
     /// TCP connect. H323Plus: 10 s.
@@ -78,12 +108,18 @@ pub struct Timers {
     pub h245_start: Duration,
     /// T101. H323Plus, ooh323: 30 s.
     pub t101: Duration,
+    /// T102. H.245 names no value, here or below; H323Plus asks for no loops.
+    pub t102: Duration,
     /// T103. H323Plus, ooh323: 30 s.
     pub t103: Duration,
     /// T105. H323Plus: 10 s.
     pub t105: Duration,
     /// T106. H323Plus, ooh323: 30 s.
     pub t106: Duration,
+    /// T108.
+    pub t108: Duration,
+    /// T109. H323Plus: 30 s.
+    pub t109: Duration,
     /// Between round trip measurements; `None` measures never.
     pub round_trip_interval: Option<Duration>,
     /// Second half of endSession. H323Plus: 3 s; ooh323: 15 s.
@@ -108,9 +144,12 @@ impl Default for Timers {
             media_wait: Duration::from_secs(5),
             h245_start: Duration::from_secs(30),
             t101: Duration::from_secs(30),
+            t102: Duration::from_secs(30),
             t103: Duration::from_secs(30),
             t105: Duration::from_secs(10),
             t106: Duration::from_secs(30),
+            t108: Duration::from_secs(30),
+            t109: Duration::from_secs(30),
             round_trip_interval: Some(Duration::from_secs(10)),
             end_session: Duration::from_secs(3),
             linger: Duration::from_secs(1),
@@ -135,9 +174,12 @@ impl Timers {
             Timer::MediaWait => Some(self.media_wait),
             Timer::H245Start => Some(self.h245_start),
             Timer::T101 => Some(self.t101),
-            Timer::T103(_) => Some(self.t103),
+            Timer::T102 => Some(self.t102),
+            Timer::T103(_) | Timer::T103Confirm(_) => Some(self.t103),
             Timer::T105 => Some(self.t105),
             Timer::T106 => Some(self.t106),
+            Timer::T108(_) => Some(self.t108),
+            Timer::T109 => Some(self.t109),
             Timer::RoundTripInterval => self.round_trip_interval,
             Timer::EndSession => Some(self.end_session),
             Timer::Linger => Some(self.linger),

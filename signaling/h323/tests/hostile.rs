@@ -209,7 +209,7 @@ fn torture(seed: u64, corpus: &Corpus, depth: &mut Depth) {
                     0 => script.call.accept(now),
                     1 => script.call.answer(now),
                     2 => script.call.set_media(now, media(CALLED, &[AudioCodec::Pcmu, AudioCodec::Pcma])),
-                    3 => script.call.send_digits(now, "12é#!"),
+                    3 => drop(script.call.send_digits(now, "12é#!")),
                     4 => script.call.handle_connected(now, Channel::H245),
                     5 => script.call.h245_listening(now, ([10, 0, 0, 1], 9000).into()),
                     6 if random.below(4) == 0 => script.call.release(now, Release::normal()),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{CALLED, CALLER, Policy, Random, World, media, policies};
 use offhook_h323::{
-    AudioCodec, CallState, Cause, Channel, Closed, Config, DigitVia, Event, Flow, LocalMedia, Origin,
-    Release, ReleaseReason, Timers,
+    AudioCodec, CallState, Cause, Channel, Closed, Config, DigitVia, DtmfWay, Event, Flow, LocalMedia,
+    Origin, Release, ReleaseReason, Timers,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -46,6 +46,8 @@ impl Mode {
             fast_start,
             tunnelling,
             h245_in_setup: self.h245_in_setup,
+            // Without telephone-events, which the media side would send.
+            dtmf: vec![DtmfWay::Signal, DtmfWay::Alphanumeric, DtmfWay::Keypad],
             ..Config::default()
         };
         [config(self.caller_fast, self.caller_tunnels), config(self.called_fast, self.called_tunnels)]

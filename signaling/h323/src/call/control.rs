@@ -21,9 +21,9 @@ use super::release::Ending;
 use super::{Call, CallState, Channel, Link, Side};
 use crate::event::{Action, Event, Transmit};
 use crate::fast_connect::{Agreed, FastConnect};
-use crate::h245::{Environment, Notice};
+use crate::h245::{Control, Environment, Notice};
 use crate::tunnel::{Path, connects_on_crossing};
-use crate::{Flow, Origin, Timer};
+use crate::{DtmfWay, Flow, Origin, Timer};
 
 /// What the call lends H.245 for a turn, beside `self.control`.
 macro_rules! environment {
@@ -34,6 +34,7 @@ macro_rules! environment {
             timers: &mut $call.timers,
             media: $call.media.as_ref(),
             early: $call.state != CallState::Active,
+            deaf_to_telephone_events: $call.quirks.deaf_to_telephone_events,
             // Fast connect comes first, even if H.245 is up already. The called side sends nothing before
             // Connect but what fast connect agreed.
             may_open: !$call.fast.is_pending()
@@ -80,22 +81,54 @@ impl Call {
         self.after_control(now);
     }
 
-    pub(super) fn on_digits(&mut self, now: Duration, digits: &str) {
-        let up = matches!(self.h245.path, Path::Tunnelled | Path::Connected);
+    pub(super) fn on_digits(&mut self, now: Duration, digits: &str) -> Option<DtmfWay> {
         if self.released || self.state == CallState::Null || digits.is_empty() {
-            return;
+            return None;
         }
-        if up && self.control.send_digits(environment!(self, now), digits) {
-            return;
+        let way = if self.h245_is_up() {
+            self.control.send_digits(environment!(self, now), digits)
+        } else {
+            self.config.dtmf.contains(&DtmfWay::Keypad).then_some(DtmfWay::Keypad)
+        };
+        self.after_control(now);
+        if way != Some(DtmfWay::Keypad) {
+            return way;
         }
         // WIRE.md 16: the last resort. The element holds 32 characters (Q.931 4.5.18: 34 octets).
         let keys: Vec<char> = digits.chars().filter(char::is_ascii).take(128).collect();
-        for part in keys.chunks(32) {
-            if self.link == Link::Open {
-                let keys: String = part.iter().collect();
-                self.outbox.push(self.identity.information(&keys));
-            }
+        if keys.is_empty() || self.link != Link::Open {
+            return None;
         }
+        for part in keys.chunks(32) {
+            let keys: String = part.iter().collect();
+            self.outbox.push(self.identity.information(&keys));
+        }
+        way
+    }
+
+    /// H.245 messages reach the peer.
+    pub(super) fn h245_is_up(&self) -> bool {
+        matches!(self.h245.path, Path::Tunnelled | Path::Connected)
+    }
+
+    /// A command of the application for H.245's procedures.
+    pub(super) fn with_control<R>(
+        &mut self,
+        now: Duration,
+        command: impl FnOnce(&mut Control, Environment<'_>) -> R,
+    ) -> R {
+        let done = command(&mut self.control, environment!(self, now));
+        self.after_control(now);
+        done
+    }
+
+    /// The way that keys go.
+    pub(super) fn chosen_dtmf_way(&self) -> Option<DtmfWay> {
+        if self.h245_is_up() {
+            let deaf = self.quirks.deaf_to_telephone_events;
+            return self.control.dtmf_way(&self.config, self.media.as_ref(), deaf);
+        }
+        self.config.dtmf.contains(&DtmfWay::Keypad).then_some(DtmfWay::Keypad)
     }
 
     /// One message of h245Control.
@@ -242,7 +275,7 @@ impl Call {
     /// Without H.245 a call lives on only if fast connect gave it channels.
     fn on_h245_lost(&mut self, now: Duration, text: &'static str) {
         if self.fast.is_accepted() {
-            return self.timers.retain(|timer| !is_h245(timer));
+            return self.timers.retain(|timer| !timer.is_h245() && timer != Timer::H245Start);
         }
         if !self.fast.is_pending() {
             self.finish(now, Ending::new(Origin::Network, Cause::TEMPORARY_FAILURE, text));
@@ -278,6 +311,7 @@ impl Call {
                 Notice::Digit { digit, duration, via } => Event::Digit { digit, duration, via },
                 Notice::RoundTrip(delay) => Event::RoundTrip(delay),
                 Notice::RoundTripLost => Event::RoundTripLost,
+                Notice::Tell(event) => event,
                 Notice::EndSession => {
                     // ReleaseComplete follows, with the cause (H.323 8.5); if it does not, the timer ends the call.
                     self.close_channels(now);
@@ -475,17 +509,4 @@ fn is_end_session(message: &MultimediaSystemControlMessage) -> bool {
         }
         _ => false,
     }
-}
-
-/// Timers that belong to H.245's procedures.
-fn is_h245(timer: Timer) -> bool {
-    matches!(
-        timer,
-        Timer::T101
-            | Timer::T103(_)
-            | Timer::T105
-            | Timer::T106
-            | Timer::RoundTripInterval
-            | Timer::H245Start
-    )
 }

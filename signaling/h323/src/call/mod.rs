@@ -19,6 +19,7 @@
 //! Not here: H.245's procedures (`h245`), fast connect's choice (`fast_connect`).
 
 mod control;
+mod control_api;
 mod incoming;
 mod inform;
 mod message;
@@ -44,8 +45,8 @@ use crate::h245::Control;
 use crate::timer::TimerTable;
 use crate::tunnel::{Path, Tunnelling};
 use crate::{
-    Alias, ConferenceGoal, Config, LimitsHit, LocalMedia, Origin, PeerInfo, Quirks, Redirecting, Release,
-    Timer, UserUser,
+    Alias, ConferenceGoal, Config, DtmfWay, LimitsHit, LocalMedia, Origin, PeerInfo, Quirks, Redirecting,
+    Release, Timer, UserUser,
 };
 
 use message::Identity;
@@ -179,7 +180,7 @@ impl Call {
             user_user: params.user_user,
         };
         call.local_address = params.local_signal_address;
-        call.media = Some(params.media);
+        call.media = Some(call.config.restrict(params.media));
         call.link = Link::Connecting;
         call.state = CallState::Initiated;
         call.start_timer(Timer::SignalingConnect, now);
@@ -359,6 +360,7 @@ impl Call {
     /// What the media side has. Called side: fastStart, OpenLogicalChannelAck and Connect wait for it.
     /// Again during the call: a new TerminalCapabilitySet says so; channels that are open stay.
     pub fn set_media(&mut self, now: Duration, media: LocalMedia) {
+        let media = self.config.restrict(media);
         if self.released || self.media.as_ref() == Some(&media) {
             return;
         }
@@ -458,10 +460,12 @@ impl Call {
         self.flush(now);
     }
 
-    /// Sends digits the best way that the peer understands: H.245 signal, H.245 alphanumeric, Q.931 keypad.
-    pub fn send_digits(&mut self, now: Duration, digits: &str) {
-        self.on_digits(now, digits);
+    /// Sends digits the first way of [`Config::dtmf`] that the peer and they allow, and says which; `None` when
+    /// there is no way. Telephone-events are the media side's to send: [`Event::SendTelephoneEvents`].
+    pub fn send_digits(&mut self, now: Duration, digits: &str) -> Option<DtmfWay> {
+        let way = self.on_digits(now, digits);
         self.flush(now);
+        way
     }
 
     /// Octets to send.

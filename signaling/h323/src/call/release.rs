@@ -182,9 +182,15 @@ impl Call {
             Timer::T301 => (Cause::NO_ANSWER_FROM_USER, "not answered here (T301)"),
             Timer::MediaWait => (Cause::RESOURCE_UNAVAILABLE, "the media side does not answer"),
             Timer::H245Start => (Cause::RECOVERY_ON_TIMER_EXPIRY, "H.245 does not come up"),
-            Timer::T101 | Timer::T103(_) | Timer::T105 | Timer::T106 | Timer::RoundTripInterval => {
-                return self.on_h245_timer(now, timer);
-            }
+            Timer::T101
+            | Timer::T102
+            | Timer::T103(_)
+            | Timer::T103Confirm(_)
+            | Timer::T105
+            | Timer::T106
+            | Timer::T108(_)
+            | Timer::T109
+            | Timer::RoundTripInterval => return self.on_h245_timer(now, timer),
         };
         self.finish(now, Ending::new(Origin::Timer(timer), cause, text));
     }

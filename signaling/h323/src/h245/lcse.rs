@@ -1,4 +1,4 @@
-//! Unidirectional logical channels (H.245 8.4, C.4: LCSE) and requests to close them (8.6, C.6: CLCSE).
+//! Unidirectional logical channels (H.245 8.4, C.4: LCSE).
 //! In: what to open, the peer's PDUs, T103. Out: PDUs, channels opened, closed, rejected.
 //!
 //! ```text
@@ -11,59 +11,83 @@
 //! The transmitting side numbers a channel, so both sides may use the same number.
 //! A channel that fast connect agreed is [adopted](Channels::adopt): Established from the start.
 //!
-//! Not here: bidirectional channels (refused: unsuitableReverseParameters); which codecs both
-//! sides have (`capability`).
+//! Not here: which codec is opened and when it changes (`select`), whether the peer's is taken (`admission`),
+//! bidirectional channels (`blcse`), requests to close (`clcse`).
 
 use std::net::SocketAddr;
 
-use crate::capability::{DataType, OpenChannel, RemoteCapabilities};
-use crate::h245::msdse::Status;
+use crate::capability::OpenChannel;
+use crate::h245::clcse::Clcse;
 use crate::h245::pdu::{self, CloseSource, OpenAck, OpenReject};
 use crate::h245::{Notice, Scope};
-use crate::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession, Timer};
+use crate::{AudioCodec, ChannelPlan, CodecOffer, Event, Flow, LocalSession, Timer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OutgoingState {
+pub(super) enum OutgoingState {
     AwaitingEstablishment,
+    /// The reverse direction of a bidirectional channel of the peer, which has not confirmed it.
+    AwaitingConfirmation,
     Established,
     AwaitingRelease,
 }
 
+/// A channel in which we send.
 #[derive(Debug)]
-struct Outgoing {
-    number: u16,
-    session_id: u8,
-    offer: CodecOffer,
-    packet_ms: u16,
-    state: OutgoingState,
+pub(super) struct Outgoing {
+    pub(super) number: u16,
+    pub(super) session_id: u8,
+    /// With the payload type of this channel.
+    pub(super) offer: CodecOffer,
+    pub(super) packet_ms: u16,
+    pub(super) state: OutgoingState,
+    /// The channel of ours that goes when this one stands (another codec, without a gap).
+    pub(super) replaces: Option<u16>,
+    /// The peer's channel of which this is the reverse direction.
+    pub(super) reverse_of: Option<u16>,
+    /// Told, or to be told when it stands.
+    pub(super) plan: Option<ChannelPlan>,
 }
 
 #[derive(Debug)]
-enum IncomingState {
+pub(super) enum IncomingState {
     /// OpenLogicalChannel came before our media side was known.
     AwaitingMedia(Box<OpenChannel>),
     Established(ChannelPlan),
 }
 
+/// A channel in which the peer sends.
 #[derive(Debug)]
-struct Incoming {
-    number: u16,
-    session_id: u8,
-    state: IncomingState,
+pub(super) struct Incoming {
+    pub(super) number: u16,
+    pub(super) session_id: u8,
+    pub(super) state: IncomingState,
+    /// The peer says that it carries sound.
+    pub(super) active: bool,
 }
 
 /// All logical channels of a call.
 #[derive(Debug)]
 pub(crate) struct Channels {
     next: u16,
-    outgoing: Vec<Outgoing>,
-    incoming: Vec<Incoming>,
+    pub(super) outgoing: Vec<Outgoing>,
+    pub(super) incoming: Vec<Incoming>,
+    pub(super) closing: Clcse,
     /// What the peer rejected since its last capability set.
-    rejected: Vec<(u8, AudioCodec)>,
+    pub(super) rejected: Vec<(u8, AudioCodec)>,
     /// Sessions in which we lost a conflict: we send what we receive (C.4.1.3, masterSlaveConflict).
-    following: Vec<u8>,
+    pub(super) following: Vec<u8>,
     /// Sessions in which the peer wants nothing from us until its next capability set.
-    parked: Vec<u8>,
+    pub(super) parked: Vec<u8>,
+    /// Codecs asked for, by the peer's RequestMode or our application, by session.
+    pub(super) wanted: Vec<(u8, AudioCodec)>,
+    /// Sessions in which the peer takes no second channel beside the first.
+    pub(super) break_first: Vec<u8>,
+    /// The peer's flow control: bit/s by session.
+    pub(super) rates: Vec<(u8, u32)>,
+    /// What insufficientBandwidth left of a session, in bit/s, until the peer's next capability set.
+    pub(super) ceilings: Vec<(u8, u32)>,
+    /// Bit/s of all channels together, both ways.
+    pub(super) bandwidth: Option<u32>,
 }
 
 impl Channels {
@@ -72,9 +96,15 @@ impl Channels {
             next: first.max(1),
             outgoing: Vec::new(),
             incoming: Vec::new(),
+            closing: Clcse::default(),
             rejected: Vec::new(),
             following: Vec::new(),
             parked: Vec::new(),
+            wanted: Vec::new(),
+            break_first: Vec::new(),
+            rates: Vec::new(),
+            ceilings: Vec::new(),
+            bandwidth: None,
         }
     }
 
@@ -91,60 +121,29 @@ impl Channels {
     }
 
     /// A channel that fast connect agreed (H.323 8.1.7.1): open without H.245, closed with it.
-    pub(crate) fn adopt(&mut self, scope: &mut Scope<'_>, plan: ChannelPlan, offer: CodecOffer) {
+    pub(crate) fn adopt(&mut self, scope: &mut Scope<'_>, plan: ChannelPlan, mut offer: CodecOffer) {
         match plan.flow {
-            Flow::Transmit => self.outgoing.push(Outgoing {
-                number: plan.channel,
-                session_id: plan.session_id,
-                offer,
-                packet_ms: plan.packet_ms,
-                state: OutgoingState::Established,
-            }),
+            Flow::Transmit => {
+                offer.payload_type = plan.payload_type;
+                self.outgoing.push(Outgoing {
+                    number: plan.channel,
+                    session_id: plan.session_id,
+                    offer,
+                    packet_ms: plan.packet_ms,
+                    state: OutgoingState::Established,
+                    replaces: None,
+                    reverse_of: None,
+                    plan: Some(plan),
+                });
+            }
             Flow::Receive => self.incoming.push(Incoming {
                 number: plan.channel,
                 session_id: plan.session_id,
                 state: IncomingState::Established(plan),
+                active: true,
             }),
         }
         scope.notify(Notice::Opened(plan));
-    }
-
-    /// Opens a channel in each session in which we do not transmit yet, with our most wanted codec
-    /// of those that the peer takes and has not rejected.
-    pub(crate) fn open_missing(
-        &mut self,
-        scope: &mut Scope<'_>,
-        media: &LocalMedia,
-        remote: &RemoteCapabilities,
-    ) {
-        for session in &media.sessions {
-            let id = session.session_id;
-            if self.is_transmitting(id)
-                || self.parked.contains(&id)
-                || self.outgoing.len() >= scope.config.limits.channels
-            {
-                continue;
-            }
-            let following = self.following.contains(&id);
-            let theirs = self.receiving(id);
-            if following && theirs.is_none() {
-                continue;
-            }
-            let candidate = session.codecs.iter().find_map(|offer| {
-                let wanted = !following || theirs == Some(offer.codec);
-                let rejected = self.rejected.contains(&(id, offer.codec));
-                let packet_ms = remote.packet_ms(offer)?;
-                (wanted && !rejected).then_some((*offer, packet_ms))
-            });
-            match candidate {
-                Some((offer, packet_ms)) => self.open(scope, session, offer, packet_ms),
-                None if self.rejected.iter().any(|(session_id, _)| *session_id == id) => {
-                    self.parked.push(id);
-                    scope.notify(Notice::Rejected { session_id: id });
-                }
-                None => {}
-            }
-        }
     }
 
     /// The peer told its capabilities anew: what it refused before may be welcome now.
@@ -152,11 +151,8 @@ impl Channels {
         self.rejected.clear();
         self.following.clear();
         self.parked.clear();
-    }
-
-    /// We transmit, or have asked to, in this session.
-    fn is_transmitting(&self, session_id: u8) -> bool {
-        self.outgoing.iter().any(|c| c.session_id == session_id && c.state != OutgoingState::AwaitingRelease)
+        self.break_first.clear();
+        self.ceilings.clear();
     }
 
     /// Some channel is open in one direction or the other.
@@ -165,8 +161,33 @@ impl Channels {
             || self.incoming.iter().any(|channel| matches!(channel.state, IncomingState::Established(_)))
     }
 
+    /// The channel in which we send in some session, the first in the order of numbers taken.
+    pub(crate) fn transmitting(&self) -> Option<&ChannelPlan> {
+        let open = self.outgoing.iter().find(|channel| channel.state == OutgoingState::Established);
+        open.and_then(|channel| channel.plan.as_ref())
+    }
+
+    /// OpenLogicalChannel of this number is unanswered.
+    pub(crate) fn is_opening(&self, number: u16) -> bool {
+        let opening = |c: &Outgoing| c.state == OutgoingState::AwaitingEstablishment;
+        self.outgoing.iter().any(|channel| channel.number == number && opening(channel))
+    }
+
+    /// Our channel in a session.
+    pub(crate) fn transmit_number(&self, session_id: u8) -> Option<u16> {
+        let open = |c: &&Outgoing| c.session_id == session_id && c.state == OutgoingState::Established;
+        self.outgoing.iter().rev().find(open).map(|channel| channel.number)
+    }
+
     /// ESTABLISH.request.
-    fn open(&mut self, scope: &mut Scope<'_>, session: &LocalSession, offer: CodecOffer, packet_ms: u16) {
+    pub(super) fn open(
+        &mut self,
+        scope: &mut Scope<'_>,
+        session: &LocalSession,
+        offer: CodecOffer,
+        packet_ms: u16,
+        replaces: Option<u16>,
+    ) {
         let number = self.take_number();
         scope.send(pdu::olc(number, session, &offer, packet_ms));
         scope.start(Timer::T103(number));
@@ -176,105 +197,172 @@ impl Channels {
             offer,
             packet_ms,
             state: OutgoingState::AwaitingEstablishment,
+            replaces,
+            reverse_of: None,
+            plan: None,
         });
     }
 
     pub(crate) fn on_ack(&mut self, scope: &mut Scope<'_>, ack: &OpenAck, telephone_event: Option<u8>) {
-        let Some(channel) = self.outgoing.iter_mut().find(|channel| channel.number == ack.number) else {
+        let opening =
+            |c: &Outgoing| c.number == ack.number && c.state == OutgoingState::AwaitingEstablishment;
+        let Some(at) = self.outgoing.iter().position(opening) else {
             return;
         };
-        if channel.state != OutgoingState::AwaitingEstablishment {
-            return;
-        }
         scope.timers.stop(Timer::T103(ack.number));
         // Without an address there is nowhere to send: the acknowledgement must carry it in H.323
         // (H.245 B.3.2); one without is as good as a reject.
         let Some(remote_rtp) = ack.media.filter(is_usable) else {
-            release(scope, channel);
-            let (session_id, codec) = (channel.session_id, channel.offer.codec);
-            self.refused(session_id, codec);
+            self.release_at(scope, at);
+            self.after_reject(ack.number);
             return;
         };
+        let Some(channel) = self.outgoing.get_mut(at) else {
+            return;
+        };
+        let payload_type = ack.payload_type.unwrap_or(channel.offer.payload_type);
+        channel.offer.payload_type = payload_type;
         channel.state = OutgoingState::Established;
-        scope.notify(Notice::Opened(ChannelPlan {
+        let plan = ChannelPlan {
             session_id: channel.session_id,
             flow: Flow::Transmit,
             channel: channel.number,
             codec: channel.offer.codec,
-            payload_type: ack.payload_type.unwrap_or(channel.offer.payload_type),
+            payload_type,
             packet_ms: channel.packet_ms,
             remote_rtp: Some(remote_rtp),
             remote_rtcp: control_address(Some(remote_rtp), ack.media_control),
-            telephone_event,
+            // Two payloads under one number cannot be told apart.
+            telephone_event: telephone_event.filter(|events| *events != payload_type),
             early: scope.early,
-        }));
+        };
+        channel.plan = Some(plan);
+        let (session_id, replaced) = (channel.session_id, channel.replaces.take());
+        scope.notify(Notice::Opened(plan));
+        if let Some(replaced) = replaced {
+            // The application heard that another has taken its place: it goes without a word.
+            self.release_silently(scope, replaced);
+        }
+        if ack.stopped {
+            self.limit(scope, session_id, Some(0));
+        }
     }
 
     pub(crate) fn on_reject(&mut self, scope: &mut Scope<'_>, number: u16, cause: OpenReject) {
-        let Some(channel) = self.take_outgoing(scope, number) else {
+        let ours = |c: &Outgoing| c.number == number && c.reverse_of.is_none();
+        let Some(channel) = self.outgoing.iter().find(|c| ours(c)) else {
             return;
         };
         match channel.state {
-            OutgoingState::AwaitingRelease => return,
+            OutgoingState::AwaitingRelease => {
+                self.take_outgoing(scope, number);
+                return;
+            }
             OutgoingState::Established => notify_closed(scope, channel.session_id, Flow::Transmit, number),
-            OutgoingState::AwaitingEstablishment => {}
+            OutgoingState::AwaitingEstablishment | OutgoingState::AwaitingConfirmation => {}
         }
-        self.refused(channel.session_id, channel.offer.codec);
-        if cause == OpenReject::MasterSlaveConflict && !self.following.contains(&channel.session_id) {
-            self.following.push(channel.session_id);
+        let (session_id, codec, replaces) = (channel.session_id, channel.offer.codec, channel.replaces);
+        match cause {
+            // The peer decides, and it wants what it sends (C.4.1.3).
+            OpenReject::MasterSlaveConflict => {
+                add(&mut self.following, session_id);
+                self.after_reject(number);
+            }
+            // Nothing that is as large will do better.
+            OpenReject::InsufficientBandwidth => {
+                self.ceilings.retain(|(id, _)| *id != session_id);
+                self.ceilings.push((session_id, codec.bit_rate().saturating_sub(1)));
+                self.after_reject(number);
+            }
+            // No codec will do in this session, or not now; the peer's next capability set may change that.
+            OpenReject::InvalidSessionId
+            | OpenReject::SecurityDenied
+            | OpenReject::WaitForCommunicationMode
+                if replaces.is_none() =>
+            {
+                self.refused(session_id, codec);
+                if !self.parked.contains(&session_id) {
+                    self.parked.push(session_id);
+                    scope.notify(Notice::Rejected { session_id });
+                }
+            }
+            _ => self.after_reject(number),
         }
+        self.take_outgoing(scope, number);
     }
 
     /// T103: nobody answers OpenLogicalChannel or CloseLogicalChannel.
     pub(crate) fn on_t103(&mut self, scope: &mut Scope<'_>, number: u16) {
-        let Some(channel) = self.take_outgoing(scope, number) else {
-            return;
-        };
-        if channel.state == OutgoingState::AwaitingEstablishment {
+        let awaiting = |c: &&Outgoing| c.number == number && c.state == OutgoingState::AwaitingEstablishment;
+        if self.outgoing.iter().any(|c| awaiting(&c)) {
             // C.4.2: the channel is released on our side whatever the peer thinks of it.
             scope.send(pdu::clc(number, CloseSource::Lcse));
-            self.refused(channel.session_id, channel.offer.codec);
+            self.after_reject(number);
         }
+        self.take_outgoing(scope, number);
     }
 
     pub(crate) fn on_close_ack(&mut self, scope: &mut Scope<'_>, number: u16) {
+        if self.outgoing.iter().any(|c| c.number == number && c.reverse_of.is_some()) {
+            // Not ours to close by CloseLogicalChannel, nor the peer's to acknowledge.
+            return;
+        }
         if let Some(channel) = self.take_outgoing(scope, number)
             && channel.state != OutgoingState::AwaitingRelease
         {
             // C.4.1.3 error B: the peer has closed what we had not asked it to.
-            notify_closed(scope, channel.session_id, Flow::Transmit, number);
+            if channel.state == OutgoingState::Established {
+                notify_closed(scope, channel.session_id, Flow::Transmit, number);
+            }
             self.refused(channel.session_id, channel.offer.codec);
         }
     }
 
-    /// RequestChannelClose (C.6): the peer wants one of our channels closed.
-    pub(crate) fn on_request_close(&mut self, scope: &mut Scope<'_>, number: u16, reopen: bool) {
-        let open = |c: &&mut Outgoing| c.number == number && c.state != OutgoingState::AwaitingRelease;
-        let Some(channel) = self.outgoing.iter_mut().find(open) else {
-            scope.send(pdu::request_close_reject(number));
-            return;
-        };
-        if !reopen {
-            self.parked.push(channel.session_id);
-        }
-        scope.send(pdu::request_close_ack(number));
-        release(scope, channel);
-    }
-
     /// RELEASE.request for all our channels: the peer takes nothing any more (H.323 8.4.6).
     pub(crate) fn close_outgoing(&mut self, scope: &mut Scope<'_>) {
-        for channel in &mut self.outgoing {
-            if channel.state != OutgoingState::AwaitingRelease {
-                release(scope, channel);
+        for at in 0..self.outgoing.len() {
+            self.release_at(scope, at);
+        }
+    }
+
+    /// RELEASE.request for one of our channels, unless it is on its way out.
+    pub(super) fn release_at(&mut self, scope: &mut Scope<'_>, at: usize) {
+        let Some(channel) = self.outgoing.get_mut(at) else {
+            return;
+        };
+        if channel.state == OutgoingState::AwaitingRelease {
+            return;
+        }
+        if channel.state == OutgoingState::Established {
+            notify_closed(scope, channel.session_id, Flow::Transmit, channel.number);
+        }
+        channel.state = OutgoingState::AwaitingRelease;
+        match channel.reverse_of {
+            // C.5: only who opened a bidirectional channel can close it; we can ask.
+            Some(forward) => self.closing.request(scope, forward, false),
+            None => {
+                scope.send(pdu::clc(channel.number, CloseSource::User));
+                scope.start(Timer::T103(channel.number));
             }
+        }
+    }
+
+    fn release_silently(&mut self, scope: &mut Scope<'_>, number: u16) {
+        let standing = |c: &Outgoing| c.number == number && c.state == OutgoingState::Established;
+        if let Some(channel) = self.outgoing.iter_mut().find(|c| standing(c)) {
+            channel.state = OutgoingState::AwaitingRelease;
+            scope.send(pdu::clc(number, CloseSource::User));
+            scope.start(Timer::T103(number));
         }
     }
 
     /// The call is over: every channel with it, without PDUs.
     pub(crate) fn clear(&mut self, scope: &mut Scope<'_>) {
+        let mut told: Vec<u8> = Vec::new();
         for channel in std::mem::take(&mut self.outgoing) {
             scope.timers.stop(Timer::T103(channel.number));
-            if channel.state == OutgoingState::Established {
+            if channel.state == OutgoingState::Established && !told.contains(&channel.session_id) {
+                told.push(channel.session_id);
                 notify_closed(scope, channel.session_id, Flow::Transmit, channel.number);
             }
         }
@@ -287,155 +375,71 @@ impl Channels {
                 notify_closed(scope, plan.session_id, Flow::Receive, plan.channel);
             }
         }
-    }
-
-    /// OpenLogicalChannel.
-    pub(crate) fn on_open(
-        &mut self,
-        scope: &mut Scope<'_>,
-        open: OpenChannel,
-        media: Option<&LocalMedia>,
-        status: Option<Status>,
-    ) {
-        // C.4.1.4: a second OpenLogicalChannel under a number that is in use replaces the first.
-        self.drop_incoming(scope, open.number);
-        if self.incoming.len() >= scope.config.limits.channels {
-            scope.send(pdu::olc_reject(open.number, OpenReject::Unspecified));
-            return;
-        }
-        match media {
-            Some(media) => self.admit(scope, &open, media, status),
-            None => self.incoming.push(Incoming {
-                number: open.number,
-                session_id: open.forward.session_id,
-                state: IncomingState::AwaitingMedia(Box::new(open)),
-            }),
-        }
-    }
-
-    /// Our media side is known: what waited for it is answered.
-    pub(crate) fn media_ready(&mut self, scope: &mut Scope<'_>, media: &LocalMedia, status: Option<Status>) {
-        for channel in std::mem::take(&mut self.incoming) {
-            match channel.state {
-                IncomingState::AwaitingMedia(open) => self.admit(scope, &open, media, status),
-                IncomingState::Established(_) => self.incoming.push(channel),
-            }
-        }
-    }
-
-    fn admit(
-        &mut self,
-        scope: &mut Scope<'_>,
-        open: &OpenChannel,
-        media: &LocalMedia,
-        status: Option<Status>,
-    ) {
-        let (session, offer, packet_ms) = match self.examine(scope, open, media, status) {
-            Ok(accepted) => accepted,
-            Err(cause) => {
-                scope.send(pdu::olc_reject(open.number, cause));
-                return;
-            }
-        };
-        scope.send(pdu::olc_ack(open.number, session));
-        let plan = ChannelPlan {
-            session_id: session.session_id,
-            flow: Flow::Receive,
-            channel: open.number,
-            codec: offer.codec,
-            payload_type: open.forward.payload_type.unwrap_or(offer.payload_type),
-            packet_ms,
-            remote_rtp: open.forward.media.filter(is_usable),
-            remote_rtcp: control_address(open.forward.media.filter(is_usable), open.forward.media_control),
-            telephone_event: session.telephone_event,
-            early: scope.early,
-        };
-        self.incoming.push(Incoming {
-            number: open.number,
-            session_id: session.session_id,
-            state: IncomingState::Established(plan),
-        });
-        scope.notify(Notice::Opened(plan));
-    }
-
-    fn examine<'m>(
-        &self,
-        scope: &Scope<'_>,
-        open: &OpenChannel,
-        media: &'m LocalMedia,
-        status: Option<Status>,
-    ) -> Result<(&'m LocalSession, CodecOffer, u16), OpenReject> {
-        if open.reverse.is_some() {
-            return Err(OpenReject::UnsuitableReverseParameters);
-        }
-        let (codec, packet_ms) = match open.forward.data {
-            DataType::Audio { codec, ms } => (codec, ms),
-            DataType::Null | DataType::Unsupported => return Err(OpenReject::DataTypeNotSupported),
-            DataType::Unknown => return Err(OpenReject::UnknownDataType),
-        };
-        if media.sessions.is_empty() {
-            return Err(OpenReject::DataTypeNotAvailable);
-        }
-        let has = |session: &&LocalSession| session.codecs.iter().any(|offer| offer.codec == codec);
-        // H.245 B.3.2: sessionID 0 asks the master for a number. Ours is the session that has the codec;
-        // the acknowledgement says which.
-        let session = match open.forward.session_id {
-            0 => media.sessions.iter().find(has).ok_or(OpenReject::DataTypeNotSupported)?,
-            // After a refused fast connect ooh323 (Asterisk) goes on counting and opens its audio as session 4. A number
-            // that nobody agreed on stands for the session that has the codec and hears nothing yet.
-            id => {
-                let known = media.sessions.iter().find(|session| session.session_id == id);
-                let free =
-                    |session: &&LocalSession| has(session) && self.current(session.session_id).is_none();
-                known.or_else(|| media.sessions.iter().find(free)).ok_or(OpenReject::InvalidSessionId)?
-            }
-        };
-        let offer = session.codecs.iter().find(|offer| offer.codec == codec);
-        let offer = offer.ok_or(OpenReject::DataTypeNotSupported)?;
-        let differs = self.outgoing.iter().any(|channel| {
-            channel.session_id == session.session_id
-                && channel.state != OutgoingState::AwaitingRelease
-                && channel.offer.codec != codec
-        });
-        if scope.config.symmetric_codecs && differs && status == Some(Status::Master) {
-            return Err(OpenReject::MasterSlaveConflict);
-        }
-        Ok((session, *offer, packet_ms))
+        self.closing.clear(scope);
     }
 
     /// CloseLogicalChannel is acknowledged in every state (C.4.1.4).
     pub(crate) fn on_close(&mut self, scope: &mut Scope<'_>, number: u16) {
         scope.send(pdu::clc_ack(number));
+        self.closing.closed(scope, number);
         self.drop_incoming(scope, number);
     }
 
+    /// The peer's channel carries sound or does not.
+    pub(crate) fn on_active(&mut self, scope: &mut Scope<'_>, number: u16, active: bool) {
+        let Some(channel) = self.incoming.iter_mut().find(|channel| channel.number == number) else {
+            return;
+        };
+        if channel.active != active {
+            channel.active = active;
+            let session_id = channel.session_id;
+            scope.tell(Event::ChannelActive { session_id, channel: number, active });
+        }
+    }
+
     /// The codec that the peer sends in a session.
-    fn receiving(&self, session_id: u8) -> Option<AudioCodec> {
+    pub(super) fn receiving(&self, session_id: u8) -> Option<AudioCodec> {
         self.current(session_id).map(|plan| plan.codec)
     }
 
     /// The channel that counts in a session: the one the peer opened last.
-    fn current(&self, session_id: u8) -> Option<ChannelPlan> {
+    pub(crate) fn current(&self, session_id: u8) -> Option<ChannelPlan> {
         self.incoming.iter().rev().find_map(|channel| match channel.state {
             IncomingState::Established(plan) if plan.session_id == session_id => Some(plan),
             _ => None,
         })
     }
 
+    /// An open of ours came to nothing. A replacement may do better in the place of the old channel than beside it.
+    fn after_reject(&mut self, number: u16) {
+        let Some(channel) = self.outgoing.iter().find(|channel| channel.number == number) else {
+            return;
+        };
+        let (session_id, codec, replaces) = (channel.session_id, channel.offer.codec, channel.replaces);
+        if replaces.is_some() && !self.break_first.contains(&session_id) {
+            self.break_first.push(session_id);
+        } else {
+            self.refused(session_id, codec);
+        }
+    }
+
     fn refused(&mut self, session_id: u8, codec: AudioCodec) {
         if !self.rejected.contains(&(session_id, codec)) {
             self.rejected.push((session_id, codec));
         }
+        self.wanted.retain(|wanted| *wanted != (session_id, codec));
     }
 
-    fn take_outgoing(&mut self, scope: &mut Scope<'_>, number: u16) -> Option<Outgoing> {
+    pub(super) fn take_outgoing(&mut self, scope: &mut Scope<'_>, number: u16) -> Option<Outgoing> {
         let at = self.outgoing.iter().position(|channel| channel.number == number)?;
         scope.timers.stop(Timer::T103(number));
-        Some(self.outgoing.swap_remove(at))
+        Some(self.outgoing.remove(at))
     }
 
-    /// A channel of the peer is gone. If it was the one that counted, the one before it counts again.
-    fn drop_incoming(&mut self, scope: &mut Scope<'_>, number: u16) {
+    /// A channel of the peer is gone, with its reverse direction if it had one. If it was the one that counted, the
+    /// one before it counts again.
+    pub(super) fn drop_incoming(&mut self, scope: &mut Scope<'_>, number: u16) {
+        self.drop_reverse(scope, number);
         let Some(at) = self.incoming.iter().position(|channel| channel.number == number) else {
             return;
         };
@@ -455,17 +459,14 @@ impl Channels {
     }
 }
 
-/// RELEASE.request for one of our channels.
-fn release(scope: &mut Scope<'_>, channel: &mut Outgoing) {
-    if channel.state == OutgoingState::Established {
-        notify_closed(scope, channel.session_id, Flow::Transmit, channel.number);
+/// A set of sessions.
+pub(super) fn add(sessions: &mut Vec<u8>, session_id: u8) {
+    if !sessions.contains(&session_id) {
+        sessions.push(session_id);
     }
-    channel.state = OutgoingState::AwaitingRelease;
-    scope.send(pdu::clc(channel.number, CloseSource::User));
-    scope.start(Timer::T103(channel.number));
 }
 
-fn notify_closed(scope: &mut Scope<'_>, session_id: u8, flow: Flow, channel: u16) {
+pub(super) fn notify_closed(scope: &mut Scope<'_>, session_id: u8, flow: Flow, channel: u16) {
     scope.notify(Notice::Closed { session_id, flow, channel });
 }
 

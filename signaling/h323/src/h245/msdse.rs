@@ -101,6 +101,8 @@ impl Msdse {
             }
             None if self.state == State::OutgoingAwaitingResponse => self.retry(scope),
             None => {
+                // Also when it was determined before: the peer begins again, and nothing stands until that ends.
+                self.status = None;
                 self.state = State::Idle;
                 scope.send(pdu::msd_reject());
                 None
@@ -147,6 +149,15 @@ impl Msdse {
         }
         self.finish(scope);
         Some(Outcome::Failed("the peer gave up (error B)"))
+    }
+
+    /// MasterSlaveDetermination came back as not understood.
+    pub(crate) fn on_returned(&mut self, scope: &mut Scope<'_>) -> Option<Outcome> {
+        if self.state != State::OutgoingAwaitingResponse {
+            return None;
+        }
+        self.finish(scope);
+        Some(Outcome::Failed("the peer knows no master/slave determination"))
     }
 
     pub(crate) fn on_t106(&mut self, scope: &mut Scope<'_>) -> Option<Outcome> {

@@ -13,12 +13,15 @@ pub(crate) struct Rtdse {
     /// out_SQ of C.9.
     sequence: u8,
     sent: Option<Duration>,
+    /// The peer does not know the request: there is nothing to measure.
+    unknown: bool,
 }
 
 impl Rtdse {
     /// Begins to measure at intervals, if configured; the first time at once.
     pub(crate) fn start(&mut self, scope: &mut Scope<'_>) {
         if scope.config.timers.round_trip_interval.is_some()
+            && !self.unknown
             && !scope.timers.is_running(Timer::RoundTripInterval)
         {
             self.request(scope);
@@ -45,6 +48,14 @@ impl Rtdse {
         let sent = self.sent.take()?;
         scope.timers.stop(Timer::T105);
         Some(scope.now.saturating_sub(sent))
+    }
+
+    /// RoundTripDelayRequest came back as not understood: no more of them.
+    pub(crate) fn on_returned(&mut self, scope: &mut Scope<'_>) {
+        self.sent = None;
+        self.unknown = true;
+        scope.timers.stop(Timer::T105);
+        scope.timers.stop(Timer::RoundTripInterval);
     }
 
     /// T105: true when a request was lost.

@@ -293,7 +293,9 @@ impl World {
             Item::Accept => self.ends[end].call.accept(now),
             Item::Answer => self.ends[end].call.answer(now),
             Item::Release(release) => self.ends[end].call.release(now, release),
-            Item::Digits(digits) => self.ends[end].call.send_digits(now, &digits),
+            Item::Digits(digits) => {
+                self.ends[end].call.send_digits(now, &digits);
+            }
             Item::SetMedia(media) => self.ends[end].call.set_media(now, media),
         }
         self.drain(end);

@@ -157,5 +157,5 @@ pub(crate) fn join(caller: &mut Script, called: &mut Script, mut seen: impl FnMu
 }
 
 fn control_message(octets: &Bytes) -> MultimediaSystemControlMessage {
-    per::decode(octets).expect("H.245").into_value()
+    per::decode::<MultimediaSystemControlMessage>(octets).expect("H.245").into_value()
 }

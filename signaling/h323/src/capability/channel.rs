@@ -1,0 +1,164 @@
+//! OpenLogicalChannel, as far as it matters here.
+//! In: the message or a fastStart element. Out: [`OpenChannel`].
+//! Not here: whether it is taken (`h245::admission`, `fast_connect`).
+
+use std::net::SocketAddr;
+
+use offhook_wire::h245::{
+    AudioCapability, DataType as WireDataType, H2250LogicalChannelParameters,
+    H2250LogicalChannelParametersMediaPacketization as Packetization, OpenLogicalChannel,
+    OpenLogicalChannelForwardLogicalChannelParametersMultiplexParameters as ForwardParameters,
+    OpenLogicalChannelReverseLogicalChannelParametersMultiplexParameters as ReverseParameters,
+    TransportAddress,
+};
+
+use super::codec::{audio_codec, describes};
+use crate::address::from_h245;
+use crate::{AudioCodec, CodecOffer, LocalSession};
+
+/// What a channel is to carry.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum DataType {
+    Audio {
+        codec: AudioCodec,
+        ms: u16,
+    },
+    /// genericAudioCapability or nonStandard: ours to recognise.
+    Described(Box<AudioCapability>),
+    Null,
+    /// h235Media, h235Control, encryptionData.
+    Encrypted,
+    /// Something that H.245 knows and we do not do.
+    Unsupported,
+    /// An alternative of a later version.
+    Unknown,
+}
+
+impl DataType {
+    fn from_wire(data: &WireDataType) -> Self {
+        match data {
+            WireDataType::NullData => Self::Null,
+            WireDataType::AudioData(audio) => match (audio_codec(audio), audio) {
+                (Some((codec, ms)), _) => Self::Audio { codec, ms },
+                (None, AudioCapability::GenericAudioCapability(_) | AudioCapability::NonStandard(_)) => {
+                    Self::Described(audio.clone().into())
+                }
+                (None, AudioCapability::Unrecognized(_)) => Self::Unknown,
+                _ => Self::Unsupported,
+            },
+            WireDataType::EncryptionData(_) | WireDataType::H235Control(_) | WireDataType::H235Media(_) => {
+                Self::Encrypted
+            }
+            WireDataType::Unrecognized(_) => Self::Unknown,
+            _ => Self::Unsupported,
+        }
+    }
+
+    /// Our offer for this in `session`, and how many milliseconds a packet may have.
+    pub(crate) fn offer_in(&self, session: &LocalSession) -> Option<(CodecOffer, u16)> {
+        session.codecs.iter().find_map(|offer| match (self, offer.codec) {
+            (Self::Audio { codec, ms }, ours) if *codec == ours => Some((*offer, *ms)),
+            (Self::Described(audio), AudioCodec::Described(codec)) => {
+                let ms = describes(audio, codec)?;
+                // A codec without a count of frames says nothing about packets.
+                Some((*offer, if ms == u16::MAX { offer.max_packet_ms } else { ms }))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// An OpenLogicalChannel.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OpenChannel {
+    pub(crate) number: u16,
+    /// What the sender of the message wants to send.
+    pub(crate) forward: Proposal,
+    /// What it wants to receive: bidirectional channels; in fastStart channels towards it.
+    pub(crate) reverse: Option<Proposal>,
+    pub(crate) extras: Extras,
+}
+
+/// What an OpenLogicalChannel may ask for beside the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Extras {
+    /// Parameters of another multiplex than H.225.0's.
+    pub(crate) other_multiplex: bool,
+    /// mediaChannel is a multicast address.
+    pub(crate) multicast: bool,
+    /// separateStack (T.120).
+    pub(crate) separate_stack: bool,
+    /// encryptionSync.
+    pub(crate) encryption: bool,
+    /// forwardLogicalChannelDependency.
+    pub(crate) depends_on: Option<u16>,
+    /// replacementFor.
+    pub(crate) replaces: Option<u16>,
+}
+
+/// One direction of an OpenLogicalChannel.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Proposal {
+    pub(crate) data: DataType,
+    pub(crate) session_id: u8,
+    pub(crate) media: Option<SocketAddr>,
+    pub(crate) media_control: Option<SocketAddr>,
+    pub(crate) payload_type: Option<u8>,
+}
+
+impl Proposal {
+    fn new(data: &WireDataType, parameters: Option<&H2250LogicalChannelParameters>) -> Self {
+        let address = |of: fn(&H2250LogicalChannelParameters) -> Option<SocketAddr>| parameters.and_then(of);
+        Self {
+            data: DataType::from_wire(data),
+            session_id: parameters.map_or(0, |p| p.session_id),
+            media: address(|p| p.media_channel.as_ref().and_then(from_h245)),
+            media_control: address(|p| p.media_control_channel.as_ref().and_then(from_h245)),
+            payload_type: parameters.and_then(payload_type),
+        }
+    }
+}
+
+/// dynamicRTPPayloadType, else what mediaPacketization says.
+fn payload_type(parameters: &H2250LogicalChannelParameters) -> Option<u8> {
+    parameters.dynamic_rtp_payload_type.or(match &parameters.media_packetization {
+        Some(Packetization::RtpPayloadType(packetization)) => packetization.payload_type,
+        _ => None,
+    })
+}
+
+impl From<&OpenLogicalChannel> for OpenChannel {
+    fn from(open: &OpenLogicalChannel) -> Self {
+        let forward = &open.forward_logical_channel_parameters;
+        let parameters = match &forward.multiplex_parameters {
+            ForwardParameters::H2250LogicalChannelParameters(parameters) => Some(&**parameters),
+            _ => None,
+        };
+        let reverse = open.reverse_logical_channel_parameters.as_ref().map(|reverse| {
+            let parameters = match &reverse.multiplex_parameters {
+                Some(ReverseParameters::H2250LogicalChannelParameters(parameters)) => Some(&**parameters),
+                _ => None,
+            };
+            Proposal::new(&reverse.data_type, parameters)
+        });
+        let media = parameters.and_then(|p| p.media_channel.as_ref());
+        Self {
+            number: open.forward_logical_channel_number,
+            forward: Proposal::new(&forward.data_type, parameters),
+            reverse,
+            extras: Extras {
+                other_multiplex: matches!(
+                    forward.multiplex_parameters,
+                    ForwardParameters::H222LogicalChannelParameters(_)
+                        | ForwardParameters::H223LogicalChannelParameters(_)
+                        | ForwardParameters::V76LogicalChannelParameters(_)
+                ),
+                multicast: matches!(media, Some(TransportAddress::MulticastAddress(_))),
+                separate_stack: open.separate_stack.is_some(),
+                encryption: open.encryption_sync.is_some(),
+                depends_on: forward.forward_logical_channel_dependency,
+                replaces: forward.replacement_for,
+            },
+        }
+    }
+}
