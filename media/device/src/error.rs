@@ -41,6 +41,9 @@ pub enum DeviceError {
         /// What it said.
         why: String,
     },
+    /// The device opened and then did not call.
+    #[error("sound device {0:?} was opened and does not run")]
+    Silent(String),
     /// Too many share it.
     #[error("sound device {name:?} is shared by {most} already")]
     Full {

@@ -9,6 +9,7 @@
 //!
 //! Control only; the callbacks are in `rt.rs` and meet this side in `seats.rs` and `status.rs`.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ impl<T: Seat> Hub<T> {
         }
         let seat = self.seats.join(Box::new(make(line.rate)?));
         let full = || DeviceError::Full { name: line.name.clone(), most: crate::seats::SEATS };
+        self.status.sharers.store(self.seats.count() as u32, Ordering::Relaxed);
         Ok(Joined { seat: seat.ok_or_else(full)?, name: line.name.clone(), rate: line.rate })
     }
 

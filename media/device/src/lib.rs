@@ -38,5 +38,5 @@ pub use bridge::{BridgeMeter, BridgeStatus, Inlet, Outlet, bridge};
 pub use error::DeviceError;
 pub use open::StreamRequest;
 pub use sound::{DeviceInfo, Selector, Sound};
-pub use status::StreamStatusSnapshot;
+pub use status::{StreamMeter, StreamStatusSnapshot};
 pub use stream::SoundStream;

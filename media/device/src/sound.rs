@@ -182,12 +182,12 @@ impl Sound {
 
     /// The name of the default device that captures. It was not opened, but it says that it could be.
     pub fn default_capture(&self) -> Result<String, DeviceError> {
-        self.default_of::<CaptureSeat>().map(|(name, _)| name)
+        self.find_capture(&Selector::Default)
     }
 
     /// The name of the default device that plays. It was not opened, but it says that it could be.
     pub fn default_playback(&self) -> Result<String, DeviceError> {
-        self.default_of::<PlaybackSeat>().map(|(name, _)| name)
+        self.find_playback(&Selector::Default)
     }
 
     /// What tells the default device that captures from others, as [`SoundStream::device_id`] does.
@@ -200,12 +200,30 @@ impl Sound {
         self.find(PlaybackSeat::WAY, &Selector::Default).ok().map(|device| id_of(&device))
     }
 
-    fn default_of<T: Seat>(&self) -> Result<(String, String), DeviceError> {
+    /// The name of a device that captures. It was not opened, but it says that it could be.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NoDevice`] or [`DeviceError::NotFound`].
+    pub fn find_capture(&self, selector: &Selector) -> Result<String, DeviceError> {
+        self.usable::<CaptureSeat>(selector)
+    }
+
+    /// The name of a device that plays. It was not opened, but it says that it could be.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NoDevice`] or [`DeviceError::NotFound`].
+    pub fn find_playback(&self, selector: &Selector) -> Result<String, DeviceError> {
+        self.usable::<PlaybackSeat>(selector)
+    }
+
+    fn usable<T: Seat>(&self, selector: &Selector) -> Result<String, DeviceError> {
         quiet::quietly(|| {
-            let device = self.find(T::WAY, &Selector::Default)?;
+            let device = self.find(T::WAY, selector)?;
             let has_formats = T::ranges(&device).is_ok_and(|ranges| !ranges.is_empty());
-            let missing = || DeviceError::missing(T::WAY, &Selector::Default, &self.host_name());
-            has_formats.then(|| (name_of(&device), id_of(&device))).ok_or_else(missing)
+            let missing = || DeviceError::missing(T::WAY, selector, &self.host_name());
+            has_formats.then(|| name_of(&device)).ok_or_else(missing)
         })
     }
 

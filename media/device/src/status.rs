@@ -1,7 +1,7 @@
 //! What a running card tells: counters that its callbacks raise and anybody may read.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 /// Shared by a card's callbacks, its hub and everybody who sits there.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub(crate) struct StreamStatus {
     pub(crate) drift_ppb: AtomicI64,
     pub(crate) period_frames: AtomicU32,
     pub(crate) latency_ns: AtomicU64,
+    pub(crate) sharers: AtomicU32,
     failed: AtomicBool,
     // Written by cpal's error callback and control, read by control: none of them is the sample path.
     why: Mutex<Option<String>>,
@@ -66,10 +67,23 @@ pub struct StreamStatusSnapshot {
     /// From the card's ear to the callback, or from the callback to the card's mouth, by the device's time stamps, µs;
     /// `None` where they are not to be believed (some hosts say 0, or count from another epoch).
     pub latency_us: Option<u32>,
+    /// How many share it.
+    pub sharers: u32,
     /// How often the device was opened: once more for every larger period.
     pub openings: u32,
     /// The error that ended the stream, if one did.
     pub failed: Option<String>,
+}
+
+/// Reads a card's counters, also after one has left it.
+#[derive(Clone, Debug)]
+pub struct StreamMeter(pub(crate) Arc<StreamStatus>);
+
+impl StreamMeter {
+    /// What the card has done so far, for all who share it.
+    pub fn status(&self) -> StreamStatusSnapshot {
+        self.0.snapshot()
+    }
 }
 
 impl StreamStatus {
@@ -88,6 +102,7 @@ impl StreamStatus {
             period_us: us(u64::from(self.period_frames.load(Relaxed))),
             buffer_us: facts.buffer_frames.map(|frames| us(u64::from(frames))),
             latency_us: (latency_us > 0).then_some(latency_us),
+            sharers: self.sharers.load(Relaxed),
             openings: facts.openings,
             failed: self.failure(),
             device: facts.device,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::StreamStatusSnapshot;
 use crate::fader::Knob;
 use crate::hub::Hub;
 use crate::open::Seat;
 use crate::status::StreamStatus;
+use crate::{DeviceError, StreamMeter, StreamStatusSnapshot};
 
 /// How long a fade is waited for, and how long without a callback: a card with long periods is alive, a dead one holds
 /// nobody up.
@@ -28,7 +28,6 @@ pub struct SoundStream {
 }
 
 trait Chair: Send + Sync {
-    fn sharers(&self) -> usize;
     fn leave(&mut self);
 }
 
@@ -38,15 +37,12 @@ struct Taken<T: Seat> {
 }
 
 impl<T: Seat> Chair for Taken<T> {
-    fn sharers(&self) -> usize {
-        self.hub.as_ref().map_or(0, |hub| hub.seats.count())
-    }
-
     fn leave(&mut self) {
         let Some(hub) = self.hub.take() else { return };
         if hub.seats.leave(self.seat).is_none() {
             tracing::warn!(device = %hub.id, "a sound callback does not end; its seat is lost");
         }
+        hub.status.sharers.store(hub.seats.count() as u32, Relaxed);
     }
 }
 
@@ -71,14 +67,14 @@ impl SoundStream {
         &self.id
     }
 
+    /// What tells what the card does, also when this stream has gone.
+    pub fn meter(&self) -> StreamMeter {
+        StreamMeter(Arc::clone(&self.status))
+    }
+
     /// What the card has done, for all who share it.
     pub fn status(&self) -> StreamStatusSnapshot {
         self.status.snapshot()
-    }
-
-    /// How many share the card in this direction.
-    pub fn sharers(&self) -> usize {
-        self.chair.sharers()
     }
 
     /// The resampler's delay in nanoseconds.
@@ -90,6 +86,22 @@ impl SoundStream {
     /// not click; whoever else shares the card is not touched.
     pub fn set_gain(&self, factor: f32) {
         self.knob.turn(factor);
+    }
+
+    /// Waits until the card calls: a card can open and never run.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Silent`] after `patience`.
+    pub fn wait_for_life(&self, patience: Duration) -> Result<(), DeviceError> {
+        let (before, begun) = (self.status.callbacks.load(Relaxed), Instant::now());
+        while self.status.callbacks.load(Relaxed) == before {
+            if begun.elapsed() > patience {
+                return Err(DeviceError::Silent(self.name.clone()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Mutes and waits until that is heard: half a second at most, half of that if the card does not call.

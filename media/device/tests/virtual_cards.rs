@@ -74,7 +74,7 @@ fn many_hear_one_microphone_each_at_its_own_rate_over_one_open_stream() {
     let (b, at_16k) = listen(&sound, &Selector::Named("desk".into()), 16_000);
     let (c, again) = listen(&sound, &Selector::Named("virtual:desk".into()), 8_000);
     world.advance(SECOND);
-    assert_eq!((world.streams("desk"), world.opened(), a.sharers()), (1, 1, 3));
+    assert_eq!((world.streams("desk"), world.opened(), a.status().sharers), (1, 1, 3));
     let (a8, b16, c8) = (samples(&at_8k), samples(&at_16k), samples(&again));
     assert_eq!(a8, c8, "the same sound");
     assert!(
@@ -276,7 +276,7 @@ fn a_card_that_is_pulled_out_says_so_and_can_be_joined_again_when_it_is_back() {
     assert_eq!(sound.present().unwrap()[0].sample_rates, Some((44_100, 44_100)));
     let (again, _) = listen(&sound, &Selector::Named("usb".into()), 8_000);
     world.advance(SECOND);
-    assert_eq!((again.status().failed, ear.status().failed, again.sharers()), (None, None, 2));
+    assert_eq!((again.status().failed, ear.status().failed, again.status().sharers), (None, None, 2));
     assert!((samples(&heard).len() - count).abs_diff(8_000) <= 80, "at the new rate as well");
 }
 

@@ -1,11 +1,9 @@
 //! The MSP instance behind one line: its calls and terminals by their numbers.
 //! In: [`MspAddress`] requests. Out: the same to the call or terminal meant; events by the outbox.
 //! A stream's number tells its call: 2n and 2n + 1 belong to call n.
-//! Not here: what calls and terminals do. No lock of this file is held while they do it.
+//! Not here: what calls and terminals do, cards that come and go (`cards.rs`). No lock of this file is held while they do it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use offhook_pair::ToMsp;
 use offhook_spi::mspi::{
@@ -14,40 +12,31 @@ use offhook_spi::mspi::{
 use offhook_spi::{MediaTypes, MspAddress, MspCallId, MspError, MspEvent, Opaque, StreamId, TerminalId};
 
 use crate::call::Call;
+use crate::cards::{Cards, Registry};
 use crate::lock;
 use crate::outbox::{Outbox, Reporter};
 use crate::provider::Shared;
-use crate::terminal::{CardTerminal, Kind, Terminal, cards};
+use crate::terminal::Terminal;
 
 /// An MSP behind one line.
 pub(crate) struct Address {
     shared: Shared,
     outbox: Arc<Outbox>,
-    next: AtomicU64,
-    calls: Mutex<HashMap<MspCallId, Arc<Call>>>,
-    terminals: Mutex<BTreeMap<TerminalId, Arc<Terminal>>>,
-    /// Sound cards seen so far: a card keeps its number while the address lives.
-    cards: Mutex<Vec<(String, Direction, TerminalId)>>,
+    registry: Arc<Registry>,
+    cards: Arc<Cards>,
 }
 
 impl Address {
     pub(crate) fn new(shared: Shared, outbox: Arc<Outbox>) -> Self {
-        Self {
-            shared,
-            outbox,
-            next: AtomicU64::new(1),
-            calls: Mutex::default(),
-            terminals: Mutex::default(),
-            cards: Mutex::default(),
-        }
-    }
-
-    fn number(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
+        let registry = Arc::new(Registry::new());
+        let (media, out) = (Arc::clone(&shared.media), Arc::clone(&outbox));
+        let cards = Arc::new(Cards::new(media, out, Arc::clone(&registry)));
+        shared.threads.cards.serve(&(Arc::clone(&cards) as _));
+        Self { shared, outbox, registry, cards }
     }
 
     fn call(&self, id: MspCallId) -> Result<Arc<Call>, MspError> {
-        lock(&self.calls).get(&id).cloned().ok_or(MspError::NoSuchCall)
+        lock(&self.registry.calls).get(&id).cloned().ok_or(MspError::NoSuchCall)
     }
 
     fn call_of(&self, stream: StreamId) -> Result<Arc<Call>, MspError> {
@@ -56,7 +45,7 @@ impl Address {
 
     fn terminal(&self, id: TerminalId) -> Result<Arc<Terminal>, MspError> {
         let unknown = || MspError::InvalidTerminal("there is none of that number".to_owned());
-        lock(&self.terminals).get(&id).cloned().ok_or_else(unknown)
+        lock(&self.registry.terminals).get(&id).cloned().ok_or_else(unknown)
     }
 }
 
@@ -65,16 +54,16 @@ impl MspAddress for Address {
         if !media.contains(MediaTypes::AUDIO) {
             return Err(MspError::InvalidMediaType);
         }
-        let id = MspCallId(self.number());
+        let id = MspCallId(self.registry.number());
         let reporter = Reporter::new(Arc::clone(&self.outbox), id);
         let call = Arc::new(Call::new(id, Arc::clone(&self.shared.media), reporter)?);
         self.shared.threads.service.serve(&(Arc::clone(&call) as _));
-        lock(&self.calls).insert(id, call);
+        lock(&self.registry.calls).insert(id, call);
         Ok(id)
     }
 
     fn shutdown_msp_call(&self, call: MspCallId) -> Result<(), MspError> {
-        let call = lock(&self.calls).remove(&call).ok_or(MspError::NoSuchCall)?;
+        let call = lock(&self.registry.calls).remove(&call).ok_or(MspError::NoSuchCall)?;
         call.shut_down();
         Ok(())
     }
@@ -94,41 +83,20 @@ impl MspAddress for Address {
     }
 
     fn static_terminals(&self) -> Vec<TerminalInfo> {
-        let media = &self.shared.media;
-        let found = cards(media.sound());
-        let mut known = lock(&self.cards);
-        let mut infos = Vec::new();
-        for (selector, name, direction) in found {
-            let card = CardTerminal::new(selector, media.sample_rate());
-            let key = card.name.clone();
-            let before = known.iter().find(|(other, way, _)| *other == key && *way == direction);
-            let id = match before {
-                Some((_, _, id)) => *id,
-                None => {
-                    let id = TerminalId(self.number());
-                    known.push((key, direction, id));
-                    id
-                }
-            };
-            let info = TerminalInfo { id, name, direction };
-            let terminal = || Arc::new(Terminal::new(info.clone(), Kind::Card(card)));
-            lock(&self.terminals).entry(id).or_insert_with(terminal);
-            infos.push(info);
-        }
-        infos
+        self.cards.list()
     }
 
     fn create_terminal(&self, class: TerminalClass, direction: Direction) -> Result<TerminalInfo, MspError> {
-        let id = TerminalId(self.number());
+        let id = TerminalId(self.registry.number());
         let Shared { media, threads } = &self.shared;
         let terminal = Terminal::create(id, class, direction, media, &threads.disk)?;
         let info = terminal.info.clone();
-        lock(&self.terminals).insert(id, Arc::new(terminal));
+        lock(&self.registry.terminals).insert(id, Arc::new(terminal));
         Ok(info)
     }
 
     fn release_terminal(&self, terminal: TerminalId) -> Result<(), MspError> {
-        if lock(&self.cards).iter().any(|(_, _, id)| *id == terminal) {
+        if self.cards.has(terminal) {
             return Err(MspError::InvalidTerminal("a sound card is there by itself".to_owned()));
         }
         let terminal = self.terminal(terminal)?;
@@ -138,7 +106,7 @@ impl MspAddress for Address {
                 let _ = call.unselect(place.stream, &terminal);
             }
         }
-        lock(&self.terminals).remove(&terminal.info.id);
+        lock(&self.registry.terminals).remove(&terminal.info.id);
         terminal.finish()
     }
 
@@ -173,10 +141,10 @@ impl MspAddress for Address {
 
 impl Drop for Address {
     fn drop(&mut self) {
-        for (_, call) in lock(&self.calls).drain() {
+        for (_, call) in lock(&self.registry.calls).drain() {
             call.shut_down();
         }
-        for terminal in lock(&self.terminals).values() {
+        for terminal in lock(&self.registry.terminals).values() {
             if let Err(error) = terminal.finish() {
                 tracing::warn!(%error, terminal = %terminal.info.name, "a terminal did not end cleanly");
             }

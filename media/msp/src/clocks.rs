@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use offhook_device::{DeviceError, Selector, Sound, SoundStream, StreamRequest, StreamStatusSnapshot};
+use offhook_device::{DeviceError, Selector, Sound, SoundStream, StreamRequest};
 use offhook_engine::{AddError, Driven, Leg, RemoveError, RxProcessor, Ticker, TickerHandle, TxProcessor};
 
 use crate::terminal::Probe;
@@ -36,22 +36,28 @@ pub(crate) struct Clocks {
 /// A half and the card that drives it.
 struct Card<T> {
     cell: Driven<T>,
+    watched: Watched,
+}
+
+/// Which card, and how.
+pub(crate) struct Wanted<'a> {
+    pub(crate) selector: &'a Selector,
+    pub(crate) request: StreamRequest,
+    /// How long it may take to run before it is believed; `None` believes it, and takes it for dead later if need be.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl Wanted<'_> {
+    pub(crate) fn check(&self, stream: &SoundStream) -> Result<(), DeviceError> {
+        self.patience.map_or(Ok(()), |patience| stream.wait_for_life(patience))
+    }
+}
+
+/// A card's stream that is watched for signs of life.
+pub(crate) struct Watched {
+    pub(crate) stream: SoundStream,
     callbacks: u64,
     heard: Instant,
-    stream: SoundStream,
-}
-
-/// A card that drives a half.
-pub(crate) struct CardFacts {
-    pub(crate) id: String,
-    pub(crate) status: StreamStatusSnapshot,
-    pub(crate) sharers: usize,
-}
-
-impl CardFacts {
-    pub(crate) fn of(stream: &SoundStream) -> Self {
-        Self { id: stream.device_id().to_owned(), status: stream.status(), sharers: stream.sharers() }
-    }
 }
 
 /// Why a half has no seat: the call has no sound in that direction any more.
@@ -81,17 +87,18 @@ impl Clocks {
         &mut self,
         ticker: &Ticker,
         sound: &Sound,
-        (selector, request): (&Selector, StreamRequest),
+        wanted: &Wanted<'_>,
         probe: Arc<Probe>,
     ) -> Result<(), ClockError> {
         let cell = Driven::<TxProcessor>::empty();
         let driven = cell.share();
-        let stream = sound.capture(selector, request, move |captured_ns, block| {
+        let stream = sound.capture(wanted.selector, wanted.request, move |captured_ns, block| {
             driven.run(|tx| {
                 probe.note(captured_ns, block.len());
                 tx.process(captured_ns, block);
             });
         })?;
+        wanted.check(&stream)?;
         self.lift()?;
         if let Some(tx) = self.parked.tx.take() {
             cell.put(tx);
@@ -106,12 +113,12 @@ impl Clocks {
         &mut self,
         ticker: &Ticker,
         sound: &Sound,
-        (selector, request): (&Selector, StreamRequest),
+        wanted: &Wanted<'_>,
         probe: Arc<Probe>,
     ) -> Result<(), ClockError> {
         let cell = Driven::<RxProcessor>::empty();
         let driven = cell.share();
-        let stream = sound.playback(selector, request, move |now_ns, block| {
+        let stream = sound.playback(wanted.selector, wanted.request, move |now_ns, block| {
             let ran = driven.run(|rx| {
                 rx.process(now_ns, block);
                 probe.note(now_ns, block.len());
@@ -120,6 +127,7 @@ impl Clocks {
                 block.fill(0);
             }
         })?;
+        wanted.check(&stream)?;
         self.lift()?;
         if let Some(rx) = self.parked.rx.take() {
             cell.put(rx);
@@ -147,22 +155,22 @@ impl Clocks {
 
     /// Why the capturing card has died, if it has.
     pub(crate) fn capture_failure(&mut self) -> Option<String> {
-        self.capture.as_mut()?.failure()
+        self.capture.as_mut()?.watched.failure()
     }
 
     /// Why the playing card has died, if it has.
     pub(crate) fn playback_failure(&mut self) -> Option<String> {
-        self.playback.as_mut()?.failure()
+        self.playback.as_mut()?.watched.failure()
     }
 
-    /// What the capturing card has done, and which it is.
-    pub(crate) fn capture_card(&self) -> Option<CardFacts> {
-        self.capture.as_ref().map(|card| CardFacts::of(&card.stream))
+    /// The capturing card's stream.
+    pub(crate) fn capture_card(&self) -> Option<&SoundStream> {
+        self.capture.as_ref().map(|card| &card.watched.stream)
     }
 
-    /// What the playing card has done, and which it is.
-    pub(crate) fn playback_card(&self) -> Option<CardFacts> {
-        self.playback.as_ref().map(|card| CardFacts::of(&card.stream))
+    /// The playing card's stream.
+    pub(crate) fn playback_card(&self) -> Option<&SoundStream> {
+        self.playback.as_ref().map(|card| &card.watched.stream)
     }
 
     /// Takes both halves away from everything and drops them: nothing runs any more, the ports are free.
@@ -211,19 +219,26 @@ impl Clocks {
 
 impl<T> Card<T> {
     fn new(cell: Driven<T>, stream: SoundStream) -> Self {
-        Self { cell, callbacks: 0, heard: Instant::now(), stream }
+        Self { cell, watched: Watched::new(stream) }
     }
 
     /// The half; the stream is closed afterwards.
     fn take(self) -> Result<T, ClockError> {
-        self.stream.fade_out();
+        self.watched.stream.fade_out();
         match self.cell.take(PATIENCE) {
             Some(half) => Ok(*half),
-            None => Err(ClockError::Stuck(self.stream.device_name().to_owned())),
+            None => Err(ClockError::Stuck(self.watched.stream.device_name().to_owned())),
         }
     }
+}
 
-    fn failure(&mut self) -> Option<String> {
+impl Watched {
+    pub(crate) fn new(stream: SoundStream) -> Self {
+        Self { stream, callbacks: 0, heard: Instant::now() }
+    }
+
+    /// Why it has died, if it has.
+    pub(crate) fn failure(&mut self) -> Option<String> {
         let snapshot = self.stream.status();
         if snapshot.callbacks != self.callbacks {
             (self.callbacks, self.heard) = (snapshot.callbacks, Instant::now());

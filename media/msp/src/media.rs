@@ -42,6 +42,11 @@ impl Media {
         self.sound.get_or_init(|| self.config.sound.clone().unwrap_or_else(|| Arc::new(Sound::new())))
     }
 
+    /// The sound host, if it was needed.
+    pub(crate) fn sound_if_any(&self) -> Option<&Sound> {
+        self.sound.get().map(Arc::as_ref)
+    }
+
     /// What calls ask of a sound card.
     pub(crate) fn stream_request(&self) -> StreamRequest {
         StreamRequest { period_us: self.config.card_period_us, ..StreamRequest::new(self.sample_rate()) }

@@ -1,4 +1,4 @@
-//! The provider: one ticker, one service thread and one disk thread for every address that it makes.
+//! The provider: one ticker, one service thread, one for files and one for sound cards, for every address that it makes.
 //! In: a configuration. Out: [`Mspi`].
 //! Not here: addresses (`address.rs`), calls.
 
@@ -19,6 +19,8 @@ use crate::{MspConfig, StartError};
 const SERVICE_PERIOD: Duration = Duration::from_millis(10);
 /// How often files do: a clip's ring lasts half a second.
 const DISK_PERIOD: Duration = Duration::from_millis(20);
+/// How often sound cards are looked for and after: one that comes back is heard again within half a second.
+const CARDS_PERIOD: Duration = Duration::from_millis(250);
 
 /// The media service provider of this process.
 ///
@@ -38,6 +40,7 @@ pub(crate) struct Shared {
 pub(crate) struct Threads {
     pub(crate) service: Worker,
     pub(crate) disk: Worker,
+    pub(crate) cards: Worker,
 }
 
 impl Msp {
@@ -52,6 +55,7 @@ impl Msp {
         let threads = Threads {
             service: Worker::start("offhook-media", SERVICE_PERIOD)?,
             disk: Worker::start("offhook-files", DISK_PERIOD)?,
+            cards: Worker::start("offhook-cards", CARDS_PERIOD)?,
         };
         let media = Arc::new(Media::new(config, ports, ticker));
         Ok(Self { shared: Shared { media, threads: Arc::new(threads) } })

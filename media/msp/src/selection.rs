@@ -3,15 +3,17 @@
 //! Not here: what a terminal is (`terminal`), whether the stream runs (`stream.rs`).
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use offhook_device::{Selector, SoundStream};
 use offhook_engine::{Gain, NodeError, Sink, Source};
 use offhook_spi::mspi::Direction;
 use offhook_spi::{MspError, MspEventCause, StreamId, TerminalId};
 
 use crate::call::{Call, CallState};
-use crate::clocks::ClockError;
-use crate::stream::{Node, Selected};
-use crate::terminal::{CardTerminal, Context, Kind, Place, Terminal};
+use crate::clocks::{ClockError, Wanted, Watched};
+use crate::stream::{Node, Selected, Stream};
+use crate::terminal::{CardTerminal, Context, Kind, Place, Terminal, microphone, speaker};
 
 impl Call {
     /// Joins a terminal to a stream.
@@ -24,8 +26,8 @@ impl Call {
             let direction = state.stream(id)?.info.direction;
             terminal.occupy(Place { call: self.id, stream: id, direction })?;
             match state.attach(direction, terminal) {
-                Ok(node) => {
-                    let selected = Selected { terminal: Arc::clone(terminal), node };
+                Ok((node, bridged)) => {
+                    let selected = Selected { terminal: Arc::clone(terminal), node, bridged };
                     state.towards(direction).selected.push(selected);
                     state.refresh(direction, MspEventCause::LocalRequest);
                     Ok(())
@@ -52,9 +54,13 @@ impl Call {
                 let why = format!("{}: not selected on this stream", terminal.info.name);
                 return Err(MspError::InvalidTerminal(why));
             };
-            let Selected { node, .. } = stream.selected.swap_remove(index);
+            let Selected { node, bridged, terminal: leaver } = stream.selected.swap_remove(index);
+            if let Kind::Card(card) = &leaver.kind {
+                stream.xruns_before += card.end();
+            }
             // The half stops first, so that a recording's last sample is the stream's.
             state.refresh(direction, MspEventCause::LocalRequest);
+            drop(bridged);
             state.detach(direction, node);
             Ok(())
         })?;
@@ -67,7 +73,19 @@ impl Call {
 
 impl CallState {
     /// Puts what stands for a terminal into the engine.
-    fn attach(&mut self, direction: Direction, terminal: &Arc<Terminal>) -> Result<Node, MspError> {
+    fn attach(
+        &mut self,
+        direction: Direction,
+        terminal: &Arc<Terminal>,
+    ) -> Result<(Node, Option<Watched>), MspError> {
+        match &terminal.kind {
+            Kind::Card(card) => self.seat(direction, card),
+            _ => self.add(direction, terminal).map(|node| (node, None)),
+        }
+    }
+
+    /// Adds a node for a terminal that has no clock of its own.
+    fn add(&mut self, direction: Direction, terminal: &Arc<Terminal>) -> Result<Node, MspError> {
         let stream = self.towards(direction).info.id;
         let context = || Context { reporter: self.reporter.clone(), stream, terminal: terminal.info.id };
         match (&terminal.kind, direction) {
@@ -99,7 +117,7 @@ impl CallState {
                 }
                 Ok(node)
             }
-            (Kind::Card(card), _) => self.seat(direction, card),
+            (Kind::Card(_), _) => Ok(Node::Gone),
         }
     }
 
@@ -143,21 +161,60 @@ impl CallState {
         self.control.add_sink(sink).map(Node::Sink).map_err(refused)
     }
 
-    /// Lets a card drive a half. One card a half: there is one clock.
-    fn seat(&mut self, direction: Direction, card: &CardTerminal) -> Result<Node, MspError> {
-        if self.towards(direction).selected.iter().any(|other| other.node == Node::Card) {
+    /// Lets the first card of a stream drive its half; joins a further one to that clock by a bridge.
+    fn seat(
+        &mut self,
+        direction: Direction,
+        card: &CardTerminal,
+    ) -> Result<(Node, Option<Watched>), MspError> {
+        let media = Arc::clone(&self.media);
+        let (sound, request, patience) = (media.sound(), media.stream_request(), card.patience());
+        let wanted = &Wanted { selector: &card.selector, request, patience };
+        if self.towards(direction).selected.iter().all(|other| other.node != Node::Card) {
+            let (ticker, probe) = (&media.ticker, Arc::clone(&card.probe));
+            let seated = match direction {
+                Direction::Capture => self.clocks.capture_from(ticker, sound, wanted, probe),
+                Direction::Render => self.clocks.play_to(ticker, sound, wanted, probe),
+            };
+            seated.map_err(|why| MspError::Resource(why.to_string()))?;
+            if let Some(stream) = self.clock_of(direction) {
+                card.begin(stream.meter());
+            }
+            return Ok((Node::Card, None));
+        }
+        let (node, stream) = match direction {
+            Direction::Capture => {
+                let (source, stream) = microphone(sound, card, wanted)?;
+                self.apart(direction, &stream)?;
+                (self.add_source(source)?, stream)
+            }
+            Direction::Render => {
+                let (sink, stream) = speaker(sound, card, wanted)?;
+                self.apart(direction, &stream)?;
+                (self.add_sink(sink)?, stream)
+            }
+        };
+        card.begin(stream.meter());
+        Ok((node, Some(Watched::new(stream))))
+    }
+
+    /// One device twice on a stream would be heard twice as loud.
+    fn apart(&mut self, direction: Direction, stream: &SoundStream) -> Result<(), MspError> {
+        let clock = self.clock_of(direction).map(|clock| clock.device_id().to_owned());
+        let others = self.towards(direction).selected.iter().filter_map(|other| other.bridged.as_ref());
+        let mut ids = others.map(|other| other.stream.device_id());
+        if clock.as_deref() == Some(stream.device_id()) || ids.any(|id| id == stream.device_id()) {
             return Err(MspError::MaxTerminals);
         }
-        let probe = Arc::clone(&card.probe);
-        let (ticker, sound) = (&self.media.ticker, self.media.sound());
-        let wanted = (&card.selector, self.media.stream_request());
-        let seated = match direction {
-            Direction::Capture => self.clocks.capture_from(ticker, sound, wanted, probe),
-            Direction::Render => self.clocks.play_to(ticker, sound, wanted, probe),
-        };
-        seated.map_err(|why| MspError::Resource(why.to_string()))?;
-        card.forget_failure();
-        Ok(Node::Card)
+        Ok(())
+    }
+
+    /// The stream of the card that drives a half.
+    fn clock_of(&self, direction: Direction) -> Option<&SoundStream> {
+        match direction {
+            Direction::Capture => self.clocks.capture_card(),
+            Direction::Render => self.clocks.playback_card(),
+        }
     }
 
     fn unseat(&mut self, direction: Direction) -> Result<(), ClockError> {
@@ -169,31 +226,120 @@ impl CallState {
 
     /// Cards that died give their half back to the ticker; the call goes on without their sound.
     pub(crate) fn note_dead_cards(&mut self) {
-        let failures = [
-            (Direction::Capture, self.clocks.capture_failure()),
-            (Direction::Render, self.clocks.playback_failure()),
-        ];
-        for (direction, why) in failures {
-            let Some(why) = why else { continue };
-            tracing::warn!(call = self.id.0, why, "a sound device failed");
-            let stream = self.towards(direction);
-            let id = stream.info.id;
-            let dead =
-                stream.selected.iter_mut().find(|selected| selected.node == Node::Card).map(|selected| {
-                    selected.node = Node::Gone;
-                    if let Kind::Card(card) = &selected.terminal.kind {
-                        card.fail(why);
-                    }
-                    selected.terminal.info.id
-                });
-            if let Err(why) = self.unseat(direction) {
-                self.stream_failed(direction, &why.to_string());
+        for direction in [Direction::Capture, Direction::Render] {
+            let why = match direction {
+                Direction::Capture => self.clocks.capture_failure(),
+                Direction::Render => self.clocks.playback_failure(),
+            };
+            if let Some(why) = why {
+                self.lose(direction, Node::Card, why);
             }
-            if let Some(terminal) = dead {
-                self.reporter.terminal_failed(id, terminal, MspEventCause::BadDevice);
+            let dead = |selected: &mut Selected| {
+                let why = selected.bridged.as_mut()?.failure()?;
+                Some((selected.node, why))
+            };
+            while let Some((node, why)) = self.towards(direction).selected.iter_mut().find_map(dead) {
+                self.lose(direction, node, why);
             }
         }
     }
+
+    /// A card's node goes; the terminal stays selected and waits for its card.
+    fn lose(&mut self, direction: Direction, node: Node, why: String) {
+        tracing::warn!(call = self.id.0, why, "a sound device failed");
+        let stream = self.towards(direction);
+        let id = stream.info.id;
+        let dead = stream.selected.iter_mut().find(|selected| selected.node == node).map(|selected| {
+            selected.node = Node::Gone;
+            if let Kind::Card(card) = &selected.terminal.kind {
+                card.fail(why);
+            }
+            (selected.terminal.info.id, selected.bridged.take())
+        });
+        self.detach(direction, node);
+        if let Some((terminal, bridged)) = dead {
+            drop(bridged);
+            self.reporter.terminal_failed(id, terminal, MspEventCause::BadDevice);
+        }
+    }
+
+    /// Takes cards up again that have come back, and moves with the default device.
+    pub(crate) fn look_after_cards(&mut self) {
+        if self.alive().is_err() {
+            return;
+        }
+        for direction in [Direction::Capture, Direction::Render] {
+            self.follow_default(direction);
+            let gone = |selected: &Selected| {
+                let is_card = matches!(selected.terminal.kind, Kind::Card(_));
+                (is_card && selected.node == Node::Gone).then(|| Arc::clone(&selected.terminal))
+            };
+            let now = Instant::now();
+            let waiting: Vec<_> = self.towards(direction).selected.iter().filter_map(gone).collect();
+            for terminal in waiting {
+                let Kind::Card(card) = &terminal.kind else { continue };
+                if !card.is_due(now) {
+                    continue;
+                }
+                let began = Instant::now();
+                match self.attach(direction, &terminal) {
+                    Ok((node, bridged)) => {
+                        tracing::info!(call = self.id.0, card = terminal.info.name, "a sound device is back");
+                        let mut all = self.towards(direction).selected.iter_mut();
+                        if let Some(selected) = all.find(|s| s.terminal.info.id == terminal.info.id) {
+                            (selected.node, selected.bridged) = (node, bridged);
+                        }
+                    }
+                    Err(error) => {
+                        card.put_off(began.elapsed());
+                        tracing::debug!(%error, card = terminal.info.name, "still away");
+                    }
+                }
+            }
+        }
+    }
+
+    /// A terminal that is "the default device" goes where the system's default has gone.
+    fn follow_default(&mut self, direction: Direction) {
+        let is_default = |selected: &&Selected| {
+            let is_card = selected.node == Node::Card || selected.bridged.is_some();
+            is_card
+                && matches!(&selected.terminal.kind, Kind::Card(card) if card.selector == Selector::Default)
+        };
+        let Some(selected) = self.towards(direction).selected.iter().find(is_default) else { return };
+        let (node, terminal) = (selected.node, Arc::clone(&selected.terminal));
+        let clock = || self.clock_of(direction).map(|stream| stream.device_id().to_owned());
+        let bridged = selected_stream(&self.capture, &self.render, direction, &terminal);
+        let Some(now) = bridged.or_else(clock) else { return };
+        let sound = self.media.sound();
+        let default = match direction {
+            Direction::Capture => sound.default_capture_id(),
+            Direction::Render => sound.default_playback_id(),
+        };
+        if default.is_none_or(|default| default == now) {
+            return;
+        }
+        tracing::info!(call = self.id.0, ?direction, "the default sound device has changed");
+        let mut all = self.towards(direction).selected.iter_mut();
+        if let Some(selected) = all.find(|other| other.terminal.info.id == terminal.info.id) {
+            // From here on it is a card that is away, and is taken up again at once.
+            selected.node = Node::Gone;
+            drop(selected.bridged.take());
+        }
+        self.detach(direction, node);
+    }
+}
+
+/// The device of a terminal that a bridge serves.
+fn selected_stream(
+    capture: &Stream,
+    render: &Stream,
+    direction: Direction,
+    terminal: &Terminal,
+) -> Option<String> {
+    let stream = if direction == Direction::Capture { capture } else { render };
+    let selected = stream.selected.iter().find(|other| other.terminal.info.id == terminal.info.id)?;
+    selected.bridged.as_ref().map(|watched| watched.stream.device_id().to_owned())
 }
 
 fn refused<T>(error: NodeError<T>) -> MspError {

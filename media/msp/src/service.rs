@@ -1,7 +1,8 @@
 //! Threads that look after things from time to time, off the real-time path.
 //! In: what is to be served, weakly held. Out: a turn for each, every period, until the thread is dropped.
 //!
-//! Two of them run: one for calls (RTCP, taps, events), one for files, so that a disk that stalls holds no call up.
+//! Three of them run: one for calls (RTCP, taps, events), one for files, one for sound cards, so that a disk or a sound
+//! server that stalls holds no call up.
 //! Not here: what a turn does (`call.rs`, `terminal/file.rs`, `terminal/record.rs`).
 
 use std::io;

@@ -17,7 +17,8 @@ use offhook_pair::Channel;
 use offhook_spi::mspi::{Direction, StreamInfo};
 use offhook_spi::{MspCallId, MspEventCause, StreamId};
 
-use crate::terminal::Terminal;
+use crate::clocks::Watched;
+use crate::terminal::{Kind, Terminal};
 
 /// A stream.
 pub(crate) struct Stream {
@@ -28,6 +29,8 @@ pub(crate) struct Stream {
     /// The last verb was stop.
     pub(crate) is_stopped: bool,
     pub(crate) phase: Phase,
+    /// Breaks of cards that are no longer selected.
+    pub(crate) xruns_before: u64,
     /// For statistics, which outlive the channel.
     pub(crate) codec: Option<CodecKind>,
     pub(crate) remote: Option<SocketAddr>,
@@ -49,6 +52,8 @@ pub(crate) enum Phase {
 pub(crate) struct Selected {
     pub(crate) terminal: Arc<Terminal>,
     pub(crate) node: Node,
+    /// The card that a bridge feeds or empties.
+    pub(crate) bridged: Option<Watched>,
 }
 
 /// What stands for a terminal in the engine.
@@ -70,10 +75,20 @@ impl Stream {
             selected: Vec::new(),
             is_stopped: false,
             phase: Phase::Idle,
+            xruns_before: 0,
             codec: None,
             remote: None,
             local: None,
         }
+    }
+
+    /// Breaks of its cards while they were selected.
+    pub(crate) fn xruns(&self) -> u64 {
+        let xruns = |selected: &Selected| match &selected.terminal.kind {
+            Kind::Card(card) => card.xruns(),
+            _ => 0,
+        };
+        self.xruns_before + self.selected.iter().map(xruns).sum::<u64>()
     }
 
     /// The numbers of call n's streams.

@@ -192,9 +192,10 @@ fn cards_are_listed_once_by_number_and_can_be_selected() {
     assert!(facing(Direction::Capture).count() >= 1 && facing(Direction::Render).count() >= 1, "{cards:?}");
     assert_eq!(a.msp.static_terminals(), cards, "the same numbers again");
     let first = facing(Direction::Render).next().unwrap();
+    let default = a.msp.create_terminal(TerminalClass::DefaultDevice, Direction::Render).unwrap();
+    let first = facing(Direction::Render).find(|card| card.name == default.name).unwrap_or(first);
     a.msp.select_terminal(a.render, first.id).unwrap();
-    let default = card(&a, Direction::Render).unwrap();
-    assert_eq!(a.msp.select_terminal(a.render, default), Err(MspError::MaxTerminals), "one clock a half");
+    assert_eq!(a.msp.select_terminal(a.render, default.id), Err(MspError::MaxTerminals), "one device once");
     assert!(matches!(a.msp.release_terminal(first.id), Err(MspError::InvalidTerminal(_))));
     until("the card calls", || a.status(first.id).samples > 800);
 }

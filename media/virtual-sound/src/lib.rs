@@ -80,7 +80,11 @@ impl World {
 
     /// From now on a card calls no more, without a word; or again.
     pub fn freeze(&self, name: &str, is_frozen: bool) {
-        self.with_card(name, |card| card.is_frozen = is_frozen);
+        let now = self.now_ns();
+        self.with_card(name, |card| {
+            card.is_frozen = is_frozen;
+            card.streams.iter_mut().for_each(|open| open.anchor(now));
+        });
     }
 
     /// A card loses `frames` frames: its next callback comes that much later. The host does not say so.

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{MediaTypes, MspCallId, MspError, Opaque, StreamId, TerminalId, Timestamp};
 
@@ -109,8 +109,14 @@ pub enum TerminalClass {
     Null,
     /// Hears the call and says it back: select it on both streams of one call.
     Echo,
-    /// The sound card that the system calls default, in the terminal's direction.
+    /// The sound card that the system calls default, in the terminal's direction. It follows the system's default.
     DefaultDevice,
+    /// A sound card by name or identifier. Unlike a static terminal, any number can be made of one card, for as many
+    /// streams.
+    Device {
+        /// Its name, or what its host calls it by.
+        name: String,
+    },
 }
 
 /// A terminal as it is listed.
@@ -136,8 +142,42 @@ pub struct TerminalStatus {
     pub sample_rate: u32,
     /// A playback reached the end of its file.
     pub finished: bool,
-    /// The failure that ended it (disk full, device unplugged).
+    /// The failure that ended it (disk full, device unplugged); a card that comes back is taken up again.
     pub failed: Option<String>,
+    /// The sound card that it is, once it was selected.
+    pub card: Option<CardStatus>,
+}
+
+/// What a sound card does in one direction, for all streams that share it. Counts are since it was first opened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CardStatus {
+    /// The device's name.
+    pub device: String,
+    /// Its own rate, Hz.
+    pub sample_rate: u32,
+    /// Its channels.
+    pub channels: u16,
+    /// Its sample type: "f32", "i16" …
+    pub format: String,
+    /// The period that it is asked for, in milliseconds: as configured, longer if it did not keep up.
+    pub requested_period_ms: f64,
+    /// The period that came of it, in milliseconds.
+    pub period_ms: f64,
+    /// The host's word on its buffer, in milliseconds, if it has one.
+    pub buffer_ms: Option<f64>,
+    /// Between the card's ear or mouth and the callback, by the device's time stamps, in milliseconds; `None` where
+    /// they are not to be believed.
+    pub latency_ms: Option<f64>,
+    /// How much faster than nominal its clock runs, in millionths; 0 until it is known.
+    pub drift_ppm: f64,
+    /// Overruns (capture) or underruns (playback).
+    pub xruns: u64,
+    /// Milliseconds of sound lost in them.
+    pub lost_ms: f64,
+    /// How often it was opened: once more for every longer period.
+    pub openings: u32,
+    /// Streams that share it.
+    pub shared_by: u32,
 }
 
 /// A stream as it is listed.
@@ -179,6 +219,8 @@ pub struct StreamStatistics {
     pub concealed_samples: u64,
     /// Samples of silence after sound had begun, because nothing came for long (render).
     pub muted_samples: u64,
+    /// Overruns (capture) or underruns (render) of the stream's sound cards while they were selected.
+    pub xruns: u64,
     /// Level of the last tenth of a second in dBFS; −∞ is reported as −120.
     pub level_dbfs: f64,
     /// When the first packet was sent or accepted.
@@ -193,10 +235,49 @@ pub struct StreamStatistics {
     pub rtcp_received: u64,
     /// Packet loss that the far end reported of our packets, 0 to 1 (capture).
     pub remote_loss: Option<f64>,
+    /// How the far end hears us, by its last extended report, if it sends any (capture).
+    pub remote_metrics: Option<RemoteMetrics>,
     /// Where packets go to or come from.
     pub remote: Option<String>,
     /// The local RTP address.
     pub local: Option<String>,
+}
+
+/// VoIP metrics that the far end reported of our stream (RFC 3611 §4.7). `None`: it does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct RemoteMetrics {
+    /// Packets that it never got, 0 to 1.
+    pub loss: f64,
+    /// Packets that came too late for it, 0 to 1.
+    pub discarded: f64,
+    /// Packets lost or discarded during bursts of them, 0 to 1.
+    pub burst_density: f64,
+    /// Packets lost or discarded between bursts, 0 to 1.
+    pub gap_density: f64,
+    /// Mean length of bursts, milliseconds.
+    pub burst_ms: u16,
+    /// Mean length of what is between them, milliseconds.
+    pub gap_ms: u16,
+    /// Round trip by its measure, milliseconds; 0 if it knows none.
+    pub round_trip_ms: u16,
+    /// Delay within the far end, milliseconds.
+    pub end_system_delay_ms: u16,
+    /// How loud we speak, dBm0.
+    pub signal_level_dbm0: Option<i8>,
+    /// How loud our pauses are, dBm0.
+    pub noise_level_dbm0: Option<i8>,
+    /// Residual echo return loss, dB.
+    pub echo_return_loss_db: Option<u8>,
+    /// R factor, 0 to 100.
+    pub r_factor: Option<u8>,
+    /// Mean opinion score of listening, 1 to 5.
+    pub mos_lq: Option<f64>,
+    /// Mean opinion score of conversation, 1 to 5.
+    pub mos_cq: Option<f64>,
+    /// Nominal delay of its jitter buffer, milliseconds.
+    pub jitter_buffer_ms: u16,
+    /// The greatest delay that its jitter buffer can have, milliseconds.
+    pub jitter_buffer_max_ms: u16,
 }
 
 /// What an MSP reports.

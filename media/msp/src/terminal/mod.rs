@@ -4,6 +4,7 @@
 //! Free → selected (an echo: on both streams of one call) → free … → released.
 //! Not here: how a selection reaches the engine (`call.rs`); each kind has a file of its own.
 
+mod bridge;
 mod device;
 mod echo;
 mod file;
@@ -16,7 +17,8 @@ use std::sync::{Arc, Mutex};
 use offhook_spi::mspi::{Direction, TerminalClass, TerminalInfo, TerminalStatus};
 use offhook_spi::{MspCallId, MspError, StreamId, TerminalId, Timestamp};
 
-pub(crate) use device::{CardTerminal, cards};
+pub(crate) use bridge::{microphone, speaker};
+pub(crate) use device::CardTerminal;
 pub(crate) use echo::EchoTerminal;
 pub(crate) use file::Playback;
 pub(crate) use record::Recording;
@@ -127,6 +129,10 @@ impl Terminal {
                 let card = CardTerminal::default_of(media.sound(), direction, rate)?;
                 (card.name.clone(), Kind::Card(card))
             }
+            TerminalClass::Device { name } => {
+                let card = CardTerminal::named(media.sound(), name, direction, rate)?;
+                (card.name.clone(), Kind::Card(card))
+            }
             other => return Err(MspError::InvalidTerminal(format!("no terminal of class {other:?}"))),
         };
         Ok(Self::new(TerminalInfo { id, name, direction }, kind))
@@ -179,7 +185,10 @@ impl Terminal {
         match &self.kind {
             Kind::Playback(playback) => playback.detach(),
             Kind::Record(recording) => recording.detach(),
-            Kind::Echo(_) | Kind::Tone(_) | Kind::Card(_) => {}
+            Kind::Card(card) => {
+                card.end();
+            }
+            Kind::Echo(_) | Kind::Tone(_) => {}
         }
     }
 
