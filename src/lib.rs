@@ -34,6 +34,6 @@ pub mod measure;
 pub use embedded::{Embedded, EmbeddedConfig, StartError};
 pub use offhook_codecs::CodecKind;
 pub use offhook_device as device;
-pub use offhook_msp::MspConfig;
+pub use offhook_msp::{Latch, MspConfig};
 pub use offhook_tapi::*;
 pub use offhook_tsp::{Alias, CallConfig, H323Config};

@@ -95,6 +95,21 @@ fn tshark_reads_a_slow_start_call_with_tunnelled_h245_whole() -> Tested {
     Ok(())
 }
 
+#[test]
+fn tshark_reads_the_extended_reports_of_a_call_that_hears_whoever_speaks() -> Tested {
+    let Some(_) = tool("tshark", "--version") else { return Ok(()) };
+    let dir = tempfile::tempdir()?;
+    let pcap = captured(dir.path(), &["--rtcp-xr", "--latch", "any"])?;
+    well_formed(&pcap, false)?;
+    let told = tshark(&pcap, "rtcp.pt == 207", &["rtcp.xr.bt", "rtcp.xr.voipmetrics.rfactor"])?;
+    assert!(told.iter().any(|blocks| blocks.starts_with("4,") && blocks.contains('7')), "{told:?}");
+    assert!(
+        told.iter().any(|blocks| blocks.contains("\t9") || blocks.contains("\t8")),
+        "a good call: {told:?}"
+    );
+    Ok(())
+}
+
 /// What a capture carried.
 #[derive(Default)]
 struct Payloads {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use offhook::CodecKind;
+use offhook::{CodecKind, Latch};
 
 /// An H.323/RTP telephone.
 #[derive(Debug, Parser)]
@@ -157,6 +157,13 @@ pub(crate) struct MediaArgs {
     /// The ports for RTP and RTCP
     #[arg(long, value_name = "LOW-HIGH", value_parser = port_range)]
     pub(crate) rtp_ports: Option<(u16, u16)>,
+    /// Whose sound is heard: the host that signalling tells (`negotiated`), or whoever speaks first and is answered
+    /// there (`any`), for a far end behind address translation; a stranger who guesses the port is heard then
+    #[arg(long, value_name = "WHOSE", value_parser = latch, default_value = "negotiated")]
+    pub(crate) latch: Latch,
+    /// Tell the far end by RTCP how it is heard (RFC 3611); what it tells is reported in any case
+    #[arg(long)]
+    pub(crate) rtcp_xr: bool,
     /// Write everything sent and received to this pcap file
     #[arg(long, value_name = "FILE.pcap")]
     pub(crate) capture: Option<PathBuf>,
@@ -265,6 +272,14 @@ fn codec(text: &str) -> Result<CodecKind, String> {
     }
 }
 
+fn latch(text: &str) -> Result<Latch, String> {
+    match text {
+        "negotiated" => Ok(Latch::Negotiated),
+        "any" => Ok(Latch::Any),
+        _ => Err("negotiated or any".to_owned()),
+    }
+}
+
 fn port_range(text: &str) -> Result<(u16, u16), String> {
     let parsed = text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
     match parsed {
@@ -318,6 +333,7 @@ mod tests {
             &["offhook", "answer", "--calls", "0"],
             &["offhook", "answer", "--listen", "nowhere"],
             &["offhook", "answer", "--rtp-ports", "9-3"],
+            &["offhook", "answer", "--latch", "nobody"],
         ] {
             assert!(Cli::try_parse_from(bad).is_err(), "{bad:?}");
         }

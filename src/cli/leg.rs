@@ -38,6 +38,8 @@ pub(super) fn configure(
     let mut msp = MspConfig { bind: media.media_address, ..MspConfig::default() };
     msp.codecs.clone_from(&media.codec);
     msp.packet_ms = media.packet_ms;
+    msp.latch = media.latch;
+    msp.extended_reports = media.rtcp_xr;
     if let Some((low, high)) = media.rtp_ports {
         msp.ports = low..=high;
     }

@@ -87,6 +87,10 @@ pub(crate) struct Sent {
     pub(crate) rtcp: u64,
     /// The far end's view of our packets: lost, 0 to 1.
     pub(crate) remote_loss: Option<f64>,
+    /// The far end's R factor for us (RFC 3611), 0 to 100.
+    pub(crate) remote_r_factor: Option<u8>,
+    /// The far end's mean opinion score of listening to us, 1 to 5.
+    pub(crate) remote_mos: Option<f64>,
 }
 
 /// The receiving half.
@@ -177,6 +181,8 @@ impl CallReport {
                 dropped: sent.dropped,
                 rtcp: sent.rtcp_sent,
                 remote_loss: sent.remote_loss,
+                remote_r_factor: sent.remote_metrics.and_then(|metrics| metrics.r_factor),
+                remote_mos: sent.remote_metrics.and_then(|metrics| metrics.mos_lq),
             },
             received: Received {
                 packets: received.packets,

@@ -15,7 +15,6 @@ use offhook_spi::mspi::{Direction, StreamInfo, StreamStatistics};
 use offhook_spi::{MspCallEvent, MspCallId, MspError, MspEventCause, StreamId};
 
 use crate::clocks::Clocks;
-use crate::lock;
 use crate::media::Media;
 use crate::outbox::Reporter;
 use crate::random;
@@ -24,6 +23,7 @@ use crate::service::Served;
 use crate::statistics;
 use crate::stream::{Phase, Selected, Stream};
 use crate::transport::Transport;
+use crate::{Latch, lock};
 
 /// How long the engine may take to carry commands out before nobody waits any more: many blocks of any clock.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -57,6 +57,8 @@ pub(crate) struct CallState {
     pub(crate) expected: Peer,
     /// The addresses that the peer was last heard to give: the transmit channel's RTP, the receive channel's RTP and RTCP.
     pub(crate) told: [Option<SocketAddr>; 3],
+    /// Where media were sent back to, because they come from there ([`Latch::Any`]).
+    pub(crate) followed: Option<SocketAddr>,
     pub(crate) was_prepared: bool,
     /// The receiving half has a playout: other codecs come as decoders.
     pub(crate) has_playout: bool,
@@ -94,6 +96,7 @@ impl Call {
             peer: None,
             expected: Peer::Nobody,
             told: [None; 3],
+            followed: None,
             was_prepared: false,
             has_playout: false,
             has_listened: false,
@@ -173,11 +176,6 @@ impl Call {
             terminal.detach();
             self.streams.iter().for_each(|stream| terminal.vacate(stream.id));
         }
-    }
-
-    /// Takes cards up again that have come back, and follows the default device.
-    pub(crate) fn look_after_cards(&self) {
-        self.with(CallState::look_after_cards);
     }
 
     /// Works on the state, and raises the signal afterwards if there is news.
@@ -315,6 +313,7 @@ impl CallState {
         self.control.collect();
         self.note_running();
         self.note_dead_cards();
+        self.follow_peer();
         let meters = Arc::clone(self.control.meters());
         let transports = self.closing.iter_mut().map(|(transport, _)| transport).chain(&mut self.transport);
         let consequences: Vec<_> = transports.flat_map(|transport| transport.turn(&meters)).collect();
@@ -332,6 +331,28 @@ impl CallState {
             let (transport, _) = self.closing.remove(0);
             self.rtcp = Some(transport.close(&meters).ended());
         }
+    }
+
+    /// Sends media back to where they come from, if any host may be heard: the peer is behind address translation.
+    fn follow_peer(&mut self) {
+        if self.media.config.latch != Latch::Any || self.transport.is_none() {
+            return;
+        }
+        let Some(peer) = self.control.meters().rx().peer.filter(|peer| self.followed != Some(*peer)) else {
+            return;
+        };
+        if let Err(why) = self.tell_tx(TxCommand::SetRemote(peer)) {
+            // The next turn tries again.
+            tracing::debug!(call = self.id.0, why, "media do not follow the peer yet");
+            return;
+        }
+        if let Some(transport) = &mut self.transport {
+            transport.follow(peer);
+        }
+        if self.capture.channel.is_some() {
+            self.capture.remote = Some(peer);
+        }
+        self.followed = Some(peer);
     }
 
     /// Tells of halves that have started.

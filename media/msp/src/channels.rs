@@ -11,6 +11,7 @@ use offhook_rtp::PayloadTypes;
 use offhook_spi::MspEventCause;
 use offhook_spi::mspi::Direction;
 
+use crate::Latch;
 use crate::call::CallState;
 use crate::media::from_pair;
 use crate::rtcp::Rtcp;
@@ -38,7 +39,7 @@ impl CallState {
     }
 
     fn open(&mut self, peer: IpAddr) -> Result<(), String> {
-        let session = self.rtcp.take().unwrap_or_else(|| Rtcp::new(self.ssrc));
+        let session = self.rtcp.take().unwrap_or_else(|| Rtcp::new(self.ssrc, &self.media.config));
         let (transport, tx, rx) = Transport::open(&self.media, peer, session)?;
         self.tell_tx(TxCommand::SetTransport(Box::new(tx)))?;
         self.tell_rx(RxCommand::SetTransport(Box::new(rx)))?;
@@ -179,10 +180,14 @@ impl CallState {
             (None, Some(host)) => Peer::Address(host),
             (None, None) => Peer::Nobody,
         };
+        if self.media.config.latch == Latch::Any && expected != Peer::Nobody {
+            expected = Peer::Any;
+        }
         if has_moved {
             // By its own word: its next source need not wait for the old one to fall silent.
             self.tell_rx(RxCommand::ExpectSourceChange)?;
             if expected == self.expected
+                && expected != Peer::Any
                 && let Some(host) = host
             {
                 // It does not speak from where it was expected any more.
@@ -198,9 +203,16 @@ impl CallState {
             .or(rtcp(self.render.channel))
             .or(to.and_then(beside))
             .or(from.and_then(beside));
+        let (codec, packet_ms) = (self.render.codec, self.capture.channel.map(|channel| channel.packet_ms));
         if let Some(transport) = &mut self.transport {
             transport.speak_to(remote, host);
+            transport.quality.codec = codec;
+            if let Some(agreed @ 1..) = packet_ms {
+                transport.quality.packet_ms = agreed;
+            }
         }
+        // What was told may differ from where the peer was found.
+        self.followed = None;
         Ok(())
     }
 }

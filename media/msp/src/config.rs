@@ -11,6 +11,7 @@ use offhook_codecs::CodecKind;
 use offhook_device::Sound;
 use offhook_engine::TickerError;
 use offhook_net::{PortRange, PortRangeError};
+use offhook_rtp::SdesKind;
 
 use crate::PacketTap;
 
@@ -20,6 +21,17 @@ const PACKET_MS: RangeInclusive<u16> = 5..=120;
 const CARD_PERIOD_US: RangeInclusive<u32> = 500..=100_000;
 /// The longest playout delay that can be asked for, in milliseconds.
 const LONGEST_PLAYOUT_MS: u32 = 5_000;
+
+/// Whose media a call hears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Latch {
+    /// The host that signalling tells, from the port that proves itself.
+    #[default]
+    Negotiated,
+    /// Any host, for peers behind address translation: whoever proves itself first, until it falls silent for two
+    /// seconds; and media go back to where they come from. A stranger that guesses the port in time is heard.
+    Any,
+}
 
 /// How a media provider is made.
 #[derive(Clone)]
@@ -40,6 +52,13 @@ pub struct MspConfig {
     pub max_playout_ms: u32,
     /// The period that sound cards are asked for, in microseconds. A card that does not keep up gets longer ones.
     pub card_period_us: u32,
+    /// Whose media are heard.
+    pub latch: Latch,
+    /// Whether RTCP carries extended reports (RFC 3611): how we hear the far end, and reference times for the round trip
+    /// of ends that do not send. What the far end tells is read in any case.
+    pub extended_reports: bool,
+    /// What RTCP tells of us beside a random CNAME (RFC 3550 §6.5).
+    pub description: Vec<(SdesKind, String)>,
     /// Where sound cards are looked for; `None` is the system's default host.
     pub sound: Option<Arc<Sound>>,
     /// Hears every datagram sent and received.
@@ -47,7 +66,8 @@ pub struct MspConfig {
 }
 
 impl Default for MspConfig {
-    /// Every codec, 20 ms packets, ports 16384 to 32767, Expedited Forwarding, playout of up to half a second.
+    /// Every codec, 20 ms packets, ports 16384 to 32767, Expedited Forwarding, playout of up to half a second, only the
+    /// negotiated host heard, no extended reports, nothing told of us.
     fn default() -> Self {
         Self {
             bind: None,
@@ -58,6 +78,9 @@ impl Default for MspConfig {
             min_playout_ms: 0,
             max_playout_ms: 500,
             card_period_us: 10_000,
+            latch: Latch::Negotiated,
+            extended_reports: false,
+            description: Vec::new(),
             sound: None,
             tap: None,
         }
@@ -71,6 +94,7 @@ impl fmt::Debug for MspConfig {
             .field("codecs", &self.codecs)
             .field("packet_ms", &self.packet_ms)
             .field("ports", &self.ports)
+            .field("latch", &self.latch)
             .finish_non_exhaustive()
     }
 }

@@ -21,13 +21,13 @@
 
 mod address;
 mod call;
-mod cards;
 mod channels;
 mod clocks;
 mod config;
 mod media;
 mod outbox;
 mod provider;
+mod quality;
 mod random;
 mod rtcp;
 mod selection;
@@ -38,7 +38,8 @@ mod tap;
 mod terminal;
 mod transport;
 
-pub use config::{MspConfig, StartError};
+pub use config::{Latch, MspConfig, StartError};
+pub use offhook_rtp::SdesKind;
 pub use provider::Msp;
 pub use tap::PacketTap;
 

@@ -3,10 +3,15 @@
 //! Silent → (first channel) → speaking → BYE.
 //! Not here: sockets and clocks (`transport.rs`), the protocol (`offhook_rtp::RtcpSession`).
 
-use offhook_engine::SenderIdentity;
-use offhook_rtp::{NtpTime, ReceiverStats, RtcpEvent, RtcpSession, SenderStats, SessionConfig};
+use std::net::SocketAddr;
 
-use crate::random;
+use offhook_engine::SenderIdentity;
+use offhook_rtp::{
+    NtpTime, ReceiverStats, RtcpEvent, RtcpSession, SdesKind, SenderStats, SessionConfig, VoiceConditions,
+    VoipMetrics,
+};
+
+use crate::{MspConfig, random};
 
 /// Numbers of a call's RTCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,6 +21,8 @@ pub(crate) struct RtcpTotals {
     pub(crate) round_trip_ms: Option<f64>,
     /// The far end's view of our packets: lost, 0 to 1.
     pub(crate) remote_loss: Option<f64>,
+    /// How the far end hears us, by its last extended report.
+    pub(crate) remote_metrics: Option<VoipMetrics>,
 }
 
 /// What an event of the session asks of the engine.
@@ -29,6 +36,8 @@ pub(crate) enum Consequence {
 pub(crate) struct Rtcp {
     ssrc: u32,
     cname: String,
+    description: Vec<(SdesKind, String)>,
+    extended_reports: bool,
     session: Option<RtcpSession>,
     /// Of sessions before this one.
     earlier: RtcpTotals,
@@ -37,23 +46,29 @@ pub(crate) struct Rtcp {
 
 impl Rtcp {
     /// For a sender of `ssrc`; silent yet.
-    pub(crate) fn new(ssrc: u32) -> Self {
+    pub(crate) fn new(ssrc: u32, config: &MspConfig) -> Self {
         let (earlier, totals) = Default::default();
-        Self { ssrc, cname: random::cname(), session: None, earlier, totals }
+        let description = config.description.clone();
+        let extended_reports = config.extended_reports;
+        Self { ssrc, cname: random::cname(), description, extended_reports, session: None, earlier, totals }
     }
 
     /// Begins the session, if it has not begun.
     pub(crate) fn begin(&mut self, now_ns: u64) {
         if self.session.is_none() {
-            let config = SessionConfig::new(self.ssrc, self.cname.as_str(), random::bits());
+            let config = SessionConfig {
+                description: self.description.clone(),
+                extended_reports: self.extended_reports,
+                ..SessionConfig::new(self.ssrc, self.cname.as_str(), random::bits())
+            };
             self.session = Some(RtcpSession::new(config, now_ns));
         }
     }
 
     /// A compound came from the peer's host.
-    pub(crate) fn hear(&mut self, now_ns: u64, ntp: NtpTime, bytes: &[u8]) {
+    pub(crate) fn hear(&mut self, source: SocketAddr, now_ns: u64, ntp: NtpTime, bytes: &[u8]) {
         if let Some(session) = &mut self.session {
-            session.handle_rtcp(now_ns, ntp, bytes);
+            session.handle_rtcp_from(source, now_ns, ntp, bytes);
         }
     }
 
@@ -70,7 +85,10 @@ impl Rtcp {
                     self.totals.round_trip_ms = Some(round_trip_ns as f64 / 1e6);
                 }
                 RtcpEvent::SsrcCollision { ssrc } => {
-                    let identity = random::identity();
+                    let mut identity = random::identity();
+                    while session.is_taken(identity.ssrc) {
+                        identity = random::identity();
+                    }
                     tracing::info!(
                         from = ssrc,
                         to = identity.ssrc,
@@ -79,6 +97,10 @@ impl Rtcp {
                     session.change_ssrc(now_ns, identity.ssrc);
                     self.ssrc = identity.ssrc;
                     consequences.push(Consequence::Renamed(identity));
+                }
+                RtcpEvent::VoipMetrics { metrics, .. } => self.totals.remote_metrics = Some(metrics),
+                RtcpEvent::Loop { ssrc } => {
+                    tracing::warn!(ssrc, "our own packets come back: they are ignored");
                 }
                 other => tracing::debug!(event = ?other, "RTCP"),
             }
@@ -94,8 +116,11 @@ impl Rtcp {
         ntp: NtpTime,
         sender: &SenderStats,
         receiver: &ReceiverStats,
+        voice: VoiceConditions,
     ) -> Option<Vec<u8>> {
-        let compound = self.session.as_mut()?.poll_transmit(now_ns, ntp, sender, receiver);
+        let session = self.session.as_mut()?;
+        session.set_voice(Some(voice));
+        let compound = session.poll_transmit(now_ns, ntp, sender, receiver);
         self.count();
         compound
     }

@@ -3,8 +3,9 @@
 //! Not here: any counting.
 
 use offhook_engine::{RxMeters, TxMeters};
+use offhook_rtp::VoipMetrics;
 use offhook_spi::Timestamp;
-use offhook_spi::mspi::StreamStatistics;
+use offhook_spi::mspi::{RemoteMetrics, StreamStatistics};
 
 use crate::rtcp::RtcpTotals;
 use crate::stream::{Phase, Stream};
@@ -24,6 +25,7 @@ pub(crate) fn sent(stream: &Stream, meters: &TxMeters, rtcp: RtcpTotals) -> Stre
         first_packet_at: first,
         first_sound_at: first,
         remote_loss: rtcp.remote_loss,
+        remote_metrics: rtcp.remote_metrics.map(remote_metrics),
         ..common(stream, rtcp)
     }
 }
@@ -61,7 +63,6 @@ fn common(stream: &Stream, rtcp: RtcpTotals) -> StreamStatistics {
     StreamStatistics {
         codec: stream.codec.map(|kind| kind.name().to_owned()),
         active: stream.phase == Phase::Active,
-        xruns: stream.xruns(),
         level_dbfs: SILENCE_DBFS,
         round_trip_ms: rtcp.round_trip_ms,
         rtcp_sent: rtcp.sent,
@@ -69,6 +70,30 @@ fn common(stream: &Stream, rtcp: RtcpTotals) -> StreamStatistics {
         remote: stream.remote.map(|address| address.to_string()),
         local: stream.local.map(|address| address.to_string()),
         ..StreamStatistics::default()
+    }
+}
+
+/// An extended report's block in the units of statistics.
+fn remote_metrics(block: VoipMetrics) -> RemoteMetrics {
+    let part = |part: u8| f64::from(part) / 256.0;
+    let tenths = |mos: Option<u8>| mos.map(|mos| f64::from(mos) / 10.0);
+    RemoteMetrics {
+        loss: part(block.loss_rate),
+        discarded: part(block.discard_rate),
+        burst_density: part(block.burst_density),
+        gap_density: part(block.gap_density),
+        burst_ms: block.burst_duration_ms,
+        gap_ms: block.gap_duration_ms,
+        round_trip_ms: block.round_trip_ms,
+        end_system_delay_ms: block.end_system_delay_ms,
+        signal_level_dbm0: block.signal_level_dbm0,
+        noise_level_dbm0: block.noise_level_dbm0,
+        echo_return_loss_db: block.residual_echo_return_loss_db,
+        r_factor: block.r_factor,
+        mos_lq: tenths(block.mos_lq),
+        mos_cq: tenths(block.mos_cq),
+        jitter_buffer_ms: block.jitter_buffer_nominal_ms,
+        jitter_buffer_max_ms: block.jitter_buffer_absolute_maximum_ms,
     }
 }
 

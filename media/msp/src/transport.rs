@@ -12,6 +12,7 @@ use offhook_net::{
 use offhook_rtp::NtpTime;
 
 use crate::media::Media;
+use crate::quality::VoiceQuality;
 use crate::rtcp::{Consequence, Rtcp};
 use crate::tap::CallTap;
 
@@ -31,6 +32,8 @@ pub(crate) struct Transport {
     socket: RtcpSocket,
     remote: Option<SocketAddr>,
     session: Rtcp,
+    /// For extended reports.
+    pub(crate) quality: VoiceQuality,
     tap: Option<CallTap>,
 }
 
@@ -62,7 +65,8 @@ impl Transport {
             None => (None, None),
         };
         let (tx, rx, socket) = sockets.split(writers);
-        Ok((Self { rtp, rtcp, socket, remote: None, session, tap }, tx, rx))
+        let quality = VoiceQuality::new(config.packet_ms, config.max_playout_ms);
+        Ok((Self { rtp, rtcp, socket, remote: None, session, quality, tap }, tx, rx))
     }
 
     /// Whom RTCP goes to and comes from. The first time begins the session.
@@ -70,6 +74,14 @@ impl Transport {
         self.remote = remote;
         self.socket.set_peer(remote.map(|remote| remote.ip()).or(peer));
         self.session.begin(monotonic_ns());
+    }
+
+    /// RTP really comes from here: RTCP is taken to be at the port above, whatever signalling told.
+    pub(crate) fn follow(&mut self, rtp: SocketAddr) {
+        self.socket.set_peer(Some(rtp.ip()));
+        if let Some(port) = rtp.port().checked_add(1) {
+            self.remote = Some(SocketAddr::new(rtp.ip(), port));
+        }
     }
 
     /// Reads what came, sends what is due, hands on what the tap heard; what the engine is to be told.
@@ -81,9 +93,10 @@ impl Transport {
             if let Some(tap) = &mut self.tap {
                 tap.note(received.arrival_ns, received.source, self.rtcp, bytes);
             }
-            self.session.hear(received.arrival_ns, ntp(received.arrival_ns), bytes);
+            self.session.hear(received.source, received.arrival_ns, ntp(received.arrival_ns), bytes);
         }
         let consequences = self.session.consequences(monotonic_ns());
+        self.quality.note(&meters.rx());
         self.send_due(meters);
         if let Some(tap) = &mut self.tap {
             tap.drain(monotonic_ns());
@@ -110,10 +123,12 @@ impl Transport {
     fn send_due(&mut self, meters: &Meters) {
         // Without an address nothing is due: the session would count what nobody got.
         let Some(remote) = self.remote else { return };
-        let (sender, receiver) = (meters.tx().sender, meters.rx().receiver);
+        let (sender, rx) = (meters.tx().sender, meters.rx());
+        let voice = self.quality.conditions(&rx);
         loop {
             let now_ns = monotonic_ns();
-            let Some(compound) = self.session.due(now_ns, ntp(now_ns), &sender, &receiver) else { return };
+            let due = self.session.due(now_ns, ntp(now_ns), &sender, &rx.receiver, voice);
+            let Some(compound) = due else { return };
             match self.socket.send(&compound, remote) {
                 SendOutcome::Sent => {
                     if let Some(tap) = &mut self.tap {

@@ -4,6 +4,7 @@ mod support;
 
 use std::net::{SocketAddr, UdpSocket};
 
+use offhook_msp::{Latch, MspConfig};
 use offhook_pair::{Channel, Codec, Session, ToMsp};
 use offhook_spi::mspi::Direction;
 use support::{End, pause, receive, transmit_to, until};
@@ -101,4 +102,37 @@ fn a_peer_that_is_told_to_have_moved_is_heard_from_its_next_port_at_once() {
     pause(50);
     again.say(10, &session);
     counts(&end, "it moved again", 30, 20);
+}
+
+#[test]
+fn with_latch_any_a_peer_behind_a_translator_is_heard_and_answered_where_it_is_and_otherwise_it_is_a_stranger()
+ {
+    for latch in [Latch::Negotiated, Latch::Any] {
+        let mut end = End::with(MspConfig { latch, ..MspConfig::default() });
+        let null = end.null(Direction::Render);
+        end.msp.select_terminal(end.render, null).unwrap();
+        end.tone(440.0);
+        let session = end.prepare();
+        // What signalling tells is the address before the translator.
+        let told: SocketAddr = "127.0.0.1:9".parse().unwrap();
+        end.tell(&ToMsp::Start(vec![receive(Codec::Pcmu), transmit_to(Codec::Pcmu, told, None)])).unwrap();
+        let outside = UdpSocket::bind("127.77.3.1:0").unwrap();
+        outside.set_nonblocking(true).unwrap();
+        let mut peer = Voice { socket: outside.try_clone().unwrap(), ..Voice::new(1) };
+        peer.say(10, &session);
+        let mut answer = [0; 2_048];
+        if latch == Latch::Negotiated {
+            counts(&end, "a stranger", 0, 10);
+            assert!(outside.recv(&mut answer).is_err(), "nothing goes there");
+            continue;
+        }
+        counts(&end, "heard", 10, 0);
+        until("media come back", || outside.recv(&mut answer).is_ok());
+        let remote = Some(peer.address().to_string());
+        until("statistics tell it", || end.sent().remote == remote && end.received().remote == remote);
+        // Whoever comes later does not get in.
+        let mut other = Voice { socket: UdpSocket::bind("127.77.3.2:0").unwrap(), ..Voice::new(9) };
+        other.say(10, &session);
+        counts(&end, "not another", 10, 10);
+    }
 }

@@ -2,10 +2,10 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
-use offhook_msp::{MspConfig, PacketTap};
+use offhook_msp::{MspConfig, PacketTap, SdesKind};
 use offhook_pair::{Codec, ToMsp};
 use offhook_rtp::{RtcpPacket, RtpView, parse_compound};
 use support::*;
@@ -90,7 +90,7 @@ fn a_call_of_a_few_seconds_has_reports_both_ways_and_the_tap_hears_every_packet_
                     assert!(reports.iter().all(|r| r.fraction_lost == 0 && r.cumulative_lost == 0));
                 }
                 RtcpPacket::SourceDescription(chunks) => {
-                    names.extend(chunks.iter().filter_map(|c| c.cname.clone()));
+                    names.extend(chunks.iter().filter_map(|c| c.cname().map(<[u8]>::to_vec)));
                 }
                 _ => {}
             }
@@ -107,4 +107,90 @@ fn a_call_of_a_few_seconds_has_reports_both_ways_and_the_tap_hears_every_packet_
 
 fn is_bye(packet: &RtcpPacket) -> bool {
     matches!(packet, RtcpPacket::Bye { .. })
+}
+
+#[test]
+fn extended_reports_tell_each_end_how_the_other_hears_it() {
+    let config = || MspConfig {
+        extended_reports: true,
+        description: vec![(SdesKind::Tool, "offhook".to_owned())],
+        ..MspConfig::default()
+    };
+    let tape = Arc::new(Tape::default());
+    let mut a = End::with(MspConfig { tap: Some(tape.clone()), ..config() });
+    let mut b = End::with(config());
+    a.tone(440.0);
+    b.tone(550.0);
+    for end in [&a, &b] {
+        let null = end.null(offhook_spi::mspi::Direction::Render);
+        end.msp.select_terminal(end.render, null).unwrap();
+    }
+    let (at_a, _) = join(&mut a, &mut b, Codec::Pcma);
+    until("metrics both ways", || a.sent().remote_metrics.is_some() && b.sent().remote_metrics.is_some());
+    for end in [&a, &b] {
+        let told = end.sent().remote_metrics.unwrap();
+        assert_eq!((told.loss, told.burst_density, told.burst_ms), (0.0, 0.0, 0), "{told:?}");
+        assert!(told.gap_ms > 0 && told.jitter_buffer_max_ms == 500, "{told:?}");
+        // A tone at -10 dBFS rms or thereabouts, hardly any delay: a good call.
+        assert!(told.signal_level_dbm0.is_some_and(|level| (-20..0).contains(&level)), "{told:?}");
+        assert!(
+            told.r_factor.is_some_and(|r| r >= 80) && told.mos_lq.is_some_and(|mos| mos > 4.0),
+            "{told:?}"
+        );
+    }
+    let tape = tape.0.lock().unwrap().clone();
+    let described = tape.iter().filter(|d| d.source == at_a.rtcp).any(|d| {
+        parse_compound(&d.bytes).unwrap().iter().any(|packet| {
+            matches!(packet, RtcpPacket::SourceDescription(chunks)
+                if chunks[0].items.contains(&(SdesKind::Tool, b"offhook".to_vec())))
+        })
+    });
+    assert!(described, "the tool is told");
+}
+
+#[test]
+fn whoever_uses_our_ssrc_makes_us_leave_it_with_a_bye_and_go_on_under_another() {
+    let tape = Arc::new(Tape::default());
+    let mut a = End::with(MspConfig { tap: Some(tape.clone()), ..MspConfig::default() });
+    a.tone(440.0);
+    let null = a.null(offhook_spi::mspi::Direction::Render);
+    a.msp.select_terminal(a.render, null).unwrap();
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at_peer = peer.local_addr().unwrap();
+    let control = SocketAddr::new(at_peer.ip(), at_peer.port() ^ 1);
+    let at_a = a.prepare();
+    a.tell(&ToMsp::Start(vec![receive(Codec::Pcmu), transmit_to(Codec::Pcmu, at_peer, Some(control))]))
+        .unwrap();
+    let heard = || {
+        let mut packet = [0; 2_048];
+        let len = peer.recv(&mut packet).unwrap();
+        RtpView::parse(&packet[..len]).unwrap().ssrc()
+    };
+    let first = heard();
+    // Two packets of another speaker with the very same SSRC.
+    for sequence in 0..2_u8 {
+        let mut packet = vec![0x80, 0, 0, sequence, 0, 0, 0, 0];
+        packet.extend(first.to_be_bytes());
+        packet.extend([0xFF; 160]);
+        peer.send_to(&packet, at_a.rtp).unwrap();
+    }
+    until("another SSRC", || heard() != first);
+    let second = heard();
+    until("the BYE of the first", || {
+        tape.0.lock().unwrap().iter().any(|d| {
+            let packets = || parse_compound(&d.bytes).unwrap();
+            let is_first = |p: &RtcpPacket| matches!(p, RtcpPacket::Bye { ssrcs, .. } if *ssrcs == [first]);
+            d.source == at_a.rtcp && packets().iter().any(is_first)
+        })
+    });
+    // What was our own is heard like any other from now on; the new one that comes back is ignored, not left.
+    for sequence in 0..20_u8 {
+        let mut packet = vec![0x80, 0, 0, sequence, 0, 0, 0, 0];
+        packet.extend(second.to_be_bytes());
+        packet.extend([0xFF; 160]);
+        peer.send_to(&packet, at_a.rtp).unwrap();
+    }
+    until("twenty are refused", || a.received().dropped >= 22);
+    pause(100);
+    assert_eq!((heard(), a.received().packets), (second, 0), "a loop is no reason to move again");
 }
