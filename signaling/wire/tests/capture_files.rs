@@ -399,8 +399,9 @@ mod pcapng {
         for big in [false, true] {
             let hour: i64 = 3600;
             let hour = if big { hour.to_be_bytes() } else { hour.to_le_bytes() };
-            type Units = fn(u64) -> u64;
-            let forms: [(&[(u16, &[u8])], Units, bool); 5] = [
+            /// Options, units of a time in microseconds, whether they are exact.
+            type Form<'a> = (&'a [(u16, &'a [u8])], fn(u64) -> u64, bool);
+            let forms: [Form; 5] = [
                 (&[], |micro| micro, true),
                 (&[(2, b"eth0"), (9, &[6])], |micro| micro, true),
                 (&[(9, &[9])], |micro| micro * 1000, true),

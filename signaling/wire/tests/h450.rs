@@ -12,6 +12,7 @@ use offhook_wire::h225::{
     FacilityReason, FacilityUuie, H323UserInformation, H323UuPdu, H323UuPduH323MessageBody,
 };
 use offhook_wire::h225_message::CallSignal;
+use offhook_wire::pdu::nested;
 use offhook_wire::q931::CallReference;
 use offhook_wire::{h450, per, tpkt};
 use serde_json::{Value, json};
@@ -298,6 +299,16 @@ fn all_agree<'a>(frames: &[String], expected: impl Iterator<Item = (&'static str
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What `pdu` shows of an operation in a service: taken apart by its code.
+#[track_caller]
+fn taken_apart(operation: h450::Ros, pointer: &str, kind: &str, expected: &Value) {
+    let service = h450::H4501SupplementaryService::new(h450::ServiceApdus::RosApdus(vec![operation]));
+    let mut description = per::json::describe(&service);
+    assert_eq!(nested::expand(&mut description), 0, "{kind}");
+    let found = description.pointer(&format!("/serviceApdu/rosApdus/0/{pointer}/{kind}"));
+    assert_eq!(found, Some(expected), "{description}");
+}
+
 #[test]
 fn every_operation_is_named_and_dissected_by_tshark() {
     let arguments = arguments();
@@ -308,6 +319,7 @@ fn every_operation_is_named_and_dissected_by_tshark() {
         assert_eq!(kind.describe(&argument).as_ref(), Ok(description), "{code}");
         let mut invoke = h450::Invoke::new(7, h450::Code::Local(*code));
         invoke.argument = Some(argument);
+        taken_apart(h450::Ros::Invoke(invoke.clone().into()), "invoke/argument", kind.name, description);
         messages.push(facility(h450::Ros::Invoke(invoke.into())));
     }
     assert_eq!(arguments.len(), (-10..300).filter(|code| h450::operation_name(*code).is_some()).count());
@@ -325,6 +337,8 @@ fn every_result_is_dissected_by_tshark() {
         assert_eq!(kind.describe(&octets).as_ref(), Ok(description), "{code}");
         let mut result = h450::ReturnResult::new(7);
         result.result = Some(h450::ReturnResultResult::new(h450::Code::Local(*code), octets));
+        let operation = h450::Ros::ReturnResult(result.clone().into());
+        taken_apart(operation, "returnResult/result/result", kind.name, description);
         messages.push(facility(h450::Ros::ReturnResult(result.into())));
     }
     assert_eq!(results.len(), (-10..300).filter(|code| h450::result_type(*code).is_some()).count());
@@ -344,6 +358,8 @@ fn every_error_is_named_by_tshark() {
                 _ => json!({ "extension": { "extensionId": "1.3.6", "extensionArgument": "00" } }),
             };
             error.parameter = Some(kind.build(&description).unwrap().into());
+            let operation = h450::Ros::ReturnError(error.clone().into());
+            taken_apart(operation, "returnError/parameter", kind.name, &description);
         }
         messages.push(facility(h450::Ros::ReturnError(error.into())));
     }

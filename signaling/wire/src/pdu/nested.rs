@@ -4,12 +4,14 @@
 //! been expanded is no description any more.
 //!
 //! fastStart → OpenLogicalChannel; h245Control, parallelH245Control → H.245; h4501SupplementaryService → H.450 and the
-//! arguments and results of its operations; messageNotUnderstood → RAS; parameters of H.460.18 and .19.
+//! arguments, results and errors of its operations ([`h450::argument_type`] …); messageNotUnderstood → RAS; parameters
+//! of H.460 ([`h460::raw_type`], [`h460::octet_string_type`]).
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::per::{self, Type, json};
+use crate::per::Oid;
+use crate::per::json::{self, OpenType};
 use crate::{h225, h245, h450, h460};
 
 /// How deep encodings are followed: a message in a message that was not understood could go on for long.
@@ -41,23 +43,37 @@ impl Expansion {
                 self.visit_features(members);
                 for (name, member) in members.iter_mut() {
                     match name.as_str() {
-                        "fastStart" => self.each::<h245::OpenLogicalChannel>(member, "OpenLogicalChannel"),
-                        "h245Control" | "parallelH245Control" => self
-                            .each::<h245::MultimediaSystemControlMessage>(
-                                member,
+                        "fastStart" => {
+                            self.each(member, OpenType::of::<h245::OpenLogicalChannel>("OpenLogicalChannel"))
+                        }
+                        "h245Control" | "parallelH245Control" => self.each(
+                            member,
+                            OpenType::of::<h245::MultimediaSystemControlMessage>(
                                 "MultimediaSystemControlMessage",
                             ),
-                        "h4501SupplementaryService" => {
-                            self.each::<h450::H4501SupplementaryService>(member, "H4501SupplementaryService")
-                        }
+                        ),
+                        "h4501SupplementaryService" => self.each(
+                            member,
+                            OpenType::of::<h450::H4501SupplementaryService>("H4501SupplementaryService"),
+                        ),
                         // The sender did not understand it; it need not be one.
                         "messageNotUnderstood" => {
                             let before = self.errors;
-                            self.one::<h225::RasMessage>(member, "RasMessage");
+                            self.one(Some(member), Some(OpenType::of::<h225::RasMessage>("RasMessage")));
                             self.errors = before;
                         }
-                        "invoke" => self.argument(member),
-                        "returnResult" => self.result(member),
+                        "invoke" => {
+                            let open_type = local(member, "/opcode/local").and_then(h450::argument_type);
+                            self.one(member.get_mut("argument"), open_type);
+                        }
+                        "returnResult" => {
+                            let open_type = local(member, "/result/opcode/local").and_then(h450::result_type);
+                            self.one(member.pointer_mut("/result/result"), open_type);
+                        }
+                        "returnError" => {
+                            let open_type = local(member, "/errorCode/local").and_then(h450::parameter_type);
+                            self.one(member.get_mut("parameter"), open_type);
+                        }
                         _ => self.visit(member),
                     }
                 }
@@ -66,90 +82,63 @@ impl Expansion {
         }
     }
 
-    fn each<T: Type>(&mut self, member: &mut Value, type_name: &str) {
+    fn each(&mut self, member: &mut Value, open_type: OpenType) {
         for element in member.as_array_mut().into_iter().flatten() {
-            self.one::<T>(element, type_name);
+            self.one(Some(element), Some(open_type));
         }
     }
 
-    fn one<T: Type>(&mut self, slot: &mut Value, type_name: &str) {
+    /// Takes the octets in `slot` apart, if there are any, and a type for them.
+    fn one(&mut self, slot: Option<&mut Value>, open_type: Option<OpenType>) {
+        let (Some(slot), Some(open_type)) = (slot, open_type) else { return };
         if !slot.is_string() || self.level == MAX_NESTING {
             return;
         }
         let Ok(octets) = json::octets(slot) else { return };
         let mut members = Map::from_iter([(ENCODED.to_owned(), slot.take())]);
-        match per::decode::<T>(&Bytes::from(octets)) {
-            Ok(value) => {
-                let mut inner = json::describe(&value);
+        match open_type.describe(&Bytes::from(octets)) {
+            Ok(mut inner) => {
                 self.level += 1;
                 self.visit(&mut inner);
                 self.level -= 1;
-                members.insert(type_name.to_owned(), inner);
+                members.insert(open_type.name.to_owned(), inner);
             }
             Err(error) => {
                 self.errors += 1;
-                members.insert(ERROR.to_owned(), format!("{type_name}: {error}").into());
+                members.insert(ERROR.to_owned(), format!("{}: {error}", open_type.name).into());
             }
         }
         *slot = Value::Object(members);
     }
 
-    fn argument(&mut self, invoke: &mut Value) {
-        let code = invoke.pointer("/opcode/local").and_then(Value::as_i64);
-        let (Some(code), Some(argument)) = (code, invoke.get_mut("argument")) else { return };
-        match code {
-            h450::CALLING_NAME | h450::ALERTING_NAME | h450::CONNECTED_NAME | h450::BUSY_NAME => {
-                self.one::<h450::NameArg>(argument, "NameArg");
-            }
-            h450::CALL_TRANSFER_INITIATE => self.one::<h450::CTInitiateArg>(argument, "CTInitiateArg"),
-            h450::CALL_TRANSFER_SETUP => self.one::<h450::CTSetupArg>(argument, "CTSetupArg"),
-            h450::HOLD_NOTIFIC | h450::RETRIEVE_NOTIFIC | h450::REMOTE_HOLD | h450::REMOTE_RETRIEVE => {
-                self.one::<h450::HoldArg>(argument, "HoldArg");
-            }
-            h450::CALL_WAITING => self.one::<h450::CallWaitingArg>(argument, "CallWaitingArg"),
-            _ => {}
-        }
-    }
-
-    fn result(&mut self, result: &mut Value) {
-        let code = result.pointer("/result/opcode/local").and_then(Value::as_i64);
-        if code == Some(h450::CALL_TRANSFER_IDENTIFY)
-            && let Some(slot) = result.pointer_mut("/result/result")
-        {
-            self.one::<h450::CTIdentifyRes>(slot, "CTIdentifyRes");
-        }
-    }
-
-    /// Parameters of H.460 in H.225.0 generic data and H.245 generic information.
+    /// Parameters of H.460: of a feature in H.225.0 generic data, of an H.245 generic message or information.
     fn visit_features(&mut self, members: &mut Map<String, Value>) {
-        let standard = |value: &Value| value.pointer("/standard").and_then(Value::as_i64);
-        if members.get("id").and_then(standard) == Some(h460::SIGNALLING_TRAVERSAL) {
-            for parameter in members.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten()
-            {
-                let id = parameter.get("id").and_then(standard);
-                let Some(raw) = parameter.pointer_mut("/content/raw") else { continue };
-                match id {
-                    Some(h460::INCOMING_CALL_INDICATION) => {
-                        self.one::<h460::IncomingCallIndication>(raw, "IncomingCallIndication");
-                    }
-                    Some(h460::LRQ_KEEP_ALIVE_DATA) => {
-                        self.one::<h460::LRQKeepAliveData>(raw, "LRQKeepAliveData");
-                    }
-                    _ => {}
-                }
+        if let Some(feature) = members.get("id").and_then(|id| local(id, "/standard")) {
+            let parameters = members.get_mut("parameters").and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
+                let id = local(parameter, "/id/standard");
+                self.one(
+                    parameter.pointer_mut("/content/raw"),
+                    id.and_then(|id| h460::raw_type(feature, id)),
+                );
             }
         }
-        let traversal = h460::MEDIA_TRAVERSAL_OID.to_string();
-        let message = members.get("messageIdentifier").and_then(|id| id.get("standard"));
-        if message.and_then(Value::as_str) == Some(traversal.as_str()) {
-            let contents = members.get_mut("messageContent").and_then(Value::as_array_mut);
-            for parameter in contents.into_iter().flatten() {
-                let id = parameter.get("parameterIdentifier").and_then(standard);
-                let slot = parameter.pointer_mut("/parameterValue/octetString");
-                if let (Some(1), Some(slot)) = (id, slot) {
-                    self.one::<h460::TraversalParameters>(slot, "TraversalParameters");
-                }
+        let message = members.get("messageIdentifier").and_then(|id| id.get("standard")?.as_str());
+        if let Some(message) = message.and_then(|message| message.parse::<Oid>().ok()) {
+            let parameters = members.get_mut("messageContent").and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
+                let id =
+                    local(parameter, "/parameterIdentifier/standard").and_then(|id| u8::try_from(id).ok());
+                self.one(
+                    parameter.pointer_mut("/parameterValue/octetString"),
+                    id.and_then(|id| h460::octet_string_type(&message, id)),
+                );
             }
         }
     }
+}
+
+/// The number at `pointer`.
+fn local(value: &Value, pointer: &str) -> Option<i64> {
+    value.pointer(pointer).and_then(Value::as_i64)
 }

@@ -165,6 +165,7 @@ pub fn encode<T: Type>(value: &T) -> Result<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unreachable_pub, reason = "the macro makes types for everybody")]
 mod tests {
     use super::*;
     use crate::per::error::Kind;

@@ -1,5 +1,5 @@
 //! Media without a relay: the kind of NAT (H.460.23), and what to do about it (H.460.24, with its
-//! Annexes A and B).
+//! Annexes A and B). The numbers of all parameters are those that H323Plus and GnuGk send.
 
 use super::super::h245::TransportAddress;
 use crate::per::Oid;
@@ -110,7 +110,10 @@ impl From<NatInstruction> for u8 {
 pub const DIRECT_MEDIA_OID: Oid = Oid::new(&[0, 0, 8, 460, 24, 1]);
 /// Annex B of H.460.24 as a message identifier of H.245 generic messages and information.
 pub const ALTERNATE_ADDRESSES_OID: Oid = Oid::new(&[0, 0, 8, 460, 24, 2]);
-/// The parameter of those that holds [`AlternateAddresses`].
+/// The submessage of a generic request that carries the addresses, and of the generic response to it.
+pub const ALTERNATE_ADDRESSES_SUBMESSAGE: u8 = 1;
+/// The parameter of the request that holds [`AlternateAddresses`]. H323Plus and GnuGk put the bare list into it,
+/// without the SEQUENCE around, and `multiplexID` before the extension mark: other octets than the ASN.1 says.
 pub const ALTERNATE_ADDRESSES: u8 = 1;
 
 sequence! {
