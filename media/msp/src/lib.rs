@@ -21,6 +21,7 @@
 
 mod address;
 mod call;
+mod cards;
 mod channels;
 mod clocks;
 mod config;

@@ -63,6 +63,7 @@ fn common(stream: &Stream, rtcp: RtcpTotals) -> StreamStatistics {
     StreamStatistics {
         codec: stream.codec.map(|kind| kind.name().to_owned()),
         active: stream.phase == Phase::Active,
+        xruns: stream.xruns(),
         level_dbfs: SILENCE_DBFS,
         round_trip_ms: rtcp.round_trip_ms,
         rtcp_sent: rtcp.sent,

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{MediaTypes, MspCallId, MspError, Opaque, StreamId, TerminalId, Timestamp};
 
@@ -109,8 +109,14 @@ pub enum TerminalClass {
     Null,
     /// Hears the call and says it back: select it on both streams of one call.
     Echo,
-    /// The sound card that the system calls default, in the terminal's direction.
+    /// The sound card that the system calls default, in the terminal's direction. It follows the system's default.
     DefaultDevice,
+    /// A sound card by name or identifier. Unlike a static terminal, any number can be made of one card, for as many
+    /// streams.
+    Device {
+        /// Its name, or what its host calls it by.
+        name: String,
+    },
 }
 
 /// A terminal as it is listed.
@@ -136,8 +142,42 @@ pub struct TerminalStatus {
     pub sample_rate: u32,
     /// A playback reached the end of its file.
     pub finished: bool,
-    /// The failure that ended it (disk full, device unplugged).
+    /// The failure that ended it (disk full, device unplugged); a card that comes back is taken up again.
     pub failed: Option<String>,
+    /// The sound card that it is, once it was selected.
+    pub card: Option<CardStatus>,
+}
+
+/// What a sound card does in one direction, for all streams that share it. Counts are since it was first opened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CardStatus {
+    /// The device's name.
+    pub device: String,
+    /// Its own rate, Hz.
+    pub sample_rate: u32,
+    /// Its channels.
+    pub channels: u16,
+    /// Its sample type: "f32", "i16" …
+    pub format: String,
+    /// The period that it is asked for, in milliseconds: as configured, longer if it did not keep up.
+    pub requested_period_ms: f64,
+    /// The period that came of it, in milliseconds.
+    pub period_ms: f64,
+    /// The host's word on its buffer, in milliseconds, if it has one.
+    pub buffer_ms: Option<f64>,
+    /// Between the card's ear or mouth and the callback, by the device's time stamps, in milliseconds; `None` where
+    /// they are not to be believed.
+    pub latency_ms: Option<f64>,
+    /// How much faster than nominal its clock runs, in millionths; 0 until it is known.
+    pub drift_ppm: f64,
+    /// Overruns (capture) or underruns (playback).
+    pub xruns: u64,
+    /// Milliseconds of sound lost in them.
+    pub lost_ms: f64,
+    /// How often it was opened: once more for every longer period.
+    pub openings: u32,
+    /// Streams that share it.
+    pub shared_by: u32,
 }
 
 /// A stream as it is listed.
@@ -179,6 +219,8 @@ pub struct StreamStatistics {
     pub concealed_samples: u64,
     /// Samples of silence after sound had begun, because nothing came for long (render).
     pub muted_samples: u64,
+    /// Overruns (capture) or underruns (render) of the stream's sound cards while they were selected.
+    pub xruns: u64,
     /// Level of the last tenth of a second in dBFS; −∞ is reported as −120.
     pub level_dbfs: f64,
     /// When the first packet was sent or accepted.
