@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use offhook_h323::{Action, Call, Channel, Config, Event, LocalMedia};
+use offhook_h323::{Action, Call, Channel, Config, Event, LocalMedia, OutgoingParams};
 use offhook_wire::h225::{H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body};
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::h245::MultimediaSystemControlMessage;
@@ -27,8 +27,12 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn caller(config: Config, media: LocalMedia) -> Self {
+        Self::placing(config, outgoing_params(1, media))
+    }
+
+    pub(crate) fn placing(config: Config, params: OutgoingParams) -> Self {
         let now = Duration::from_secs(1);
-        let mut script = Self::new(Call::outgoing(config, outgoing_params(1, media), now), now);
+        let mut script = Self::new(Call::outgoing(config, params, now), now);
         script.call.handle_connected(now, Channel::Signaling);
         script.drain();
         script
