@@ -14,9 +14,9 @@ use offhook_h323::{
     ReleaseReason, Screening, SetupInfo, Timer, TypeOfNumber, UserUser,
 };
 use offhook_wire::h225::{
-    AlertingUuie, CallProceedingUuie, ConnectUuie, EndpointType, FacilityReason, FacilityUuie,
-    H221NonStandard, H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body,
-    SetupUuieConferenceGoal, TransportAddress, TransportAddressIpAddress, VendorIdentifier,
+    AlertingUuie, ConnectUuie, EndpointType, FacilityReason, FacilityUuie, H221NonStandard,
+    H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body, SetupUuieConferenceGoal,
+    TransportAddress, TransportAddressIpAddress, VendorIdentifier,
 };
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::per::Oid;
@@ -73,10 +73,6 @@ fn of(body: Body, from_called: bool) -> CallSignal {
     pdu.h245_tunnelling = Some(true);
     let uuie = H323UserInformation::new(pdu);
     CallSignal::new(CallReference::new(77, from_called), uuie).expect("a known body")
-}
-
-fn proceeding() -> CallSignal {
-    of(Body::CallProceeding(CallProceedingUuie::new(PROTOCOL, EndpointType::new(false, false)).into()), true)
 }
 
 fn alerting() -> CallSignal {
@@ -853,12 +849,10 @@ fn more_fast_start_elements_than_are_looked_at_are_counted() {
     assert!(matches!(called.events[0], Event::Setup(_)));
 }
 
-#[test]
-fn h245_that_waits_for_a_connection_that_does_not_come_is_bounded() {
-    let mut limited = config();
-    limited.limits.h245_waiting = 3;
-    let mut caller = caller(limited);
-    let mut called = Script::called(config());
+/// A caller whose tunnelled H.245 has come up, and whose peer then says that it does not tunnel.
+fn switched(config: Config) -> Script {
+    let mut caller = caller(config);
+    let mut called = Script::called(self::config());
     join(&mut caller, &mut called, |script, event| {
         if matches!(event, Event::Setup(_)) {
             script.call.set_media(script.now, pcma(CALLED));
@@ -866,13 +860,40 @@ fn h245_that_waits_for_a_connection_that_does_not_come_is_bounded() {
         }
     });
     assert_eq!(caller.call.state(), CallState::Active);
-    // The peer goes back on tunnelling, and the driver never says where it listens: round trips pile up.
+    caller.forget();
     let mut refusal = of(Body::Empty, true);
     if let Some(uuie) = &mut refusal.uuie {
         uuie.h323_uu_pdu.h245_tunnelling = Some(false);
     }
     caller.signal(&refusal);
     assert_eq!(caller.actions, [Action::ListenH245]);
+    caller
+}
+
+#[test]
+fn a_peer_that_goes_back_on_tunnelling_during_the_call_is_offered_a_connection() {
+    let mut caller = switched(config());
+    caller.call.h245_listening(caller.now, ([10, 0, 0, 1], 7000).into());
+    caller.drain();
+    let Some(Body::Facility(uuie)) = last(&caller).body() else { panic!("{:?}", caller.signals) };
+    assert_eq!(uuie.reason, FacilityReason::StartH245);
+    let flag = last(&caller).uuie.as_ref().and_then(|uuie| uuie.h323_uu_pdu.h245_tunnelling);
+    assert_eq!(flag, Some(false));
+    caller.forget();
+    caller.call.handle_connected(caller.now, Channel::H245);
+    caller.wait(SECOND * 15);
+    assert!(!caller.h245.is_empty(), "round trips go on");
+    assert!(caller.signals.is_empty(), "and none of them is tunnelled");
+    assert!(!caller.events.iter().any(|event| matches!(event, Event::ChannelClosed { .. })));
+    assert_eq!(caller.call.state(), CallState::Active);
+}
+
+#[test]
+fn h245_that_waits_for_a_connection_that_does_not_come_is_bounded() {
+    let mut limited = config();
+    limited.limits.h245_waiting = 3;
+    let mut caller = switched(limited);
+    // The driver never says where it listens: round trips pile up.
     caller.wait(SECOND * 120);
     let info = released(&caller).expect("released");
     assert_eq!(info.cause, Some(Cause::SWITCHING_EQUIPMENT_CONGESTION));

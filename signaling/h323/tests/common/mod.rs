@@ -9,10 +9,13 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use offhook_h323::{
     Action, Alias, AudioCodec, Call, CallState, Channel, ChannelPlan, Closed, CodecOffer, ConferenceGoal,
     Config, Event, Flow, IncomingParams, LocalMedia, LocalSession, OutgoingParams, Release, ReleaseInfo,
 };
+use offhook_wire::h225_message::CallSignal;
+use offhook_wire::tpkt::{self, TpktDecoder};
 
 /// SplitMix64: a seed makes a run.
 #[derive(Clone)]
@@ -157,6 +160,12 @@ pub(crate) struct World {
     /// Connections that may be made.
     pub can_listen: bool,
     pub octets: [u64; 2],
+    /// The connection that breaks, and at which of its messages, which is lost.
+    pub cut: Option<(Channel, u64)>,
+    /// H.245 messages in h245Control are repeated and exchanged at random.
+    pub mangle: bool,
+    /// Messages sent so far, by connection.
+    pub messages: [u64; 2],
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     items: BTreeMap<u64, (usize, Item)>,
     next: u64,
@@ -195,6 +204,9 @@ impl World {
             delay: 30,
             can_listen: true,
             octets: [0; 2],
+            cut: None,
+            mangle: false,
+            messages: [0; 2],
             queue: BinaryHeap::new(),
             items: BTreeMap::new(),
             next: 0,
@@ -308,7 +320,15 @@ impl World {
         while let Some(transmit) = self.ends[end].call.poll_transmit() {
             assert!(!transmit.bytes.is_empty());
             self.octets[end] += transmit.bytes.len() as u64;
-            streams.entry(index(transmit.channel)).or_default().extend_from_slice(&transmit.bytes);
+            if self.is_lost(transmit.channel) {
+                continue;
+            }
+            let bytes = if self.mangle && transmit.channel == Channel::Signaling {
+                mangled(&transmit.bytes, &mut self.random)
+            } else {
+                transmit.bytes
+            };
+            streams.entry(index(transmit.channel)).or_default().extend_from_slice(&bytes);
         }
         for (channel, stream) in streams {
             let channel = if channel == 0 { Channel::Signaling } else { Channel::H245 };
@@ -328,6 +348,23 @@ impl World {
         while let Some(action) = self.ends[end].call.poll_action() {
             self.act(end, action);
         }
+    }
+
+    /// Counts a message; with the one at which the connection breaks, and after it, nothing arrives.
+    fn is_lost(&mut self, channel: Channel) -> bool {
+        let count = &mut self.messages[index(channel)];
+        *count += 1;
+        let count = *count;
+        let Some((broken, at)) = self.cut.filter(|(broken, at)| *broken == channel && *at <= count) else {
+            return false;
+        };
+        if at == count {
+            for end in [CALLER, CALLED] {
+                let late = self.random.ms(5);
+                self.at(late, end, Item::Closed(broken, Closed::Failed));
+            }
+        }
+        true
     }
 
     fn note(&mut self, end: usize, event: Event) {
@@ -435,6 +472,29 @@ impl World {
             assert!(this.open.is_empty(), "{context}: {end} has channels left");
         }
     }
+}
+
+/// A call signalling message whose tunnelled H.245 was repeated or exchanged: what no TCP does, and a faulty peer can.
+fn mangled(packet: &Bytes, random: &mut Random) -> Bytes {
+    let mut decoder = TpktDecoder::new();
+    decoder.push(packet);
+    let payload = decoder.next().expect("TPKT").expect("whole");
+    let mut signal = CallSignal::decode(&payload).expect("a signal");
+    let Some(messages) = signal
+        .uuie
+        .as_mut()
+        .and_then(|uuie| uuie.h323_uu_pdu.h245_control.as_mut())
+        .filter(|m| !m.is_empty())
+    else {
+        return packet.clone();
+    };
+    let at = random.below(messages.len() as u64) as usize;
+    match random.below(3) {
+        0 => messages.insert(at, messages[at].clone()),
+        1 => messages.swap(0, at),
+        _ => return packet.clone(),
+    }
+    tpkt::encode(&signal.encode().expect("a signal")).expect("TPKT")
 }
 
 /// Both sides with G.711, answering after a while.
