@@ -5,11 +5,13 @@
 mod support;
 mod vectors_common;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::Duration;
 
+use offhook_wire::{h450, per};
 use support::fuzz_driver::{Limit, corpus, run};
-use support::fuzz_properties::TARGETS;
+use support::fuzz_properties::{self, TARGETS, argument_of};
 
 fn number(variable: &str) -> Option<u64> {
     Some(std::env::var(variable).ok()?.parse().expect("a number"))
@@ -85,6 +87,43 @@ fn any_octets_are_an_h245_message_or_an_error() {
 #[test]
 fn any_octets_are_a_supplementary_service_or_an_error() {
     fuzz("h450");
+}
+
+#[test]
+fn the_arguments_results_and_errors_of_all_operations_are_fuzzed_and_the_corpus_has_one_of_each() {
+    let known = |code| {
+        let types = [h450::argument_type(code), h450::result_type(code), h450::parameter_type(code)];
+        types.into_iter().flatten()
+    };
+    let mut count = 0;
+    for open_type in (-10..3000).flat_map(known) {
+        assert!(argument_of(open_type).is_some(), "{open_type:?} is not fuzzed");
+        count += 1;
+    }
+    assert!(count > 80, "{count} open types");
+    // The corpus invokes every operation, and has every result.
+    let (mut operations, mut results) = (BTreeSet::new(), BTreeSet::new());
+    for seed in corpus("h450") {
+        assert!(fuzz_properties::h450(&seed).accepted, "{seed:02x?}");
+        let Ok(service) = per::decode::<h450::H4501SupplementaryService>(&seed.into()) else { continue };
+        let h450::ServiceApdus::RosApdus(apdus) = &service.service_apdu else { continue };
+        for apdu in apdus {
+            match apdu {
+                h450::Ros::Invoke(invoke) => {
+                    operations.insert(format!("{:?}", invoke.opcode));
+                }
+                h450::Ros::ReturnResult(answer) => {
+                    results.extend(answer.result.iter().map(|result| format!("{:?}", result.opcode)));
+                }
+                _ => {}
+            }
+        }
+    }
+    let codes = |known: fn(i64) -> bool| -> BTreeSet<_> {
+        (-10..3000).filter(|code| known(*code)).map(|c| format!("{:?}", h450::Code::Local(c))).collect()
+    };
+    assert!(operations.is_superset(&codes(|code| h450::operation_name(code).is_some())));
+    assert!(results.is_superset(&codes(|code| h450::result_type(code).is_some())));
 }
 
 #[test]

@@ -164,6 +164,15 @@ pub fn arguments() -> &'static [Name] {
     })
 }
 
+/// The one that an open type of H.450 is, by whichever of its names.
+pub fn argument_of(open_type: OpenType) -> Option<&'static Name> {
+    let name = match open_type.name {
+        "CTDummyArg" | "CTDummyRes" | "DiversionDummy" => "ArgumentExtension",
+        name => name,
+    };
+    arguments().iter().find(|root| root.0 == "h450" && root.1 == name)
+}
+
 /// The property of one root.
 struct Same(Bytes);
 
@@ -176,9 +185,7 @@ impl Act for Same {
 
 /// An open type by its code: what the operation's table makes of it agrees with the type by itself.
 fn argument(open_type: OpenType, octets: &Bytes) -> Outcome {
-    let Some(root) = arguments().iter().find(|root| root.1 == open_type.name) else {
-        panic!("{} is no root", open_type.name)
-    };
+    let Some(root) = argument_of(open_type) else { panic!("{} is no root", open_type.name) };
     let outcome = with_root(root, &mut Same(octets.clone()));
     if octets.len().is_multiple_of(8) {
         assert_eq!(open_type.describe(octets).is_ok(), outcome.accepted, "{}", open_type.name);
