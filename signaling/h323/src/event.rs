@@ -21,8 +21,9 @@ pub struct Transmit {
     pub bytes: Bytes,
 }
 
-/// What the driver does with sockets. There is at most one H.245 connection a call: the first that is
-/// established, listening or connecting, is the one; the driver drops any other.
+/// What the driver does with sockets. There is at most one H.245 connection a call: the first that is established,
+/// listening or connecting, is the one, and the driver drops any other. But while it connects it keeps one that it
+/// accepts: to use it if the attempt fails, to drop it if the attempt succeeds (crossing connections, H.323 8.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Listen for one H.245 connection and say where: `h245_listening` or `h245_listen_failed`; when

@@ -599,9 +599,10 @@ fn crossing_start_h245_leaves_one_connection() {
     let mut caller = listening_caller();
     let smaller = ([9, 0, 0, 2], 7000).into();
     caller.signal(&start_h245(smaller));
-    assert_eq!(caller.actions, [Action::StopListeningH245, Action::ConnectH245(smaller)]);
+    // The listener stays: the peer may be connecting already, and ours may fail.
+    assert_eq!(caller.actions, [Action::ConnectH245(smaller)]);
     caller.signal(&start_h245(([9, 0, 0, 3], 7000).into()));
-    assert_eq!(caller.actions.len(), 2, "it connects only once");
+    assert_eq!(caller.actions.len(), 1, "it connects only once");
 }
 
 #[test]

@@ -37,21 +37,24 @@ pub(crate) fn disconnect_mode(info: &ReleaseInfo, inbound: bool) -> DisconnectMo
     }
 }
 
+/// What a Cause element says by itself. A cause without a row is [`DisconnectMode::Unknown`]: docs/CAUSES.md has all 127.
+const CAUSES: &[(DisconnectMode, &[u8])] = &[
+    (DisconnectMode::Normal, &[16, 31]),
+    (DisconnectMode::Busy, &[17]),
+    (DisconnectMode::NoAnswer, &[18, 19]),
+    (DisconnectMode::Reject, &[21]),
+    (DisconnectMode::BadAddress, &[1, 28]),
+    (DisconnectMode::NumberChanged, &[22]),
+    (DisconnectMode::Unreachable, &[2, 3, 20]),
+    (DisconnectMode::OutOfOrder, &[27]),
+    (DisconnectMode::Congestion, &[34, 38, 42, 44, 47]),
+    (DisconnectMode::TempFailure, &[41]),
+    (DisconnectMode::Incompatible, &[58, 65, 79, 88]),
+];
+
 fn mode_of_cause(cause: u8) -> DisconnectMode {
-    match cause {
-        16 | 31 => DisconnectMode::Normal,
-        17 => DisconnectMode::Busy,
-        18 | 19 => DisconnectMode::NoAnswer,
-        21 => DisconnectMode::Reject,
-        1 | 28 => DisconnectMode::BadAddress,
-        22 => DisconnectMode::NumberChanged,
-        2 | 3 | 20 => DisconnectMode::Unreachable,
-        27 => DisconnectMode::OutOfOrder,
-        34 | 38 | 42 | 44 | 47 => DisconnectMode::Congestion,
-        41 => DisconnectMode::TempFailure,
-        58 | 65 | 79 | 88 => DisconnectMode::Incompatible,
-        _ => DisconnectMode::Unknown,
-    }
+    let row = CAUSES.iter().find(|(_, causes)| causes.contains(&cause));
+    row.map_or(DisconnectMode::Unknown, |(mode, _)| *mode)
 }
 
 fn mode_of_reason(reason: ReleaseReason) -> DisconnectMode {
@@ -77,6 +80,7 @@ fn mode_of_reason(reason: ReleaseReason) -> DisconnectMode {
         | ReleaseReason::NoPermission
         | ReleaseReason::CallerNotRegistered => DisconnectMode::Blocked,
         ReleaseReason::FacilityCallDeflection => DisconnectMode::Forwarded,
+        // undefinedReason, nonStandardReason, genericDataReason, replaceWithConferenceInvite, later ones.
         _ => DisconnectMode::Unknown,
     }
 }
@@ -175,5 +179,91 @@ mod tests {
         {
             assert_eq!(mode_of_cause(cause_of_mode(mode)), mode);
         }
+    }
+
+    const MODES: [DisconnectMode; 20] = [
+        DisconnectMode::Normal,
+        DisconnectMode::Unknown,
+        DisconnectMode::Reject,
+        DisconnectMode::Pickup,
+        DisconnectMode::Forwarded,
+        DisconnectMode::Busy,
+        DisconnectMode::NoAnswer,
+        DisconnectMode::BadAddress,
+        DisconnectMode::Unreachable,
+        DisconnectMode::Congestion,
+        DisconnectMode::Incompatible,
+        DisconnectMode::Unavail,
+        DisconnectMode::NoDialtone,
+        DisconnectMode::NumberChanged,
+        DisconnectMode::OutOfOrder,
+        DisconnectMode::TempFailure,
+        DisconnectMode::QosUnavail,
+        DisconnectMode::Blocked,
+        DisconnectMode::DoNotDisturb,
+        DisconnectMode::Cancelled,
+    ];
+
+    /// The three tables of docs/CAUSES.md, as the code has them.
+    fn tables() -> String {
+        use std::fmt::Write as _;
+        let mut text =
+            String::from("| cause | Q.850 | sent with reason | LINEDISCONNECTMODE |\n|---|---|---|---|\n");
+        for value in 1..=127 {
+            let cause = Cause(value);
+            let name = cause.name().unwrap_or("(not assigned)");
+            let reason =
+                ReleaseReason::for_cause(cause).map_or_else(String::new, |reason| format!("{reason:?}"));
+            let mode = mode_of_cause(value);
+            writeln!(text, "| {value} | {name} | {reason} | {mode:?} |").unwrap();
+        }
+        text.push_str(
+            "\n| ReleaseCompleteReason | cause of H.225.0 table 5 | LINEDISCONNECTMODE |\n|---|---|---|\n",
+        );
+        for reason in ReleaseReason::ALL {
+            let mode = mode_of_reason(*reason);
+            writeln!(text, "| {reason:?} | {} | {mode:?} |", reason.cause().0).unwrap();
+        }
+        text.push_str("\n| dropped with | cause sent | reason sent |\n|---|---|---|\n");
+        for mode in MODES {
+            let cause = Cause(cause_of_mode(mode));
+            let reason =
+                ReleaseReason::for_cause(cause).map_or_else(String::new, |reason| format!("{reason:?}"));
+            writeln!(text, "| {mode:?} | {} | {reason} |", cause.0).unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn the_documented_tables_are_what_the_code_does() {
+        let documented = include_str!("../../../docs/CAUSES.md");
+        let tables = tables();
+        assert!(documented.ends_with(&tables), "docs/CAUSES.md is to end with:\n{tables}");
+    }
+
+    #[test]
+    fn a_reason_alone_is_mapped_itself_and_beside_a_cause_that_speaks_it_is_not() {
+        for reason in ReleaseReason::ALL {
+            let alone = disconnect_mode(&ended(None, Some(*reason)), false);
+            assert_eq!(alone, mode_of_reason(*reason), "{reason:?}");
+            for value in 1..=127 {
+                let mode = disconnect_mode(&ended(Some(value), Some(*reason)), false);
+                let expected = match (value, mode_of_reason(*reason)) {
+                    (16 | 31, DisconnectMode::Unknown) => DisconnectMode::Normal,
+                    (16 | 31, mode) => mode,
+                    _ => mode_of_cause(value),
+                };
+                assert_eq!(mode, expected, "{value} {reason:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_sent_elsewhere_was_forwarded() {
+        let origin = Origin::Timer(Timer::Deflection);
+        let info = ReleaseInfo { origin, connected: false, ..ended(Some(16), None) };
+        assert_eq!(disconnect_mode(&info, true), DisconnectMode::Forwarded);
+        let by_reason = ended(Some(16), Some(ReleaseReason::FacilityCallDeflection));
+        assert_eq!(disconnect_mode(&by_reason, true), DisconnectMode::Forwarded);
     }
 }

@@ -199,7 +199,11 @@ impl Call {
             && (!self.h245.told || connects_on_crossing(ours, theirs))
             && !self.setup_waits
         {
-            self.actions.push_back(Action::StopListeningH245);
+            // H.323 8.2: of two connections the one that the greater address made stays. A peer that was told ours may
+            // be connecting by now: the driver keeps that connection until our own stands or has failed.
+            if !self.h245.told {
+                self.actions.push_back(Action::StopListeningH245);
+            }
             self.connect_h245(theirs);
         }
     }

@@ -41,6 +41,8 @@ pub(super) struct Running {
     h245: Option<Connection>,
     h245_listener: Option<TcpListener>,
     h245_connecting: Option<Connecting>,
+    /// What the peer connected while we were connecting: for the case that we do not succeed.
+    h245_reserve: Option<TcpStream>,
     closing: JoinSet<()>,
     signaling_ends: (SocketAddr, SocketAddr),
     /// Answer and Drop that wait for the machine.
@@ -66,6 +68,7 @@ impl Running {
             h245: None,
             h245_listener: None,
             h245_connecting: None,
+            h245_reserve: None,
             closing: JoinSet::new(),
             answer: None,
             drop: None,
@@ -177,22 +180,33 @@ impl Running {
             // is this machine.
             Ok((stream, from)) if same_host(from.ip(), self.signaling_ends.1.ip()) => {
                 self.h245_listener = None;
-                self.h245_up(stream, true);
+                if self.h245_connecting.is_some() {
+                    self.h245_reserve = Some(stream);
+                } else {
+                    self.h245_up(stream, true);
+                }
             }
             Ok((_, from)) => tracing::warn!(%from, "a stranger connected to the H.245 port; refused"),
             Err(error) => {
                 tracing::warn!(%error, "H.245 accept failed");
                 self.h245_listener = None;
-                self.lost(Channel::H245, Closed::Failed);
+                if self.h245_connecting.is_none() {
+                    self.lost(Channel::H245, Closed::Failed);
+                }
             }
         }
     }
 
     fn h245_connected(&mut self, connected: io::Result<TcpStream>) {
         self.h245_connecting = None;
-        match connected {
-            Ok(stream) => self.h245_up(stream, false),
-            Err(error) => {
+        self.h245_listener = None;
+        match (connected, self.h245_reserve.take()) {
+            (Ok(stream), _) => self.h245_up(stream, false),
+            (Err(error), Some(reserve)) => {
+                tracing::debug!(%error, "the peer's H.245 connection takes the place of ours");
+                self.h245_up(reserve, true);
+            }
+            (Err(error), None) => {
                 tracing::warn!(%error, "no H.245 connection to the peer");
                 let why = match error.kind() {
                     io::ErrorKind::ConnectionRefused => Closed::Refused,
@@ -279,6 +293,7 @@ impl Running {
             Action::CloseH245 => {
                 self.h245_listener = None;
                 self.h245_connecting = None;
+                self.h245_reserve = None;
                 let connection = self.h245.take();
                 self.close(connection);
             }
