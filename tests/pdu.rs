@@ -252,6 +252,39 @@ fn captures_become_ladders() -> Tested {
     Ok(())
 }
 
+/// The records of a little-endian pcap as a pcapng file, the form that Wireshark saves.
+fn as_pcapng(pcap: &[u8]) -> Vec<u8> {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let word =
+        |octets: &[u8], at: usize| octets[at..].first_chunk().map_or(0, |four| u32::from_le_bytes(*four));
+    let mut file = words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28]);
+    file.extend(words(&[1, 20, word(pcap, 20), 0, 20]));
+    let mut rest = &pcap[24..];
+    while rest.len() > 16 {
+        let length = word(rest, 8);
+        let at = u64::from(word(rest, 0)) * 1_000_000 + u64::from(word(rest, 4));
+        let padded = length.next_multiple_of(4);
+        file.extend(words(&[6, 32 + padded, 0, (at >> 32) as u32, at as u32, length, length]));
+        let (frame, behind) = rest[16..].split_at(length as usize);
+        file.extend(frame);
+        file.resize(file.len() + (padded - length) as usize, 0);
+        file.extend(words(&[32 + padded]));
+        rest = behind;
+    }
+    file
+}
+
+#[test]
+fn a_pcapng_file_becomes_the_same_ladder() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("call.pcapng");
+    let pcap = capture("h323plus-slow-h245tcp");
+    std::fs::write(&file, as_pcapng(&std::fs::read(&pcap)?))?;
+    let ladder = |file: &Path| says(&["decode", "--pcap", file.to_str().ok_or("path")?]);
+    assert_eq!(ladder(&file)?, ladder(&pcap)?);
+    Ok(())
+}
+
 #[test]
 fn every_committed_capture_is_read_to_the_last_message() -> Tested {
     let mut messages = 0;
@@ -295,9 +328,9 @@ fn what_is_no_capture_is_said_to_be_none() -> Tested {
     let decode = || run(offhook().args(["pdu", "decode", "--pcap"]).arg(&file));
     fails(&decode()?, &["x.pcap", "No such file"]);
     for (octets, words) in [
-        (&b""[..], "no pcap file"),
-        (b"GET / HTTP/1.1\r\n\r\nthis is some text", "no pcap file"),
-        (b"\x0a\x0d\x0d\x0a0123456789", "pcapng"),
+        (&b""[..], "no pcap or pcapng file"),
+        (b"GET / HTTP/1.1\r\n\r\nthis is some text", "no pcap or pcapng file"),
+        (b"\x0a\x0d\x0d\x0a0123456789", "no pcap or pcapng file"),
     ] {
         std::fs::write(&file, octets)?;
         fails(&decode()?, &["x.pcap", words]);

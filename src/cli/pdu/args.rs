@@ -39,7 +39,7 @@ pub(crate) struct DecodeArgs {
     /// What they are: ras, h225 (a UUIE), h245, olc (a fastStart element), h450, q931, tpkt; guessed if not told
     #[arg(long, value_name = "KIND", value_parser = kind, conflicts_with = "pcap")]
     pub(crate) kind: Option<Kind>,
-    /// Follow RAS, call signalling and H.245 through a packet capture: a ladder of each call
+    /// Follow RAS, call signalling and H.245 through a packet capture (pcap or pcapng): a ladder of each call
     #[arg(long, value_name = "FILE", conflicts_with = "octets")]
     pub(crate) pcap: Option<PathBuf>,
     /// Print JSON in the notation of the vector files

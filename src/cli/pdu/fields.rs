@@ -1,6 +1,7 @@
 //! What matters of a message, in a few words: the right-hand side of a ladder.
 //! In: a PDU. Out: its fields, each a word or three; what within it could not be read.
 
+use offhook_wire::h450;
 use offhook_wire::pdu::{Pdu, chosen, nested, tree};
 use serde_json::Value;
 
@@ -137,28 +138,10 @@ fn remote_operation(operation: &Value) -> String {
     let (name, value) = chosen(operation);
     let code = value.pointer("/opcode/local").or(value.pointer("/result/opcode/local"));
     let code = code.or(value.pointer("/errorCode/local")).and_then(Value::as_i64);
-    let known = match (name, code) {
-        ("returnError", _) | (_, None) => None,
-        (_, Some(code)) => match code {
-            0 => Some("callingName"),
-            1 => Some("alertingName"),
-            2 => Some("connectedName"),
-            3 => Some("busyName"),
-            7 => Some("callTransferIdentify"),
-            8 => Some("callTransferAbandon"),
-            9 => Some("callTransferInitiate"),
-            10 => Some("callTransferSetup"),
-            11 => Some("callTransferActive"),
-            12 => Some("callTransferComplete"),
-            13 => Some("callTransferUpdate"),
-            101 => Some("holdNotific"),
-            102 => Some("retrieveNotific"),
-            103 => Some("remoteHold"),
-            104 => Some("remoteRetrieve"),
-            105 => Some("callWaiting"),
-            _ => None,
-        },
-    };
+    let known = code.and_then(match name {
+        "returnError" => h450::error_name,
+        _ => h450::operation_name,
+    });
     let number = code.map_or_else(String::new, |code| format!(" {code}"));
     format!("H.450 {name}{}", known.map_or(number, |known| format!(" {known}")))
 }

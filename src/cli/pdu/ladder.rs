@@ -238,7 +238,7 @@ impl Parties {
 /// The host that a registration request registers.
 fn home(message: &Traced) -> Option<IpAddr> {
     let Ok(Pdu::Ras(ras)) = &message.pdu else { return None };
-    let RasMessage::RegistrationRequest(request) = ras.as_ref() else { return None };
+    let RasMessage::RegistrationRequest(request) = &***ras else { return None };
     match request.call_signal_address.first()? {
         TransportAddress::IpAddress(address) => Some(address.ip.into()),
         TransportAddress::Ip6Address(address) => Some(address.ip.into()),
