@@ -8,7 +8,8 @@
 #   make clean        what the above left here
 
 BUILD_PACKAGES := build-essential pkg-config libasound2-dev
-TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils
+TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils libasound2-plugins \
+                  pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules jackd2
 DENY_VERSION   := 0.20.2
 TOOLS          := $(CURDIR)/target/tools
 VENV           := $(CURDIR)/.venv

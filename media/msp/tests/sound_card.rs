@@ -1,86 +1,25 @@
 //! The way over sound cards, which a private PulseAudio daemon plays: microphone → RTP → speaker.
 //!
-//! Environment variables choose the daemon, and only a child process can be given any: each test runs itself again.
+//! PipeWire and JACK are in `sound_servers.rs`.
 
 #![cfg(target_os = "linux")]
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use offhook_pair::{Codec, ToMsp};
 use offhook_spi::mspi::{Direction, TerminalClass};
 use offhook_spi::{MspCallEvent, MspError, MspEventCause};
 use support::*;
 
-/// Marks the child; the scratch directory of its daemon.
-const SCRATCH: &str = "OFFHOOK_TEST_PULSE";
+#[path = "servers/mod.rs"]
+mod servers;
 
-const DAEMON: &str =
-    "load-module module-null-sink sink_name=spk norewinds=1 format=float32le rate=48000 channels=2
-load-module module-null-sink sink_name=mic norewinds=1 format=float32le rate=48000 channels=2
-load-module module-remap-source master=mic.monitor source_name=micin
-load-module module-native-protocol-unix
-set-default-sink spk
-set-default-source micin
-";
+use servers::{Daemon, Server, scratch, with};
 
-/// A daemon of our own, ended with the test.
-struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Runs `test` again in a child with a daemon of its own; `true` in that child.
 fn with_daemon(test: &str) -> bool {
-    if std::env::var_os(SCRATCH).is_some() {
-        return true;
-    }
-    if Command::new("pulseaudio").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!(
-            "\n*** SKIPPED: {test}: no pulseaudio here (apt-get install pulseaudio pulseaudio-utils) ***\n"
-        );
-        assert!(std::env::var_os("CI").is_none(), "pulseaudio is missing, and CI must not skip");
-        return false;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let script = dir.path().join("ci.pa");
-    std::fs::write(&script, DAEMON).unwrap();
-    let mut command = Command::new("pulseaudio");
-    command.args(["-n", "--exit-idle-time=-1", "--use-pid-file=no", "--realtime=no", "--high-priority=no"]);
-    command.arg("-F").arg(&script).stdout(Stdio::null()).stderr(Stdio::null());
-    let daemon = Daemon(in_scratch(&mut command, dir.path()).spawn().unwrap());
-    until("the sound daemon", || {
-        let mut info = Command::new("pactl");
-        info.args(["list", "short", "sources"]).stderr(Stdio::null());
-        let out = in_scratch(&mut info, dir.path()).output();
-        out.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains("micin"))
-    });
-    let mut own = Command::new(std::env::current_exe().unwrap());
-    own.args(["--exact", test, "--test-threads=1", "--nocapture"]).env(SCRATCH, dir.path());
-    let status = in_scratch(&mut own, dir.path()).status().unwrap();
-    drop(daemon);
-    assert!(status.success());
-    false
-}
-
-fn in_scratch<'a>(command: &'a mut Command, dir: &Path) -> &'a mut Command {
-    command
-        .env("XDG_RUNTIME_DIR", dir)
-        .env("HOME", dir)
-        .env("PULSE_RUNTIME_PATH", dir.join("pulse"))
-        .env("PULSE_SERVER", format!("unix:{}", dir.join("pulse/native").display()))
-        .env_remove("DBUS_SESSION_BUS_ADDRESS")
-}
-
-fn scratch() -> PathBuf {
-    std::env::var_os(SCRATCH).map(PathBuf::from).unwrap()
+    with(&Server::PulseAudio, test)
 }
 
 /// Speaks a tone of `hz` into the microphone until it is dropped.
