@@ -1,223 +1,17 @@
 //! Two providers call each other over loopback sockets; a scripted broker and a scripted MSP stand behind each.
 
-use std::fmt::Write as _;
+mod desk;
+
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use offhook_pair::{Codec, CodecOffer, Flow, Session, ToMsp, ToTsp};
+use desk::{Desk, PATIENCE, Wishes, position};
 use offhook_spi::{
-    ApiVersion, CallInfoChange, CallParams, DigitMode, DisconnectMode, HdCall, HdLine, HdMspLine, HtCall,
-    HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents, Tspi,
+    ApiVersion, DigitMode, DisconnectMode, HdCall, HdLine, HtLine, LineError, MediaTypes, RequestId, Tspi,
 };
 use offhook_tsp::{CallConfig, H323Config, H323Provider};
 use tokio::runtime::Runtime;
-
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The broker's name for the call that a desk places.
-const PLACED: HtCall = HtCall(1 << 40);
-
-/// A broker with one line, an MSP that is always ready, and a log of what the provider said.
-struct Desk {
-    provider: H323Provider,
-    heard: mpsc::Receiver<String>,
-    line: HdLine,
-    events: Arc<Events>,
-}
-
-struct Events {
-    say: Mutex<mpsc::Sender<String>>,
-    provider: OnceLock<H323Provider>,
-    line: OnceLock<(HdLine, HdMspLine)>,
-    calls: Mutex<Vec<HdCall>>,
-    placed: OnceLock<HdCall>,
-    this: OnceLock<Weak<Events>>,
-    msp_port: u16,
-    willing: bool,
-}
-
-impl Events {
-    fn say(&self, what: String) {
-        // The desk may have closed.
-        let _ = self.say.lock().unwrap().send(what);
-    }
-}
-
-impl TspEvents for Events {
-    fn async_completion(&self, request: RequestId, result: Result<(), LineError>) {
-        let result = result.map_or_else(|e| format!("failed: {e}"), |()| "done".to_owned());
-        self.say(format!("request {} {result}", request.0));
-    }
-
-    fn new_call(&self, _: HtLine, call: HdCall) -> Option<HtCall> {
-        self.say("newcall".to_owned());
-        self.calls.lock().unwrap().push(call);
-        self.willing.then_some(HtCall(call.0))
-    }
-
-    fn call_state(&self, _: HtLine, _: HtCall, state: LineCallState, _: Timestamp) {
-        self.say(format!("{state:?}"));
-    }
-
-    fn call_info(&self, _: HtLine, _: HtCall, _: CallInfoChange) {}
-
-    fn digit(&self, _: HtLine, _: HtCall, digit: char, _: DigitMode) {
-        self.say(format!("digit {digit}"));
-    }
-
-    fn send_msp_data(
-        &self,
-        _: HtLine,
-        call: Option<HtCall>,
-        msp: Option<HtMspLine>,
-        data: Opaque,
-    ) -> Result<(), LineError> {
-        let message = ToMsp::decode(data.as_bytes()).map_err(LineError::failed)?;
-        match message {
-            ToMsp::Prepare { peer } => {
-                self.say(format!("msp prepare {peer} to {msp:?}"));
-                if self.msp_port == 0 {
-                    return Ok(());
-                }
-                let (provider, (line, instance)) = (self.provider.get().unwrap(), *self.line.get().unwrap());
-                let call = call.unwrap();
-                let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-                let offer = |codec, payload_type| CodecOffer {
-                    codec,
-                    payload_type,
-                    packet_ms: 20,
-                    max_packet_ms: 60,
-                };
-                let sessions = vec![Session {
-                    session: 1,
-                    rtp: at(self.msp_port),
-                    rtcp: at(self.msp_port + 1),
-                    codecs: vec![offer(Codec::Pcma, 8), offer(Codec::Pcmu, 0)],
-                }];
-                let prepared = Opaque::new(ToTsp::Prepared { sessions }.encode())?;
-                // The broker names calls that came as the provider does; the one that we place it calls PLACED.
-                let (provider, events) = (provider.clone(), self.this.get().unwrap().upgrade().unwrap());
-                // An MSP answers from another thread.
-                std::thread::spawn(move || {
-                    let call = if call == PLACED { *events.placed.wait() } else { HdCall(call.0) };
-                    provider.line_receive_msp_data(line, Some(call), instance, prepared)
-                });
-            }
-            ToMsp::Start(channels) => {
-                for c in channels {
-                    let mut text = format!("msp start {:?} {:?} {} ms", c.id.flow, c.codec, c.packet_ms);
-                    if c.id.flow == Flow::Transmit {
-                        let port = c.remote_rtp.map_or(0, |a| a.port());
-                        write!(text, " to {port}").unwrap();
-                    }
-                    self.say(text);
-                }
-            }
-            ToMsp::Stop(channels) => {
-                for c in channels {
-                    self.say(format!("msp stop {:?}", c.flow));
-                }
-            }
-            ToMsp::StopAll => self.say("msp stop all".to_owned()),
-        }
-        Ok(())
-    }
-
-    fn line_closed(&self, _: HtLine, why: LineError) {
-        self.say(format!("line closed: {why}"));
-    }
-}
-
-struct Wishes {
-    call: CallConfig,
-    msp_port: u16,
-    willing: bool,
-    prepare_timeout: Duration,
-}
-
-impl Default for Wishes {
-    fn default() -> Self {
-        Self {
-            call: CallConfig::default(),
-            msp_port: 5_000,
-            willing: true,
-            prepare_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
-impl Desk {
-    fn new(runtime: &Runtime, wishes: Wishes) -> Self {
-        let config = H323Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            call: wishes.call,
-            prepare_timeout: wishes.prepare_timeout,
-            ..H323Config::default()
-        };
-        let provider = H323Provider::new(config, runtime.handle().clone());
-        let (say, heard) = mpsc::channel();
-        let events = Arc::new(Events {
-            say: Mutex::new(say),
-            provider: OnceLock::new(),
-            line: OnceLock::new(),
-            calls: Mutex::default(),
-            placed: OnceLock::new(),
-            this: OnceLock::new(),
-            msp_port: wishes.msp_port,
-            willing: wishes.willing,
-        });
-        provider.provider_init(events.clone()).unwrap();
-        let line = provider.line_open(0, HtLine(1), ApiVersion::V3_1).unwrap();
-        let msp = provider.line_create_msp_instance(line, 0, HtMspLine(9)).unwrap();
-        assert!(events.provider.set(provider.clone()).is_ok() && events.line.set((line, msp)).is_ok());
-        assert!(events.this.set(Arc::downgrade(&events)).is_ok());
-        Self { provider, heard, line, events }
-    }
-
-    fn listen(&self) -> SocketAddr {
-        self.provider.line_set_default_media_detection(self.line, MediaTypes::AUDIO).unwrap();
-        self.provider.listening().unwrap()
-    }
-
-    fn dial(&self, to: &str) -> Result<HdCall, LineError> {
-        let params = CallParams {
-            destination: to.to_owned(),
-            media: MediaTypes::AUDIO,
-            display: Some("Desk".into()),
-            ..CallParams::default()
-        };
-        let placed = self.provider.line_make_call(RequestId(1), self.line, PLACED, &params)?;
-        assert!(self.events.placed.set(placed).is_ok(), "a desk places one call");
-        Ok(placed)
-    }
-
-    /// What is said until `last`, which is included.
-    fn until(&self, last: &str) -> Vec<String> {
-        let (began, mut said) = (Instant::now(), Vec::new());
-        loop {
-            match self.heard.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
-                Ok(what) => {
-                    let found = what == last;
-                    said.push(what);
-                    if found {
-                        return said;
-                    }
-                }
-                Err(_) => panic!("waiting for {last:?}, heard {said:#?}"),
-            }
-        }
-    }
-
-    fn incoming(&self) -> HdCall {
-        *self.events.calls.lock().unwrap().last().unwrap()
-    }
-}
-
-fn position(said: &[String], what: &str) -> usize {
-    said.iter().position(|s| s == what).unwrap_or_else(|| panic!("no {what:?} in {said:#?}"))
-}
 
 const CONNECTED: &str = "Connected(Active)";
 const SLOW: fn() -> CallConfig = || CallConfig { fast_start: false, ..CallConfig::default() };
@@ -444,28 +238,12 @@ fn strangers_and_garbage_announce_nothing_and_leave_nothing() {
 #[test]
 fn a_host_that_connects_and_says_nothing_keeps_nobody_out() {
     let runtime = Runtime::new().unwrap();
-    let config = H323Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        max_calls: 10,
-        max_silent_per_host: 4,
-        ..H323Config::default()
+    let adjust = |config: &mut H323Config| {
+        config.max_calls = 10;
+        config.max_silent_per_host = 4;
     };
-    let (say, _heard) = mpsc::channel();
-    let provider = H323Provider::new(config, runtime.handle().clone());
-    let events = Arc::new(Events {
-        say: Mutex::new(say),
-        provider: OnceLock::new(),
-        line: OnceLock::new(),
-        calls: Mutex::default(),
-        placed: OnceLock::new(),
-        this: OnceLock::new(),
-        msp_port: 0,
-        willing: true,
-    });
-    provider.provider_init(events.clone()).unwrap();
-    let line = provider.line_open(0, HtLine(1), ApiVersion::V3_1).unwrap();
-    provider.line_set_default_media_detection(line, MediaTypes::AUDIO).unwrap();
-    let at = provider.listening().unwrap();
+    let bob = Desk::new(&runtime, Wishes { adjust, msp_port: 0, ..Wishes::default() });
+    let at = bob.listen();
     let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(at).unwrap()).collect();
     std::thread::sleep(Duration::from_millis(200));
     // Every loopback address is a host of its own here.
@@ -480,8 +258,8 @@ fn a_host_that_connects_and_says_nothing_keeps_nobody_out() {
     std::thread::sleep(Duration::from_millis(200));
     alice.dial(&at.to_string()).unwrap();
     alice.until("Dialing");
-    std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(events.calls.lock().unwrap().len(), 1);
+    bob.until("Offering");
+    assert_eq!(bob.provider.counters().silent, 16);
 }
 
 #[test]
