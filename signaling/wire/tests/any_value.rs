@@ -29,7 +29,11 @@ impl Act for RoundTrip<'_> {
             return Err(format!("described as {}", value.to_json()));
         }
         let octets = Bytes::from(per::encode(&value).map_err(|error| format!("not encoded: {error}"))?);
-        let decoded = per::decode::<T>(&octets).map_err(|error| format!("not decoded: {error}"))?;
+        let (decoded, meter) = per::decode_metered::<T>(&octets);
+        let decoded = decoded.map_err(|error| format!("not decoded: {error}"))?;
+        if meter.work * 4 > meter.work_limit {
+            return Err(format!("{meter:?}: work is to be limited where nothing honest comes near"));
+        }
         if decoded != value {
             return Err(format!("decoded as {}", decoded.to_json()));
         }

@@ -173,8 +173,8 @@ mod tests {
     use crate::per::{WORK_FLOOR, WORK_PER_OCTET};
 
     sequence! {
-        /// Takes steps, but neither bits nor memory, which no element of the schema's lists does: of
-        /// those, the limit of memory stops any before it has taken a quarter of the steps.
+        /// Takes steps, but neither bits nor memory, which no element of the schema's lists does:
+        /// their values take less than a quarter of the limit (`any_value.rs`).
         Nothings {
             first "first": (),
             second "second": (),
