@@ -8,7 +8,7 @@ use std::sync::Arc;
 use offhook_broker::Broker;
 use offhook_msp::{Msp, MspConfig};
 use offhook_tapi::{Address, LineError, Tapi, TapiError};
-use offhook_tsp::{H323Config, H323Provider};
+use offhook_tsp::{Counters, H323Config, H323Provider};
 
 /// What the telephone is made of.
 #[derive(Clone, Default)]
@@ -71,6 +71,11 @@ impl Embedded {
     /// Where calls are taken, once the address is open for them.
     pub fn listening(&self) -> Option<std::net::SocketAddr> {
         self.provider.listening()
+    }
+
+    /// How often the provider's limits were met so far.
+    pub fn counters(&self) -> Counters {
+        self.provider.counters()
     }
 
     /// Releases every call on the wire, finishes recordings and returns when nothing runs any more.

@@ -87,6 +87,15 @@ pub(crate) struct CallArgs {
     /// Once connected, send these digits
     #[arg(long, value_name = "DIGITS", value_parser = digits)]
     pub(crate) digits: Option<String>,
+    /// Follow the far end so many times when it sends the call elsewhere; 0 stays with it
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) forwards: u8,
+    /// Join this conference there: 32 hexadecimal digits, as a report's conferenceID has them
+    #[arg(long, value_name = "ID", value_parser = conference)]
+    pub(crate) conference: Option<[u8; 16]>,
+    /// Do not let the far end show who calls
+    #[arg(long)]
+    pub(crate) withhold: bool,
     /// Write the JSON report here as well
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
@@ -257,6 +266,18 @@ fn digits(text: &str) -> Result<String, String> {
     } else {
         Err("1 to 128 of 0-9 * # A-D !".to_owned())
     }
+}
+
+fn conference(text: &str) -> Result<[u8; 16], String> {
+    let mut id = [0; 16];
+    if text.len() != 32 || !text.is_ascii() {
+        return Err("32 hexadecimal digits".to_owned());
+    }
+    for (octet, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).unwrap_or_default();
+        *octet = u8::from_str_radix(pair, 16).map_err(|_| "32 hexadecimal digits".to_owned())?;
+    }
+    Ok(id)
 }
 
 fn tone(text: &str) -> Result<f32, String> {

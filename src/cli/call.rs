@@ -7,7 +7,8 @@ use std::task::Poll;
 
 use offhook::capture::Capture;
 use offhook::{
-    Call, DisconnectCode, Embedded, EventFilter, EventStream, H323Config, MediaTypes, Privilege, TapiError,
+    Call, DisconnectCode, Embedded, EventFilter, EventStream, Forwarding, H323Config, MediaTypes, Privilege,
+    TapiError,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
@@ -28,8 +29,12 @@ pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
     // A report that cannot be written is known before the call, not after it.
     let report =
         args.report.as_deref().map(|path| File::create(path).map_err(|why| named(path, &why))).transpose()?;
-    let (config, capture) =
-        leg::configure("offhook call", &args.media, &args.signalling, H323Config::default())?;
+    let mut h323 = H323Config::default();
+    h323.call.forwarding = match args.forwards {
+        0 => Forwarding::REFUSE,
+        limit => Forwarding { limit, ..Forwarding::default() },
+    };
+    let (config, capture) = leg::configure("offhook call", &args.media, &args.signalling, h323)?;
     let phone = Embedded::start(config).await.map_err(Failure::new)?;
     let result = place(&phone, &args, capture.as_deref(), report).await;
     phone.shutdown().await;
@@ -58,6 +63,11 @@ async fn place(
     };
     let terminals = sound.terminals(address)?;
     let call = address.create_call(&args.address, MediaTypes::AUDIO).map_err(Failure::new)?;
+    call.edit(|params| {
+        params.conference = args.conference;
+        params.block_id = args.withhold;
+    })
+    .map_err(Failure::new)?;
     terminals.select(&call, false)?;
     let events = phone.tapi().events(EventFilter::ALL.only(&call));
     let mut progress = Progress { course: Course::default(), live: Live::new(args.output.no_live_line()) };
