@@ -137,6 +137,7 @@ struct Shared {
     record: Option<PathBuf>,
     echo: bool,
     null: bool,
+    cards: leg::Cards,
     ring: Duration,
     duration: Option<Duration>,
     json: bool,
@@ -160,6 +161,7 @@ impl Answering {
             record: args.record.clone(),
             echo: args.echo,
             null: args.media.null,
+            cards: leg::Cards::of(&args.media),
             ring: Duration::from_millis(args.ring_ms),
             duration: args.duration,
             json: args.output.json,
@@ -185,6 +187,7 @@ impl Answering {
             echo: self.0.echo,
             null: self.0.null,
             listen_in: false,
+            cards: self.0.cards.clone(),
         }
     }
 

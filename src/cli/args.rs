@@ -39,6 +39,9 @@ pub(crate) enum Command {
         offhook answer --listen 127.0.0.1:0 --calls 1 --ring-ms 500")]
     Answer(AnswerArgs),
     /// List sound cards
+    #[command(after_help = "Examples:\n  \
+        offhook devices --json\n  \
+        offhook devices --probe 3 --period 5              which period and latency each card gives")]
     Devices(DevicesArgs),
     /// Call oneself: two processes on this machine, speech both ways, everything measured
     #[command(after_help = "Example:\n  offhook demo --out out")]
@@ -160,6 +163,18 @@ pub(crate) struct MediaArgs {
     /// Where nothing is chosen use no sound card: send silence, drop what is heard
     #[arg(long)]
     pub(crate) null: bool,
+    /// The sound card to speak into, by name or identifier (see `offhook devices`) instead of the default one
+    #[arg(long, value_name = "NAME", conflicts_with = "tone")]
+    pub(crate) microphone: Option<String>,
+    /// The sound card to listen on
+    #[arg(long, value_name = "NAME")]
+    pub(crate) speaker: Option<String>,
+    /// The period to ask sound cards for, in milliseconds; a card that does not keep up gets longer ones
+    #[arg(long, value_name = "MS", value_parser = period, default_value = "10")]
+    pub(crate) period: Duration,
+    /// The sound host (see `offhook devices`) instead of the default one
+    #[arg(long, value_name = "HOST")]
+    pub(crate) sound_host: Option<String>,
     /// The local address for RTP; by default the one that reaches the far end
     #[arg(long, value_name = "IP")]
     pub(crate) media_address: Option<IpAddr>,
@@ -223,6 +238,15 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
+    /// The sound host to ask instead of the default one
+    #[arg(long, value_name = "HOST")]
+    pub(crate) sound_host: Option<String>,
+    /// Open each device for so many seconds, and say which period and latency come of it
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) probe: Option<Duration>,
+    /// The period to ask for when opening, in milliseconds
+    #[arg(long, value_name = "MS", value_parser = period, default_value = "10", requires = "probe")]
+    pub(crate) period: Duration,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -256,6 +280,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("between 0 and 864000 seconds".to_owned())
+    }
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    let ms: f64 = text.parse().map_err(|_| "not a number of milliseconds".to_owned())?;
+    if (0.5..=100.0).contains(&ms) {
+        Ok(Duration::from_secs_f64(ms / 1e3))
+    } else {
+        Err("between 0.5 and 100 milliseconds".to_owned())
     }
 }
 
@@ -350,6 +383,9 @@ mod tests {
             &["offhook", "call", "h", "--duration", "-1"],
             &["offhook", "call", "h", "--play", "a.wav", "--tone", "440"],
             &["offhook", "call", "h", "--digits", "12x"],
+            &["offhook", "call", "h", "--period", "0.1"],
+            &["offhook", "call", "h", "--microphone", "desk", "--tone", "440"],
+            &["offhook", "devices", "--period", "5"],
             &["offhook", "demo", "--codec", "opus"],
             &["offhook", "answer", "--calls", "0"],
             &["offhook", "answer", "--listen", "nowhere"],

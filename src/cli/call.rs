@@ -59,6 +59,7 @@ async fn place(
         record: args.record.clone(),
         null: args.media.null,
         listen_in: args.listen_in,
+        cards: leg::Cards::of(&args.media),
         ..Sound::default()
     };
     let terminals = sound.terminals(address)?;

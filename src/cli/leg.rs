@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use offhook::capture::Capture;
 use offhook::{
-    Address, Alias, Call, CallConfig, CallStatus, Direction, EmbeddedConfig, Event, H323Config,
+    Address, Alias, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
     LineCallState, MspCallEvent, MspConfig, Terminal, TerminalClass, Timestamp,
 };
 
@@ -40,6 +40,10 @@ pub(super) fn configure(
     msp.packet_ms = media.packet_ms;
     msp.latch = media.latch;
     msp.extended_reports = media.rtcp_xr;
+    msp.card_period_us = media.period.as_micros() as u32;
+    if let Some(host) = &media.sound_host {
+        msp.sound = Some(Arc::new(offhook::device::Sound::on(host).map_err(Failure::new)?));
+    }
     if let Some((low, high)) = media.rtp_ports {
         msp.ports = low..=high;
     }
@@ -87,6 +91,35 @@ pub(super) struct Sound {
     pub(super) null: bool,
     /// The sound card beside a recording.
     pub(super) listen_in: bool,
+    /// The cards to use instead of the default ones.
+    pub(super) cards: Cards,
+}
+
+/// Sound cards by name or identifier.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cards {
+    microphone: Option<String>,
+    speaker: Option<String>,
+}
+
+impl Cards {
+    pub(super) fn of(media: &MediaArgs) -> Self {
+        Self { microphone: media.microphone.clone(), speaker: media.speaker.clone() }
+    }
+
+    /// The card of a direction as a terminal's class.
+    fn class(&self, direction: Direction) -> TerminalClass {
+        let name = match direction {
+            Direction::Capture => &self.microphone,
+            Direction::Render => &self.speaker,
+        };
+        name.clone().map_or(TerminalClass::DefaultDevice, |name| TerminalClass::Device { name })
+    }
+
+    /// Whether one was named for a direction.
+    fn has(&self, direction: Direction) -> bool {
+        matches!(self.class(direction), TerminalClass::Device { .. })
+    }
 }
 
 /// The terminals of a call.
@@ -101,7 +134,8 @@ impl Sound {
     pub(super) fn terminals(&self, address: &Address) -> Result<Terminals, Failure> {
         let make = |class, direction| address.create_terminal(class, direction).map_err(Failure::new);
         let card = |direction| {
-            let class = if self.null { TerminalClass::Null } else { TerminalClass::DefaultDevice };
+            let is_null = self.null && !self.cards.has(direction);
+            let class = if is_null { TerminalClass::Null } else { self.cards.class(direction) };
             make(class, direction).map_err(|Failure(why)| {
                 let (file, tone) = match direction {
                     Direction::Capture => ("--play FILE.wav", ", --tone HZ"),
@@ -149,6 +183,12 @@ impl Terminals {
 
     pub(super) fn play(&self) -> Option<(&Path, &Terminal)> {
         self.play.as_ref().map(|(path, terminal)| (path.as_path(), terminal))
+    }
+
+    /// The sound card of a direction, if the call has one.
+    pub(super) fn card(&self, direction: Direction) -> Option<CardStatus> {
+        let mut facing = self.others.iter().filter(|terminal| terminal.direction() == direction);
+        facing.find_map(|terminal| terminal.status().ok()?.card)
     }
 
     pub(super) fn record(&self) -> Option<(&Path, &Terminal)> {

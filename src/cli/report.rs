@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use offhook::{Call, Direction, LineCallState, StreamStatistics, Terminal, Timestamp};
+use offhook::{Call, CardStatus, Direction, LineCallState, StreamStatistics, Terminal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
@@ -47,6 +47,12 @@ pub(crate) struct CallReport {
     pub(crate) received: Received,
     /// RTCP's round trip in milliseconds.
     pub(crate) round_trip_ms: Option<f64>,
+    /// The sound card spoken into.
+    #[serde(default)]
+    pub(crate) microphone: Option<CardStatus>,
+    /// The sound card listened on.
+    #[serde(default)]
+    pub(crate) speaker: Option<CardStatus>,
     /// The file that was played.
     pub(crate) played: Option<FileReport>,
     /// The file that was recorded.
@@ -200,6 +206,8 @@ impl CallReport {
                 rtcp: received.rtcp_received,
             },
             round_trip_ms: sent.round_trip_ms.or(received.round_trip_ms),
+            microphone: terminals.card(Direction::Capture),
+            speaker: terminals.card(Direction::Render),
             played: terminals.play().and_then(|(path, t)| FileReport::of(path, t)),
             recorded: terminals.record().and_then(|(path, t)| FileReport::of(path, t)),
             capture: capture.map(Path::to_owned),
@@ -250,6 +258,22 @@ pub(super) fn describe(state: LineCallState) -> String {
     }
 }
 
+/// A sound card for people: "desk: 48000 Hz, 2 × f32, period 10.0 ms, latency 12.5 ms, xruns 0".
+pub(super) fn describe_card(card: &CardStatus) -> String {
+    let latency = card.latency_ms.map_or_else(|| "unknown".to_owned(), |ms| format!("{ms:.1} ms"));
+    let drift =
+        if card.drift_ppm == 0.0 { String::new() } else { format!(", drift {:+.0} ppm", card.drift_ppm) };
+    let asked = if card.openings > 1 {
+        format!(" (asked for {:.1})", card.requested_period_ms)
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: {} Hz, {} × {}, period {:.1} ms{asked}, latency {latency}{drift}, xruns {}",
+        card.device, card.sample_rate, card.channels, card.format, card.period_ms, card.xruns
+    )
+}
+
 impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |t: Option<f64>| t.map_or_else(|| "–".to_owned(), |t| format!("{t:.1}"));
@@ -297,6 +321,11 @@ impl fmt::Display for CallReport {
                 r.rtcp,
                 ms(self.round_trip_ms)
             )?;
+        }
+        for (name, card) in [("microphone", &self.microphone), ("speaker", &self.speaker)] {
+            if let Some(card) = card {
+                writeln!(f, "  {name:<16} {}", describe_card(card))?;
+            }
         }
         for (name, file) in [("played", &self.played), ("recorded", &self.recorded)] {
             if let Some(file) = file {
