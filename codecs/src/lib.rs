@@ -2,7 +2,7 @@
 //!
 //! In: 16-bit mono samples, or the payload of one RTP packet. Out: the other of the two.
 //! One file a codec ([`g711`]); [`codec`] describes each (names, rates, packet arithmetic) and holds the
-//! [`Encoder`] and [`Decoder`] traits. [`resample`] joins rates, [`tone`] makes call-progress tones,
+//! [`Encoder`] and [`Decoder`] traits. [`resample`] joins rates, [`tone`] makes call-progress tones, [`dtmf`] digits,
 //! [`level`] measures what passes.
 //! Not here: when a packet is played (`jitter`), RTP headers (`media/rtp`), what a call has agreed (`signaling`).
 //!
@@ -10,6 +10,7 @@
 
 pub mod asynchronous;
 pub mod codec;
+pub mod dtmf;
 pub mod g711;
 pub mod level;
 pub mod resample;
@@ -17,6 +18,7 @@ pub mod tone;
 
 pub use asynchronous::AsyncResampler;
 pub use codec::{CodecError, CodecKind, Decoder, Encoder};
+pub use dtmf::{DtmfDigit, DtmfTiming};
 pub use level::{Level, LevelMeter};
 pub use resample::{Resampled, Resampler, UnsupportedRate};
 pub use tone::{Cadence, Segment, Tone, ToneGenerator};

@@ -1,6 +1,6 @@
-//! Call-progress tones: one or two sines, switched on and off by a cadence.
+//! Tones: one or two sines, switched on and off by a cadence, or once.
 //! In: a [`Cadence`]. Out: blocks of samples, of any length, continuous in phase across them.
-//! Not here: DTMF digits (they build on this), detection, who hears it (`media/engine`).
+//! Not here: what DTMF digits sound like (`dtmf.rs`), detection, who hears it (`media/engine`).
 //! RT: no allocation, lock, syscall, log or panic.
 
 use std::f64::consts::TAU;
@@ -15,20 +15,28 @@ pub struct Tone {
     pub hz: [f32; 2],
     /// Peak amplitude of each sine, dB below full scale: −13 is usual for call progress.
     pub level_db: f32,
+    /// How much louder than that the second one is, dB: DTMF's twist.
+    pub twist_db: f32,
 }
 
 impl Tone {
     /// No sound.
-    pub const SILENCE: Tone = Tone { hz: [0.0, 0.0], level_db: 0.0 };
+    pub const SILENCE: Tone = Tone { hz: [0.0, 0.0], level_db: 0.0, twist_db: 0.0 };
 
     /// One sine.
     pub const fn sine(hz: f32, level_db: f32) -> Tone {
-        Tone { hz: [hz, 0.0], level_db }
+        Tone { hz: [hz, 0.0], level_db, twist_db: 0.0 }
     }
 
     /// Two sines.
     pub const fn dual(low_hz: f32, high_hz: f32, level_db: f32) -> Tone {
-        Tone { hz: [low_hz, high_hz], level_db }
+        Tone { hz: [low_hz, high_hz], level_db, twist_db: 0.0 }
+    }
+
+    /// The same with the second sine so many dB louder than the first.
+    #[must_use]
+    pub const fn twisted(self, twist_db: f32) -> Tone {
+        Tone { twist_db, ..self }
     }
 }
 
@@ -78,6 +86,28 @@ impl Cadence {
     pub const BUSY_US: Cadence = repeated(&[on_off(Tone::dual(480.0, 620.0, -24.0), 500, 500)]);
     /// North American reorder (congestion) tone: 480 + 620 Hz, a quarter of a second on and off.
     pub const CONGESTION_US: Cadence = repeated(&[on_off(Tone::dual(480.0, 620.0, -24.0), 250, 250)]);
+    /// Call waiting tone in the European manner (ITU-T E.180): 425 Hz, two bursts of 200 ms every five seconds.
+    pub const CALL_WAITING: Cadence =
+        repeated(&[on_off(Tone::sine(425.0, -13.0), 200, 600), on_off(Tone::sine(425.0, -13.0), 200, 4_000)]);
+    /// Special information tone (ITU-T E.180): 950, 1400 and 1800 Hz for 330 ms each, then a second of silence.
+    pub const SPECIAL_INFORMATION: Cadence = repeated(&[
+        on_off(Tone::sine(950.0, -13.0), 330, 0),
+        on_off(Tone::sine(1_400.0, -13.0), 330, 0),
+        on_off(Tone::sine(1_800.0, -13.0), 330, 1_000),
+    ]);
+    /// Every cadence above, by name.
+    pub const ALL: &'static [(&'static str, Cadence)] = &[
+        ("dial", Cadence::DIAL),
+        ("ringing", Cadence::RINGING),
+        ("busy", Cadence::BUSY),
+        ("congestion", Cadence::CONGESTION),
+        ("dial-us", Cadence::DIAL_US),
+        ("ringing-us", Cadence::RINGING_US),
+        ("busy-us", Cadence::BUSY_US),
+        ("congestion-us", Cadence::CONGESTION_US),
+        ("call-waiting", Cadence::CALL_WAITING),
+        ("special-information", Cadence::SPECIAL_INFORMATION),
+    ];
     /// Digital silence.
     pub const SILENCE: Cadence = repeated(&[for_ever(Tone::SILENCE)]);
 }
@@ -93,7 +123,7 @@ pub struct ToneGenerator {
     plan: Plan,
     oscillators: [Oscillator; 2],
     /// Amplitude of each sine, in sample units.
-    amplitude: f64,
+    amplitudes: [f64; 2],
     /// Place in the segment, in samples.
     elapsed: u64,
 }
@@ -101,6 +131,8 @@ pub struct ToneGenerator {
 #[derive(Debug, Clone, Copy)]
 enum Plan {
     Cadence(Cadence, usize),
+    /// One tone, then silence, each for so many milliseconds.
+    Once(u32, u32),
     /// One tone until told otherwise.
     Steady,
     Finished,
@@ -113,7 +145,7 @@ impl ToneGenerator {
             rate: sample_rate.max(1),
             plan: Plan::Finished,
             oscillators: [Oscillator::default(); 2],
-            amplitude: 0.0,
+            amplitudes: [0.0; 2],
             elapsed: 0,
         }
     }
@@ -133,9 +165,28 @@ impl ToneGenerator {
         self.tune(tone);
     }
 
+    /// Sounds one tone and then keeps silence, each for so many milliseconds. It is finished after both.
+    pub fn once(&mut self, tone: Tone, on_ms: u32, off_ms: u32) {
+        self.plan = Plan::Once(on_ms, off_ms);
+        self.elapsed = 0;
+        self.tune(tone);
+    }
+
     /// Falls silent at once.
     pub fn stop(&mut self) {
         self.plan = Plan::Finished;
+    }
+
+    /// Samples until it falls silent for good or begins something else: what [`Self::once`] still needs.
+    pub fn left(&self) -> usize {
+        match self.plan {
+            Plan::Once(on_ms, off_ms) => {
+                usize::try_from((self.samples(on_ms) + self.samples(off_ms)).saturating_sub(self.elapsed))
+                    .unwrap_or(usize::MAX)
+            }
+            Plan::Finished => 0,
+            Plan::Steady | Plan::Cadence(..) => usize::MAX,
+        }
     }
 
     /// Whether a cadence that does not repeat is over, or nothing was started.
@@ -173,30 +224,38 @@ impl ToneGenerator {
         for (oscillator, hz) in self.oscillators.iter_mut().zip(tone.hz) {
             oscillator.tune(hz, self.rate);
         }
-        self.amplitude = 32_767.0 * 10f64.powf(f64::from(tone.level_db) / 20.0);
+        let amplitude = |db: f32| 32_767.0 * 10f64.powf(f64::from(db) / 20.0);
+        self.amplitudes = [amplitude(tone.level_db), amplitude(tone.level_db + tone.twist_db)];
+    }
+
+    fn samples(&self, ms: u32) -> u64 {
+        u64::from(ms) * u64::from(self.rate) / 1_000
     }
 
     fn next(&mut self) -> i16 {
-        let samples = |ms: u32| u64::from(ms) * u64::from(self.rate) / 1_000;
         let (on, off) = match self.plan {
             Plan::Finished => return 0,
             Plan::Steady => (u64::MAX, 0),
+            Plan::Once(on_ms, off_ms) => (self.samples(on_ms), self.samples(off_ms)),
             Plan::Cadence(cadence, index) => match cadence.segments.get(index) {
                 Some(Segment { on_ms: 0, off_ms: 0, .. }) => (u64::MAX, 0),
-                Some(segment) => (samples(segment.on_ms), samples(segment.off_ms)),
+                Some(segment) => (self.samples(segment.on_ms), self.samples(segment.off_ms)),
                 None => (0, 1),
             },
         };
-        let ramp = samples(RAMP_MS).max(1);
+        let ramp = self.samples(RAMP_MS).max(1);
         let edge = (self.elapsed + 1).min(on.saturating_sub(self.elapsed)).min(ramp);
         let [first, second] = &mut self.oscillators;
-        let sum = first.next() + second.next();
-        let sample = (sum * self.amplitude * edge as f64 / ramp as f64).round() as i16;
+        let [low, high] = self.amplitudes;
+        let sum = first.next() * low + second.next() * high;
+        let sample = (sum * edge as f64 / ramp as f64).round() as i16;
         self.elapsed = self.elapsed.saturating_add(1);
-        if let Plan::Cadence(cadence, index) = self.plan
-            && self.elapsed >= on.saturating_add(off)
-        {
-            self.enter(cadence, index + 1);
+        if self.elapsed >= on.saturating_add(off) {
+            match self.plan {
+                Plan::Cadence(cadence, index) => self.enter(cadence, index + 1),
+                Plan::Once(..) => self.plan = Plan::Finished,
+                Plan::Steady | Plan::Finished => {}
+            }
         }
         sample
     }

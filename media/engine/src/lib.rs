@@ -39,6 +39,7 @@
 //!    [`RxCommand::Start`].
 //! 4. From time to time (every 10–100 ms): [`Control::collect`], feed clips, drain recorders, read [`Meters`].
 
+mod board;
 mod command;
 mod config;
 pub mod control;
@@ -78,6 +79,7 @@ pub use control::ticker::{
     AddError, BusHandle, Lateness, Leg, RemoveError, Scheduling, Ticker, TickerConfig, TickerError,
     TickerHandle, TickerReport,
 };
+pub use control::tone::{DialError, TonePlayer, tone_player};
 pub use control::{Control, NodeError, split};
 pub use meters::{Meters, RxMeters, TxMeters};
 pub use rt::bus::BusProcessor;
@@ -93,5 +95,5 @@ pub use rt::peer::Peer;
 pub use rt::record::RecordSink;
 pub use rt::resampled::{ResampledSink, ResampledSource};
 pub use rt::rx::RxProcessor;
-pub use rt::tone::ToneSource;
+pub use rt::tone::{SilenceSource, TonePlayerSource, ToneSource};
 pub use rt::tx::TxProcessor;

@@ -15,10 +15,10 @@ use loom::sync::atomic::AtomicUsize;
 use loom::thread;
 use offhook_codecs::CodecKind;
 
+use crate::board::{Board, Pen, Words};
 use crate::command::{CommandReceiver, CommandRing, TxCommand, TxFormat, commands};
 use crate::config::EngineConfig;
 use crate::control::{NodeError, split};
-use crate::meters::{Board, Pen, Words};
 use crate::rt::driven::Driven;
 use crate::rt::gain::Gain;
 use crate::rt::node::{Sink, Source};

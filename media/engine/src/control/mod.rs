@@ -9,6 +9,7 @@ pub mod packets;
 pub mod pcm;
 pub mod record;
 pub mod ticker;
+pub mod tone;
 
 use std::sync::Arc;
 

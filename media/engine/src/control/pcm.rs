@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use offhook_codecs::UnsupportedRate;
 
+use crate::board::Board;
 use crate::config::samples_to_ns;
-use crate::meters::Board;
 use crate::rt::blocks::{BlockReader, Stamp, blocks};
 use crate::rt::elastic::{ElasticWriter, elastic};
 use crate::rt::node::{Sink, Source};

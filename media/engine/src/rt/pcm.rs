@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use crate::meters::{Board, Pen, Words};
+use crate::board::{Board, Pen, Words};
 use crate::rt::blocks::BlockWriter;
 use crate::rt::elastic::ElasticReader;
 use crate::rt::node::{Sink, Source};
