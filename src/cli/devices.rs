@@ -121,7 +121,7 @@ fn describe(d: &DeviceInfo, probed: Option<Probed>) -> Value {
                 "rate": s.rate, "channels": s.channels, "format": s.format,
                 "requested_period_ms": ms(s.requested_period_us), "period_ms": ms(s.period_us),
                 "buffer_ms": s.buffer_us.map(ms), "latency_ms": s.latency_us.map(ms), "drift_ppm": s.drift_ppm,
-                "callbacks": s.callbacks, "xruns": s.xruns, "lost_frames": s.lost_frames, "openings": s.openings,
+                "callbacks": s.callbacks, "frames": s.frames, "xruns": s.xruns, "lost_frames": s.lost_frames, "openings": s.openings,
                 "failed": s.failed,
             }),
             Err(why) => json!({ "failed": why.to_string() }),

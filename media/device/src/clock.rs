@@ -103,7 +103,7 @@ impl CardClock {
             return None;
         }
         let residue = least - self.line(at_s);
-        if residue.abs() > (self.period_s / 2.0).max(LEAST_BREAK_S) {
+        if residue.abs() > (self.period_s * 0.75).max(LEAST_BREAK_S) {
             let Some(before) = self.suspicion.take().filter(|before| before.signum() == residue.signum())
             else {
                 self.suspicion = Some(residue);

@@ -146,7 +146,8 @@ impl Common {
             status.lost_frames.fetch_add(lost, Relaxed);
         }
         status.drift_ppb.store((self.clock.drift_ppm() * 1e3) as i64, Relaxed);
-        if self.callbacks.is_multiple_of(PERIOD_MEMORY) {
+        // The first callbacks fill the host's buffer.
+        if self.callbacks == 4 || self.callbacks.is_multiple_of(PERIOD_MEMORY) {
             self.largest = 0;
         }
         self.callbacks += 1;
