@@ -8,8 +8,16 @@
 //!      │◀── retired objects (trash) ────┊──── both
 //!      │◀── meters (atomics) ───────────┊──── both
 //!   ClipFeeder ── samples ──────────────┊──▶ ClipSource        EchoSink ─▶ EchoSource (rx to tx)
-//!   Recorder ◀── samples ───────────────┊──── RecordSink       ToneSource
+//!   Recorder ◀── samples ───────────────┊──── RecordSink       ToneSource, SilenceSource
+//!   PcmWriter ── samples ───────────────┊──▶ PcmSource         TonePlayer ── digits ──▶ TonePlayerSource
+//!   PcmReader ◀── blocks with times ────┊──── PcmSink: a sink, or a tap at the speaker or the microphone
+//!   PacketReader ◀── packets ───────────┊──── PacketTap        PacketSender ── packets ──▶ PacketInjector
+//!   BusControl ── joins, gains ─────────┊──▶ BusProcessor: everybody hears the others, through a sink and a source each
 //! ```
+//!
+//! Nothing that control does in the middle of a sound is a click: gains are ramps of 5 ms, sources that are removed and
+//! streams that stop fade as long, and whatever begins or is cut is joined to what was heard before without changing a
+//! sample that needs no change.
 //!
 //! In: commands, datagrams, samples, and the time (nanoseconds of one monotonic clock) that the driver hands in.
 //! Out: datagrams, samples, meters. A driver is whoever calls the processors: a sound card's two callbacks

@@ -172,6 +172,13 @@ mod tests {
     }
 
     #[test]
+    fn silence_fills_every_block_so_that_a_stream_goes_on() {
+        let mut out = [7; 80];
+        assert_eq!(assert_no_alloc(|| crate::SilenceSource.fill(0, &mut out)), 80);
+        assert_eq!(out, [0; 80]);
+    }
+
+    #[test]
     fn what_cannot_be_dialled_is_refused_whole() {
         let (mut player, mut source) = tone_player(8_000);
         assert_eq!(player.dial("12x4", DtmfTiming::default()), Err(DialError::Character('x')));
