@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::members::Alternatives;
+
 /// The result of every operation of this layer.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -145,19 +147,19 @@ impl Error {
         self
     }
 
+    /// In the alternative of a CHOICE at this place, unless it is none of the names.
+    #[cold]
+    pub(crate) fn in_alternative(self, names: &Alternatives, place: (bool, u32)) -> Self {
+        match names.name(place) {
+            Some(name) => self.in_member(name),
+            None => self,
+        }
+    }
+
     #[cold]
     pub(crate) fn in_element(mut self, index: usize) -> Self {
         self.0.path.push(Step::Element(index));
         self
-    }
-}
-
-/// Adds a step to the path of an error.
-#[inline(always)]
-pub(crate) fn within(name: &'static str, result: Result<()>) -> Result<()> {
-    match result {
-        Ok(()) => Ok(()),
-        Err(error) => Err(error.in_member(name)),
     }
 }
 

@@ -9,7 +9,8 @@
 pub use serde_json::Value;
 use serde_json::{Map, json};
 
-use super::error::{Blame, Error, Kind, Result, within};
+use super::error::{Blame, Error, Kind, Result};
+use super::members::{Alternatives, Source};
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, Type};
 
@@ -141,8 +142,14 @@ impl<'a> Description<'a> {
     }
 
     pub(crate) fn required<T, C: Codec<T>>(&mut self, slot: &mut T, name: &'static str) -> Result<()> {
-        let value = self.member(name).ok_or_else(|| wanted("this member"));
-        within(name, value.and_then(|value| C::read_json(slot, value)))
+        let read = match self.member(name) {
+            Some(value) => C::read_json(slot, value),
+            None => Err(wanted("this member")),
+        };
+        match read {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.in_member(name)),
+        }
     }
 
     pub(crate) fn optional<T, C: Codec<T>>(
@@ -150,10 +157,12 @@ impl<'a> Description<'a> {
         slot: &mut Option<T>,
         name: &'static str,
     ) -> Result<()> {
-        match self.member(name) {
-            Some(value) => within(name, C::read_json(slot.insert(C::blank()), value)),
-            None => Ok(()),
+        if let Some(value) = self.member(name)
+            && let Err(error) = C::read_json(slot.insert(C::blank()), value)
+        {
+            return Err(error.in_member(name));
         }
+        Ok(())
     }
 
     /// The additions behind the `known` ones.
@@ -180,9 +189,13 @@ impl<'a> Description<'a> {
 
 // --- CHOICE -----------------------------------------------------------------------------------------
 
-/// Describes an alternative.
-pub(crate) fn named(name: &'static str, value: Value) -> Value {
+fn named(name: &str, value: Value) -> Value {
     Value::Object(Map::from_iter([(name.to_owned(), value)]))
+}
+
+/// Describes an alternative.
+pub(crate) fn alternative(names: &Alternatives, place: (bool, u32), value: Value) -> Value {
+    named(names.name(place).unwrap_or_default(), value)
 }
 
 pub(crate) fn unknown_alternative(unknown: &UnknownAlternative) -> Value {
@@ -190,21 +203,36 @@ pub(crate) fn unknown_alternative(unknown: &UnknownAlternative) -> Value {
     named(UNKNOWN_ALTERNATIVE, value)
 }
 
-/// The name and the value of a described alternative.
-pub(crate) fn only_member(value: &Value) -> Result<(&str, &Value)> {
+/// The description of the value of an alternative.
+pub(crate) struct Chosen<'a>(&'a Value);
+
+/// The alternative that is described: its place, and its value.
+pub(crate) fn chosen<'a>(names: &Alternatives, value: &'a Value) -> Result<((bool, u32), Chosen<'a>)> {
     let mut members = value.as_object().into_iter().flatten();
-    match (members.next(), members.next()) {
-        (Some((name, value)), None) => Ok((name, value)),
-        _ => Err(wanted("an object of one member, the alternative")),
+    let (Some((name, value)), None) = (members.next(), members.next()) else {
+        return Err(wanted("an object of one member, the alternative"));
+    };
+    match names.place(name) {
+        Some(place) => Ok((place, Chosen(value))),
+        // Behind all those that have a name.
+        None if names.extensible && name == UNKNOWN_ALTERNATIVE => Ok(((true, u32::MAX), Chosen(value))),
+        None => Err(wanted("the name of an alternative")),
     }
 }
 
-pub(crate) fn unknown_chosen(name: &str, value: &Value) -> Result<UnknownAlternative> {
-    if name != UNKNOWN_ALTERNATIVE {
-        return Err(wanted("the name of an alternative"));
+impl Source for Chosen<'_> {
+    fn value<T, C: Codec<T>>(&mut self) -> Result<T> {
+        let mut slot = C::blank();
+        C::read_json(&mut slot, self.0)?;
+        Ok(slot)
     }
-    let (index, octets) = indexed(value)?;
-    Ok(UnknownAlternative::new(index, octets.into()))
+    fn unknown_alternative(&mut self, _: u32) -> Result<UnknownAlternative> {
+        let (index, octets) = indexed(self.0)?;
+        Ok(UnknownAlternative::new(index, octets.into()))
+    }
+    fn bad_alternative(&self) -> Error {
+        wanted("the name of an alternative")
+    }
 }
 
 fn indexed(value: &Value) -> Result<(u32, Vec<u8>)> {

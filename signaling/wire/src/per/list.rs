@@ -28,7 +28,9 @@ impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List
             reader.step(count)?;
             list.reserve_exact(count);
             for _ in 0..count {
-                next_element(list, C::blank(), |slot| C::decode(slot, reader))?;
+                if let Err(error) = C::decode(list.push_mut(C::blank()), reader) {
+                    return Err(error.in_element(list.len() - 1));
+                }
             }
             if !more {
                 break;
@@ -56,7 +58,9 @@ impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List
                 next_length = i + count;
                 last = !more;
             }
-            C::encode(element, writer).map_err(|error| error.in_element(i))?;
+            if let Err(error) = C::encode(element, writer) {
+                return Err(error.in_element(i));
+            }
         }
         if !last {
             // An empty list, or one that ended with a whole fragment.
@@ -66,23 +70,19 @@ impl<T, C: Codec<T>, const LOW: usize, const HIGH: usize> Codec<Vec<T>> for List
         Ok(())
     }
     fn to_json(list: &Vec<T>) -> Value {
-        list.iter().map(C::to_json).collect()
+        let mut elements = Vec::with_capacity(list.len());
+        for element in list {
+            elements.push(C::to_json(element));
+        }
+        Value::Array(elements)
     }
     fn read_json(list: &mut Vec<T>, value: &Value) -> Result<()> {
         for element in value.as_array().ok_or_else(|| wanted("an array"))? {
-            next_element(list, C::blank(), |slot| C::read_json(slot, element))?;
+            if let Err(error) = C::read_json(list.push_mut(C::blank()), element) {
+                return Err(error.in_element(list.len() - 1));
+            }
         }
         Ok(())
-    }
-}
-
-/// Appends a blank element and reads over it.
-fn next_element<T>(list: &mut Vec<T>, blank: T, read: impl FnOnce(&mut T) -> Result<()>) -> Result<()> {
-    let index = list.len();
-    list.push(blank);
-    match list.last_mut().map(read) {
-        Some(Err(error)) => Err(error.in_element(index)),
-        _ => Ok(()),
     }
 }
 

@@ -2,39 +2,84 @@
 //! In: a [`Reader`] where one starts. Out: members read, or a presence and an index.
 //! Not here: bits, lengths, budgets (`reader`).
 
-use bytes::Bytes;
-
 use super::Codec;
-use super::error::{Kind, Result, within};
+use super::error::{Error, Kind, Result};
 use super::form::{Deviations, Form};
 use super::reader::Reader;
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 
-/// Where to continue behind an open type. See [`Reader::enter_open`].
+/// The names of the alternatives of a CHOICE.
 #[derive(Debug)]
+pub(crate) struct Alternatives {
+    pub(crate) root: &'static [&'static str],
+    /// Those behind the extension mark.
+    pub(crate) additions: &'static [&'static str],
+    /// Whether there is an extension mark.
+    pub(crate) extensible: bool,
+}
+
+impl Alternatives {
+    /// The name of the alternative at a place: behind the extension mark (`true`) or before it.
+    pub(crate) fn name(&self, (extension, index): (bool, u32)) -> Option<&'static str> {
+        let names = if extension { self.additions } else { self.root };
+        names.get(index as usize).copied()
+    }
+
+    /// The place of the alternative of that name.
+    pub(crate) fn place(&self, name: &str) -> Option<(bool, u32)> {
+        [(false, self.root), (true, self.additions)].into_iter().find_map(|(extension, names)| {
+            names.iter().position(|known| *known == name).map(|index| (extension, index as u32))
+        })
+    }
+}
+
+/// Where the value of an alternative comes from: octets, or a description.
+pub(crate) trait Source {
+    fn value<T, C: Codec<T>>(&mut self) -> Result<T>;
+    fn unknown_alternative(&mut self, index: u32) -> Result<UnknownAlternative>;
+    fn bad_alternative(&self) -> Error;
+}
+
+impl Source for Reader {
+    fn value<T, C: Codec<T>>(&mut self) -> Result<T> {
+        let mut slot = C::blank();
+        C::decode(&mut slot, self)?;
+        Ok(slot)
+    }
+    /// All that is left of the open type, kept as it is.
+    fn unknown_alternative(&mut self, index: u32) -> Result<UnknownAlternative> {
+        self.charge(UnknownAlternative::COST)?;
+        let octets = self.slice(self.left() / 8)?;
+        Ok(UnknownAlternative::new(index, octets))
+    }
+    fn bad_alternative(&self) -> Error {
+        self.error(Kind::BadAlternative)
+    }
+}
+
+/// Where to continue behind an open type. See [`Reader::enter_open`].
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenType {
-    /// The outer source, if the open type came in fragments and was rejoined elsewhere.
-    outer: Option<Bytes>,
+    /// It came in fragments and was rejoined: the source around it is the last in `outer`.
+    rejoined: bool,
     start: usize,
     after: usize,
     end: usize,
     shift: usize,
 }
 
-/// The extension additions of one SEQUENCE: a cursor over its presence bitmap.
-#[derive(Debug)]
+/// The extension additions of one SEQUENCE: its presence bitmap.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Additions {
     /// Whether the extension bit was set, so that a bitmap follows the root.
     announced: bool,
-    /// The next presence bits, left-justified, and how many they are.
+    /// The next presence bits, left-justified, of the first 64; zeros behind the last.
     bits: u64,
-    cached: usize,
-    /// Where in the source the others are, and how many.
-    rest_at: usize,
-    rest: usize,
-    /// How many bits were taken, and how many were set.
-    taken: usize,
-    present: usize,
+    /// Where in the source the bitmap is, and how many bits it has.
+    bitmap_at: usize,
+    count: usize,
+    /// Whether they are all zeros.
+    idle: bool,
     /// The scope of deviations around this SEQUENCE, and how many had been noted there.
     scope: usize,
     noted: usize,
@@ -42,38 +87,6 @@ pub(crate) struct Additions {
 
 /// The start of an open type that may be of any length.
 const NOWHERE: usize = usize::MAX;
-
-impl Additions {
-    /// Whether the next addition is there.
-    #[inline]
-    fn next(&mut self, reader: &mut Reader) -> Result<bool> {
-        if self.cached == 0 {
-            if self.rest == 0 {
-                return Ok(false);
-            }
-            self.load(reader)?;
-        }
-        let here = self.bits >> 63 != 0;
-        self.bits <<= 1;
-        self.cached -= 1;
-        self.taken += 1;
-        self.present += usize::from(here);
-        Ok(here)
-    }
-
-    /// Caches the next bits of the bitmap.
-    fn load(&mut self, reader: &mut Reader) -> Result<()> {
-        self.cached = self.rest.min(64);
-        let now = std::mem::replace(&mut reader.at, self.rest_at);
-        // An open type around this SEQUENCE does not end before its bitmap.
-        let bits = reader.bits(self.cached as u32);
-        reader.at = now;
-        self.bits = bits? << (64 - self.cached);
-        self.rest_at += self.cached;
-        self.rest -= self.cached;
-        Ok(())
-    }
-}
 
 impl Reader {
     // --- open types ------------------------------------------------------------------------
@@ -100,23 +113,25 @@ impl Reader {
                     self.shift = shift.wrapping_sub(8);
                 }
             }
-            let open = OpenType { outer: None, start: self.at, after, end: self.end, shift };
+            let open = OpenType { rejoined: false, start: self.at, after, end: self.end, shift };
             self.end = after;
             return Ok(open);
         }
         let joined = self.fragments(here)?;
-        let open = OpenType { outer: None, start: 0, after: self.at, end: self.end, shift };
+        let open = OpenType { rejoined: true, start: 0, after: self.at, end: self.end, shift };
         self.shift = shift.wrapping_add(here.at + 8);
         self.at = 0;
         self.end = joined.len() * 8;
-        let outer = std::mem::replace(&mut self.source, joined);
-        Ok(OpenType { outer: Some(outer), ..open })
+        self.outer.push(std::mem::replace(&mut self.source, joined));
+        Ok(open)
     }
 
     /// Continues behind an open type; what its value left over does not matter, but is noted.
     pub(crate) fn leave_open(&mut self, open: OpenType) -> Result<()> {
         self.note_surplus(open.start)?;
-        if let Some(outer) = open.outer {
+        if open.rejoined
+            && let Some(outer) = self.outer.pop()
+        {
             self.source = outer;
         }
         self.at = open.after;
@@ -150,19 +165,6 @@ impl Reader {
         Ok(())
     }
 
-    /// The alternative just entered, kept as it is.
-    pub(crate) fn unknown_alternative(
-        &mut self,
-        index: u32,
-        open: &mut OpenType,
-    ) -> Result<UnknownAlternative> {
-        self.charge(UnknownAlternative::COST)?;
-        // All of it is the value: there is nothing to note behind it, even if it is empty.
-        open.start = NOWHERE;
-        let octets = self.slice(self.left() / 8)?;
-        Ok(UnknownAlternative::new(index, octets))
-    }
-
     // --- messages --------------------------------------------------------------------------
 
     /// Ends the message, and says how it deviates outside any extensible SEQUENCE.
@@ -191,11 +193,9 @@ impl Reader {
         let mut additions = Additions {
             announced: false,
             bits: 0,
-            cached: 0,
-            rest_at: 0,
-            rest: 0,
-            taken: 0,
-            present: 0,
+            bitmap_at: 0,
+            count: 0,
+            idle: false,
             scope: self.scope,
             noted: self.noted.len(),
         };
@@ -220,13 +220,19 @@ impl Reader {
     ) -> Result<()> {
         let here = *present >> 63 != 0;
         *present <<= 1;
-        if here { within(name, C::decode(slot.insert(C::blank()), self)) } else { Ok(()) }
+        if here && let Err(error) = C::decode(slot.insert(C::blank()), self) {
+            return Err(error.in_member(name));
+        }
+        Ok(())
     }
 
-    /// The presence bitmap of the additions, behind the root.
+    /// The presence bitmap of the additions, behind the root; whether there is one.
     #[inline]
-    pub(crate) fn bitmap(&mut self, additions: &mut Additions) -> Result<()> {
-        if additions.announced { self.announced_bitmap(additions) } else { Ok(()) }
+    pub(crate) fn bitmap(&mut self, additions: &mut Additions) -> Result<bool> {
+        if additions.announced {
+            self.announced_bitmap(additions)?;
+        }
+        Ok(additions.announced)
     }
 
     fn announced_bitmap(&mut self, additions: &mut Additions) -> Result<()> {
@@ -247,9 +253,13 @@ impl Reader {
             return Err(self.error(Kind::Truncated));
         }
         self.step(count)?;
-        additions.rest_at = self.at;
-        additions.rest = count;
-        self.at += count;
+        additions.bitmap_at = self.at;
+        additions.count = count;
+        let first = count.min(64) as u32;
+        additions.bits = self.bits(first)? << (64 - first);
+        additions.idle =
+            additions.bits == 0 && !(64..count).any(|index| self.bit_at(additions.bitmap_at + index));
+        self.at = additions.bitmap_at + count;
         Ok(())
     }
 
@@ -261,44 +271,80 @@ impl Reader {
         slot: &mut Option<T>,
         name: &'static str,
     ) -> Result<()> {
-        if additions.next(self)? {
-            let open = self.enter_open()?;
-            within(name, C::decode(slot.insert(C::blank()), self))?;
-            self.leave_open(open)?;
+        let here = additions.bits >> 63 != 0;
+        additions.bits <<= 1;
+        if !here {
+            return Ok(());
         }
+        let open = self.enter_open()?;
+        if let Err(error) = C::decode(slot.insert(C::blank()), self) {
+            return Err(error.in_member(name));
+        }
+        self.leave_open(open)
+    }
+
+    /// The additions behind the `known` ones.
+    pub(crate) fn unknown_additions(
+        &mut self,
+        additions: &Additions,
+        known: usize,
+        unknown: &mut UnknownAdditions,
+    ) -> Result<()> {
+        for index in known..additions.count {
+            if self.bit_at(additions.bitmap_at + index) {
+                if unknown.is_empty() {
+                    self.charge(UnknownAdditions::KEPT_COST)?;
+                }
+                self.charge(UnknownAdditions::COST)?;
+                unknown.keep(index as u32, self.counted_octets()?);
+            }
+        }
+        unknown.keep_bitmap(additions.count, additions.idle);
         Ok(())
     }
 
-    /// The additions behind the last one that the schema knows; and the end of the SEQUENCE.
+    /// The end of an extensible SEQUENCE.
     #[inline]
-    pub(crate) fn unknown_additions(
-        &mut self,
-        additions: &mut Additions,
-        unknown: &mut UnknownAdditions,
-    ) -> Result<()> {
-        if additions.announced {
-            self.further_additions(additions, unknown)?;
-        }
+    pub(crate) fn end(&mut self, additions: &Additions, unknown: &mut UnknownAdditions) -> Result<()> {
         if self.noted.len() > additions.noted {
-            self.charge(UnknownAdditions::KEPT_COST)?;
-            unknown.keep_form(self.noted.drain(additions.noted..).collect());
+            self.keep_form(additions, unknown)?;
         }
         self.scope = additions.scope;
         Ok(())
     }
 
-    fn further_additions(&mut self, additions: &mut Additions, unknown: &mut UnknownAdditions) -> Result<()> {
-        while additions.cached + additions.rest > 0 {
-            if additions.next(self)? {
-                if unknown.is_empty() {
-                    self.charge(UnknownAdditions::KEPT_COST)?;
-                }
-                self.charge(UnknownAdditions::COST)?;
-                unknown.keep(additions.taken as u32 - 1, self.counted_octets()?);
-            }
-        }
-        unknown.keep_bitmap(additions.taken, additions.present == 0);
+    #[cold]
+    fn keep_form(&mut self, additions: &Additions, unknown: &mut UnknownAdditions) -> Result<()> {
+        self.charge(UnknownAdditions::KEPT_COST)?;
+        unknown.keep_form(self.noted.drain(additions.noted..).collect());
         Ok(())
+    }
+
+    /// The place of an alternative: behind the extension mark (`true`), and then in an open type, or
+    /// before it. Returns what [`leave_alternative`](Self::leave_alternative) needs as well.
+    pub(crate) fn enter_alternative(
+        &mut self,
+        names: &Alternatives,
+    ) -> Result<((bool, u32), Option<OpenType>)> {
+        let (extension, index) = self.alternative(names.extensible, names.root.len())?;
+        if !extension {
+            return Ok(((false, index), None));
+        }
+        let mut open = self.enter_open()?;
+        if index as usize >= names.additions.len() {
+            // All of it is the value: there is nothing to note behind it, even if it is empty.
+            open.start = NOWHERE;
+        }
+        Ok(((true, index), Some(open)))
+    }
+
+    /// Ends an alternative.
+    #[inline]
+    pub(crate) fn leave_alternative(&mut self, open: Option<OpenType>) -> Result<()> {
+        match open {
+            Some(open) => self.leave_open(open),
+            None => Ok(()),
+        }
     }
 
     /// The index of a CHOICE or ENUMERATED: in its extension root of `roots`, or (`true`) among
@@ -309,10 +355,11 @@ impl Reader {
         if extensible && self.bit()? {
             return Ok((true, self.small()?));
         }
-        match self.constrained(0, roots as i64 - 1) {
-            Ok(index) => Ok((false, index as u32)),
-            Err(error) if error.kind() == Kind::OutOfRange => Err(self.error(Kind::BadAlternative)),
-            Err(error) => Err(error),
+        // At most 255, which the schema's macros make sure of, take no more than 8 bits.
+        let most = (roots as u32).saturating_sub(1);
+        match self.bits(32 - most.leading_zeros())? as u32 {
+            index if index <= most => Ok((false, index)),
+            _ => Err(self.error(Kind::BadAlternative)),
         }
     }
 }

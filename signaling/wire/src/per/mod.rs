@@ -32,10 +32,10 @@ mod writer;
 use serde_json::Value;
 
 pub use big::Integer;
-pub(crate) use error::within;
 pub use error::{Blame, Error, Kind, Result};
 pub(crate) use integer::{Int, IntExtensible, IntFrom};
 pub(crate) use list::List;
+pub(crate) use members::{Alternatives, Source};
 pub use message::{Message, Meter, decode, decode_metered, encode};
 pub use octets::BitString;
 pub(crate) use octets::{Bits, Octets};

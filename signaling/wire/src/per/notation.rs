@@ -63,14 +63,13 @@ macro_rules! blank {
     };
 }
 
-/// The value of an alternative, read by one of the functions of its codec; the function of an
-/// alternative without a value is not called.
-macro_rules! read {
-    ($function:ident, $source:ident, $name:literal, $type:ty, $codec:ty) => {{
-        let mut slot = <$codec as $crate::per::Codec<$type>>::blank();
-        $crate::per::within($name, <$codec as $crate::per::Codec<$type>>::$function(&mut slot, $source))?;
-        slot
-    }};
+/// Passes an error on, with a step added to its path.
+macro_rules! within {
+    ($name:expr, $result:expr) => {
+        if let Err(error) = $result {
+            return Err(error.in_member($name));
+        }
+    };
 }
 
 /// One, for each thing to count.
@@ -133,8 +132,12 @@ macro_rules! sequence {
 
         #[allow(unused_imports, unused_mut, unused_variables)]
         const _: () = {
-            use $crate::per::notation::{blank, codec, extensible, one};
-            use $crate::per::{Codec, json, within};
+            use $crate::per::notation::{blank, codec, extensible, one, within};
+            use $crate::per::{Codec, json};
+
+            // What says which members are there fits a number.
+            assert!($crate::per::notation::countable(0 $( $( + one!($opt_type) )? )*));
+            assert!($crate::per::notation::countable(0 $( $( + one!($add) )* )?));
 
             impl $crate::per::Type for $name {
                 fn blank() -> Self {
@@ -153,10 +156,10 @@ macro_rules! sequence {
                         0 $( + one!($root) )* $( $( + one!($add) )* )?,
                     )?;
                     $(
-                        $( within(
+                        $( within!(
                             $root_name,
-                            <codec!($($req_codec)?) as Codec<$req_type>>::decode(&mut self.$root, reader),
-                        )?; )?
+                            <codec!($($req_codec)?) as Codec<$req_type>>::decode(&mut self.$root, reader)
+                        ); )?
                         $( reader.optional::<$opt_type, codec!($($opt_codec)?)>(
                             &mut present,
                             &mut self.$root,
@@ -164,40 +167,49 @@ macro_rules! sequence {
                         )?; )?
                     )*
                     $(
-                        reader.bitmap(&mut additions)?;
-                        $( reader.addition::<$add_type, codec!($($add_codec)?)>(
-                            &mut additions,
-                            &mut self.$add,
-                            $add_name,
-                        )?; )*
-                        reader.unknown_additions(&mut additions, &mut self.unknown)?;
+                        if reader.bitmap(&mut additions)? {
+                            $( reader.addition::<$add_type, codec!($($add_codec)?)>(
+                                &mut additions,
+                                &mut self.$add,
+                                $add_name,
+                            )?; )*
+                            reader.unknown_additions(&additions, 0 $( + one!($add) )*, &mut self.unknown)?;
+                        }
+                        reader.end(&additions, &mut self.unknown)?;
                     )?
                     Ok(())
                 }
 
                 fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
+                    let present = (0u64, 0);
+                    $( $( let present = (
+                        present.0 << 1 | u64::from(Option::<$opt_type>::is_some(&self.$root)),
+                        present.1 + 1,
+                    ); )? )*
                     let extended = None::<bool>;
                     $(
                         let outer = writer.enter(&self.unknown);
-                        let known: &[bool] = &[$( self.$add.is_some() ),*];
-                        let extended = Some(writer.extended(known, &self.unknown));
+                        let known = 0u64;
+                        $( let known = known << 1 | u64::from(self.$add.is_some()); )*
+                        let extended = Some(known != 0 || self.unknown.has_any());
                     )?
-                    writer.preamble(extended, &[$( $( Option::<$opt_type>::is_some(&self.$root) ,)? )*]);
+                    writer.preamble(extended, present);
                     $(
-                        $( within(
+                        $( within!(
                             $root_name,
-                            <codec!($($req_codec)?) as Codec<$req_type>>::encode(&self.$root, writer),
-                        )?; )?
+                            <codec!($($req_codec)?) as Codec<$req_type>>::encode(&self.$root, writer)
+                        ); )?
                         $( writer.optional::<$opt_type, codec!($($opt_codec)?)>(&self.$root, $root_name)?; )?
                     )*
                     $(
                         if extended == Some(true) {
-                            writer.additions(known, &self.unknown);
+                            const KNOWN: usize = 0 $( + one!($add) )*;
+                            writer.additions(known, KNOWN, &self.unknown);
                             $( writer.addition::<$add_type, codec!($($add_codec)?)>(
                                 &self.$add,
                                 $add_name,
                             )?; )*
-                            writer.unknown_additions(known.len(), &self.unknown);
+                            writer.unknown_additions(KNOWN, &self.unknown);
                         }
                         writer.leave(outer);
                     )?
@@ -278,14 +290,50 @@ macro_rules! choice {
         );
 
         impl $name {
-            const EXTENSIBLE: bool = $crate::per::notation::extensible!($( mark $($add)* )?);
-            const ROOTS: usize = [$( $index ),*].len();
+            /// The names of the alternatives: in the root, and behind the extension mark if there is one.
+            const NAMES: $crate::per::Alternatives = $crate::per::Alternatives {
+                root: &[$( $alt_name ),*],
+                additions: &[$( $( $add_name ),* )?],
+                extensible: $crate::per::notation::extensible!($( mark $($add)* )?),
+            };
         }
 
         #[allow(unused_imports, unused_variables, unreachable_patterns, unreachable_code)]
         const _: () = {
-            use $crate::per::notation::{bind, codec, extensible, read};
-            use $crate::per::{Codec, json, within};
+            use $crate::per::notation::{bind, codec, extensible};
+            use $crate::per::{Codec, json};
+
+            impl $name {
+                /// Whether it is behind the extension mark, and its index there or in the root.
+                fn place(&self) -> (bool, u32) {
+                    match self {
+                        $( $name::$alt $( (bind!(value $type)) )? => (false, $index), )*
+                        $(
+                            $( $name::$add $( (bind!(value $add_type)) )? => (true, $add_index), )*
+                            $name::Unrecognized(unknown) => (true, unknown.index()),
+                        )?
+                    }
+                }
+
+                /// Reads an alternative by one of the functions of its codec.
+                fn read<S: $crate::per::Source>(
+                    source: &mut S,
+                    (extension, index): (bool, u32),
+                ) -> $crate::per::Result<Self> {
+                    Ok(match (extension, index) {
+                        $( (false, $index) => $name::$alt $( (
+                            source.value::<$type, codec!($($codec)?)>()?
+                        ) )?, )*
+                        $(
+                            $( (true, $add_index) => $name::$add $( (
+                                source.value::<$add_type, codec!($($add_codec)?)>()?
+                            ) )?, )*
+                            (true, index) => $name::Unrecognized(source.unknown_alternative(index)?),
+                        )?
+                        _ => return Err(source.bad_alternative()),
+                    })
+                }
+            }
 
             impl $crate::per::Type for $name {
                 fn blank() -> Self {
@@ -299,95 +347,57 @@ macro_rules! choice {
                 }
 
                 fn decode(&mut self, reader: &mut $crate::per::Reader) -> $crate::per::Result<()> {
-                    let (extension, index) = reader.alternative(Self::EXTENSIBLE, Self::ROOTS)?;
-                    $(
-                        if extension {
-                            let mut open = reader.enter_open()?;
-                            *self = match index {
-                                $( $add_index => $name::$add $( (
-                                    read!(decode, reader, $add_name, $add_type, codec!($($add_codec)?))
-                                ) )?, )*
-                                _ => $name::Unrecognized(reader.unknown_alternative(index, &mut open)?),
-                            };
-                            reader.leave_open(open)?;
-                            return Ok(());
-                        }
-                    )?
-                    *self = match index {
-                        $( $index => $name::$alt $( (
-                            read!(decode, reader, $alt_name, $type, codec!($($codec)?))
-                        ) )?, )*
-                        _ => return Err(reader.error($crate::per::Kind::BadAlternative)),
-                    };
-                    Ok(())
+                    let (place, open) = reader.enter_alternative(&Self::NAMES)?;
+                    match Self::read(reader, place) {
+                        Ok(value) => *self = value,
+                        Err(error) => return Err(error.in_alternative(&Self::NAMES, place)),
+                    }
+                    reader.leave_alternative(open)
                 }
 
                 fn encode(&self, writer: &mut $crate::per::Writer) -> $crate::per::Result<()> {
-                    match self {
-                        $(
-                            $name::$alt $( (bind!(value $type)) )? => {
-                                writer.root_alternative(Self::EXTENSIBLE, Self::ROOTS, $index)?;
-                                $( within(
-                                    $alt_name,
-                                    <codec!($($codec)?) as Codec<$type>>::encode(value, writer),
-                                )?; )?
-                            }
-                        )*
-                        $(
-                            $(
-                                $name::$add $( (bind!(value $add_type)) )? => {
-                                    writer.extension_alternative($add_index);
-                                    let open = writer.enter_open()?;
-                                    $( within(
-                                        $add_name,
-                                        <codec!($($add_codec)?) as Codec<$add_type>>::encode(value, writer),
-                                    )?; )?
-                                    writer.leave_open(open);
-                                }
-                            )*
-                            $name::Unrecognized(unknown) => writer.unknown_alternative(unknown),
-                        )?
+                    let place = self.place();
+                    $(
+                        if let (true, $name::Unrecognized(unknown)) = (extensible!(mark $($add)*), self) {
+                            writer.unknown_alternative(unknown);
+                            return Ok(());
+                        }
+                    )?
+                    let open = writer.enter_alternative(&Self::NAMES, place)?;
+                    let written: $crate::per::Result<()> = match self {
+                        $( $( $name::$alt(bind!(value $type)) =>
+                            <codec!($($codec)?) as Codec<$type>>::encode(value, writer), )? )*
+                        $( $( $( $name::$add(bind!(value $add_type)) =>
+                            <codec!($($add_codec)?) as Codec<$add_type>>::encode(value, writer), )? )* )?
+                        _ => Ok(()),
+                    };
+                    if let Err(error) = written {
+                        return Err(error.in_alternative(&Self::NAMES, place));
                     }
+                    writer.leave_alternative(open);
                     Ok(())
                 }
 
                 fn to_json(&self) -> json::Value {
-                    match self {
+                    let described = match self {
+                        $( $( $name::$alt(bind!(value $type)) =>
+                            <codec!($($codec)?) as Codec<$type>>::to_json(value), )? )*
                         $(
-                            $name::$alt $( (bind!(value $type)) )? => {
-                                let described = json::Value::Null;
-                                $( let described = <codec!($($codec)?) as Codec<$type>>::to_json(value); )?
-                                json::named($alt_name, described)
-                            }
-                        )*
-                        $(
-                            $(
-                                $name::$add $( (bind!(value $add_type)) )? => {
-                                    let described = json::Value::Null;
-                                    $( let described =
-                                        <codec!($($add_codec)?) as Codec<$add_type>>::to_json(value); )?
-                                    json::named($add_name, described)
-                                }
-                            )*
-                            $name::Unrecognized(unknown) => json::unknown_alternative(unknown),
+                            $( $( $name::$add(bind!(value $add_type)) =>
+                                <codec!($($add_codec)?) as Codec<$add_type>>::to_json(value), )? )*
+                            $name::Unrecognized(unknown) => return json::unknown_alternative(unknown),
                         )?
-                    }
+                        _ => json::Value::Null,
+                    };
+                    json::alternative(&Self::NAMES, self.place(), described)
                 }
 
                 fn read_json(&mut self, value: &json::Value) -> $crate::per::Result<()> {
-                    let (name, value) = json::only_member(value)?;
-                    *self = match name {
-                        $( $alt_name => $name::$alt $( (
-                            read!(read_json, value, $alt_name, $type, codec!($($codec)?))
-                        ) )?, )*
-                        $(
-                            $( $add_name => $name::$add $( (
-                                read!(read_json, value, $add_name, $add_type, codec!($($add_codec)?))
-                            ) )?, )*
-                            _ => $name::Unrecognized(json::unknown_chosen(name, value)?),
-                        )?
-                        _ => return Err(json::wanted("the name of an alternative")),
-                    };
+                    let (place, mut value) = json::chosen(&Self::NAMES, value)?;
+                    match Self::read(&mut value, place) {
+                        Ok(value) => *self = value,
+                        Err(error) => return Err(error.in_alternative(&Self::NAMES, place)),
+                    }
                     Ok(())
                 }
             }
@@ -428,7 +438,8 @@ macro_rules! enumerated {
                 let index = match self {
                     $( $name::$item => $index, )*
                 };
-                writer.root_alternative(false, [$( $index ),*].len(), index)
+                writer.root_alternative(false, [$( $index ),*].len(), index);
+                Ok(())
             }
 
             fn to_json(&self) -> $crate::per::json::Value {
@@ -478,11 +489,9 @@ macro_rules! enumerated {
                 let roots = [$( $index ),*].len();
                 match self {
                     $( $name::$item => writer.root_alternative(true, roots, $index), )*
-                    $name::Unrecognized(index) => {
-                        writer.extension_alternative(*index);
-                        Ok(())
-                    }
+                    $name::Unrecognized(index) => writer.extension_alternative(*index),
                 }
+                Ok(())
             }
 
             fn to_json(&self) -> $crate::per::json::Value {
@@ -530,8 +539,11 @@ macro_rules! list {
     };
 }
 
-/// Whether the indices of alternatives count up from zero.
+/// Whether the indices of alternatives count up from zero, and no higher than an octet.
 pub(crate) const fn consecutive(indices: &[u32]) -> bool {
+    if indices.len() > 255 {
+        return false;
+    }
     let mut expected = 0;
     while expected < indices.len() {
         if indices[expected] as usize != expected {
@@ -542,4 +554,9 @@ pub(crate) const fn consecutive(indices: &[u32]) -> bool {
     true
 }
 
-pub(crate) use {bind, blank, choice, codec, enumerated, extensible, given, list, one, read, sequence};
+/// Whether so many presence bits fit a number.
+pub(crate) const fn countable(bits: u32) -> bool {
+    bits <= u64::BITS
+}
+
+pub(crate) use {bind, blank, choice, codec, enumerated, extensible, given, list, one, sequence, within};

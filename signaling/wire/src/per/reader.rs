@@ -15,6 +15,8 @@ use super::{MAX_DEPTH, MEMORY_FLOOR, MEMORY_PER_OCTET, WORK_FLOOR, WORK_PER_OCTE
 #[derive(Debug)]
 pub struct Reader {
     pub(super) source: Bytes,
+    /// The sources around that one, where open types were rejoined from fragments.
+    pub(super) outer: Vec<Bytes>,
     /// The next bit, and the bit behind the last: of the message, or of the open type being read.
     pub(super) at: usize,
     pub(super) end: usize,
@@ -55,6 +57,7 @@ impl Reader {
     pub fn new(message: &Bytes) -> Self {
         Reader {
             source: message.clone(),
+            outer: Vec::new(),
             at: 0,
             end: message.len().saturating_mul(8),
             depth: MAX_DEPTH,
@@ -92,6 +95,11 @@ impl Reader {
         }
     }
 
+    /// A bit elsewhere in the source.
+    pub(super) fn bit_at(&self, at: usize) -> bool {
+        self.source.get(at / 8).is_some_and(|octet| octet & (0x80 >> (at % 8)) != 0)
+    }
+
     /// The next `count` bits (at most 64) as a number.
     #[inline]
     pub(crate) fn bits(&mut self, count: u32) -> Result<u64> {
@@ -109,6 +117,18 @@ impl Reader {
         };
         self.at += count as usize;
         Ok(value)
+    }
+
+    /// The next octet, on an octet boundary.
+    #[inline]
+    fn octet(&mut self) -> Result<u8> {
+        match self.source.get(self.at / 8) {
+            Some(octet) if self.left() >= 8 => {
+                self.at += 8;
+                Ok(*octet)
+            }
+            _ => Err(self.error(Kind::Truncated)),
+        }
     }
 
     /// As `bits`, octet by octet; the caller has checked that they exist.
@@ -180,7 +200,7 @@ impl Reader {
             1..=254 => self.bits(64 - range.leading_zeros())?,
             255 => {
                 self.align();
-                self.bits(8)?
+                u64::from(self.octet()?)
             }
             256..=65_535 => {
                 self.align();
@@ -227,10 +247,10 @@ impl Reader {
     /// As `length`, on an octet boundary, and whatever its form.
     #[inline]
     pub(super) fn raw_length(&mut self) -> Result<(usize, bool)> {
-        let first = self.bits(8)? as usize;
+        let first = usize::from(self.octet()?);
         match first {
             0..=0x7f => Ok((first, false)),
-            0x80..=0xbf => Ok(((first & 0x3f) << 8 | self.bits(8)? as usize, false)),
+            0x80..=0xbf => Ok(((first & 0x3f) << 8 | usize::from(self.octet()?), false)),
             0xc1..=0xc4 => Ok(((first & 0x3f) * 16_384, true)),
             _ => Err(self.error(Kind::BadLength)),
         }

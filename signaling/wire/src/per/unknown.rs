@@ -123,9 +123,10 @@ impl UnknownAdditions {
         self.bitmap != 0
     }
 
-    /// Whether a bitmap came though there was nothing to announce.
-    pub(crate) fn has_idle_bitmap(&self) -> bool {
-        self.bitmap & ALL_ZEROS != 0
+    /// Whether there are any, or a bitmap came though there was nothing to announce.
+    #[inline]
+    pub(crate) fn has_any(&self) -> bool {
+        self.bitmap & ALL_ZEROS != 0 || (self.kept.is_some() && !self.is_empty())
     }
 
     pub(crate) fn keep_form(&mut self, form: Deviations) {

@@ -3,8 +3,9 @@
 //! but where a value remembers that its peer deviated (`form`).
 //! Not here: what the bits mean (the [`Codec`]s).
 
-use super::error::{Blame, Error, Kind, Result, within};
+use super::error::{Blame, Error, Kind, Result};
 use super::form::{Deviations, Form, LONG_END};
+use super::members::Alternatives;
 use super::unknown::{UnknownAdditions, UnknownAlternative};
 use super::{Codec, MAX_DEPTH};
 
@@ -16,6 +17,10 @@ pub struct Writer {
     used: u32,
     depth: usize,
     follow: Follow,
+    /// The deviations of the SEQUENCEs around that one; only where there are any at all.
+    outer: Vec<Follow>,
+    /// How the lengths of the open types under construction deviate; of those that do.
+    lengths: Vec<Form>,
 }
 
 /// The deviations that are being repeated: those of one extensible SEQUENCE.
@@ -29,12 +34,18 @@ pub(crate) struct Follow {
 }
 
 /// An open type under construction.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenStart {
     /// Where its value starts.
     start: usize,
-    /// How its length deviates.
-    form: Option<Form>,
+    /// Whether its length deviates: then the last of `lengths` says how.
+    deviates: bool,
+}
+
+/// What to do at the end of an extensible SEQUENCE. See [`Writer::enter`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer {
+    kept: bool,
 }
 
 impl Default for Writer {
@@ -46,7 +57,14 @@ impl Default for Writer {
 impl Writer {
     /// Starts an empty message.
     pub fn new() -> Self {
-        Writer { octets: Vec::with_capacity(256), used: 0, depth: MAX_DEPTH, follow: Follow::default() }
+        Writer {
+            octets: Vec::with_capacity(256),
+            used: 0,
+            depth: MAX_DEPTH,
+            follow: Follow::default(),
+            outer: Vec::new(),
+            lengths: Vec::new(),
+        }
     }
 
     /// The message. An empty encoding becomes one zero octet (X.691 10.1.3).
@@ -67,30 +85,42 @@ impl Writer {
 
     #[inline]
     pub(crate) fn bit(&mut self, bit: bool) {
-        self.bits(u64::from(bit), 1);
+        if self.used == 0 {
+            self.octets.push(u8::from(bit) << 7);
+        } else if let Some(last) = self.octets.last_mut() {
+            *last |= u8::from(bit) << (7 - self.used);
+        }
+        self.used = (self.used + 1) % 8;
     }
 
     /// The low `count` bits (at most 64) of `value`.
     #[inline]
     pub(crate) fn bits(&mut self, value: u64, count: u32) {
+        if count == 0 {
+            return;
+        }
+        let value = value & (u64::MAX >> (64 - count));
         let mut left = count;
-        if let Some(last) = self.octets.last_mut()
-            && self.used != 0
-        {
+        if self.used != 0 {
             let free = 8 - self.used;
-            let take = free.min(left);
+            let take = free.min(count);
             left -= take;
-            *last |= (((value >> left) & ((1 << take) - 1)) << (free - take)) as u8;
+            if let Some(last) = self.octets.last_mut() {
+                *last |= ((value >> left) << (free - take)) as u8;
+            }
             self.used = (self.used + take) % 8;
+            if left == 0 {
+                return;
+            }
         }
-        while left >= 8 {
-            left -= 8;
-            self.octets.push((value >> left) as u8);
-        }
-        if left > 0 {
+        if left <= 8 {
             self.octets.push((value << (8 - left)) as u8);
-            self.used = left;
+        } else {
+            let octets = (value << (64 - left)).to_be_bytes();
+            let (octets, _) = octets.split_at(left.div_ceil(8) as usize);
+            self.octets.extend_from_slice(octets);
         }
+        self.used = left % 8;
     }
 
     #[inline]
@@ -138,7 +168,7 @@ impl Writer {
             1..=254 => self.bits(offset, 64 - range.leading_zeros()),
             255 => {
                 self.align();
-                self.bits(offset, 8);
+                self.octets.push(offset as u8);
             }
             256..=65_535 => {
                 self.align();
@@ -170,6 +200,7 @@ impl Writer {
         self.length_as(left, None)
     }
 
+    /// On an octet boundary.
     fn length_as(&mut self, left: usize, form: Option<Form>) -> (usize, bool) {
         let blocks = match form {
             Some(Form::LongLength) if left < 0x80 => {
@@ -181,7 +212,7 @@ impl Writer {
         };
         match left {
             0..=0x7f => {
-                self.bits(left as u64, 8);
+                self.octets.push(left as u8);
                 (left, false)
             }
             0x80..=0x3fff => {
@@ -213,8 +244,13 @@ impl Writer {
     /// Octets behind a length determinant without upper bound, in fragments if they must be.
     pub(crate) fn counted_octets(&mut self, octets: &[u8]) {
         self.align();
-        let form = self.form_of_octets();
-        self.counted_octets_as(octets, form);
+        if self.follow.deviations.is_none() && octets.len() < 0x4000 {
+            self.length_as(octets.len(), None);
+            self.octets.extend_from_slice(octets);
+        } else {
+            let form = self.form_of_octets();
+            self.counted_octets_as(octets, form);
+        }
     }
 
     fn counted_octets_as(&mut self, octets: &[u8], form: Option<Form>) {
@@ -249,16 +285,28 @@ impl Writer {
 
     /// Starts an extensible SEQUENCE. Returns what [`leave`](Self::leave) needs.
     #[inline]
-    pub(crate) fn enter(&mut self, unknown: &UnknownAdditions) -> Follow {
-        let deviations = unknown.form().cloned();
-        let start = if deviations.is_some() { self.position() } else { 0 };
-        std::mem::replace(&mut self.follow, Follow { deviations, next: 0, start })
+    pub(crate) fn enter(&mut self, unknown: &UnknownAdditions) -> Outer {
+        let form = unknown.form();
+        // What was built here does not deviate, nor does what almost all peers send.
+        let kept = form.is_some() || self.follow.deviations.is_some();
+        if kept {
+            self.follow_inner(form.cloned());
+        }
+        Outer { kept }
+    }
+
+    #[cold]
+    fn follow_inner(&mut self, deviations: Option<Deviations>) {
+        let inner = Follow { deviations, next: 0, start: self.position() };
+        self.outer.push(std::mem::replace(&mut self.follow, inner));
     }
 
     /// Ends an extensible SEQUENCE.
     #[inline]
-    pub(crate) fn leave(&mut self, outer: Follow) {
-        self.follow = outer;
+    pub(crate) fn leave(&mut self, outer: Outer) {
+        if outer.kept {
+            self.follow = self.outer.pop().unwrap_or_default();
+        }
     }
 
     /// The number of bits written.
@@ -303,6 +351,7 @@ impl Writer {
         self.deviation(|form| matches!(form, Form::Characters).then_some(())).is_some()
     }
 
+    #[cold]
     fn form_of_octets(&mut self) -> Option<Form> {
         self.deviation(|form| match form {
             Form::LongLength | Form::Fragments(_) => Some(form.clone()),
@@ -313,16 +362,26 @@ impl Writer {
     /// Ends a value, of an open type or of the message, that started at octet `start`.
     fn surplus(&mut self, start: usize) {
         self.align();
+        if self.follow.deviations.is_some() && self.peers_surplus() {
+            return;
+        }
+        if self.octets.len() == start {
+            self.octets.push(0);
+        }
+    }
+
+    /// Repeats what the peer left over, if it did.
+    #[cold]
+    fn peers_surplus(&mut self) -> bool {
         let level = self.depth;
         let surplus = self.deviation(|form| match form {
             Form::Surplus(depth, octets) if usize::from(*depth) == level => Some(octets.clone()),
             _ => None,
         });
-        if let Some(octets) = surplus {
-            self.octets.extend_from_slice(&octets);
-        } else if self.octets.len() == start {
-            self.octets.push(0);
+        if let Some(octets) = &surplus {
+            self.octets.extend_from_slice(octets);
         }
+        surplus.is_some()
     }
 
     // --- nesting and open types --------------------------------------------------------------
@@ -346,9 +405,14 @@ impl Writer {
     pub(crate) fn enter_open(&mut self) -> Result<OpenStart> {
         self.descend()?;
         self.align();
-        let form = self.form_of_octets();
+        let mut deviates = false;
+        if self.follow.deviations.is_some() {
+            let form = self.form_of_octets();
+            deviates = form.is_some();
+            self.lengths.extend(form);
+        }
         self.octets.push(0);
-        Ok(OpenStart { start: self.octets.len(), form })
+        Ok(OpenStart { start: self.octets.len(), deviates })
     }
 
     /// Ends an open type: fills in its length, making room where a short one does not do.
@@ -356,8 +420,9 @@ impl Writer {
         let start = open.start;
         self.surplus(start);
         self.ascend();
+        let form = if open.deviates { self.lengths.pop() } else { None };
         let count = self.octets.len() - start;
-        let long = count > 0x7f || open.form == Some(Form::LongLength);
+        let long = count > 0x7f || form == Some(Form::LongLength);
         if count < 0x4000 {
             if long {
                 self.octets.insert(start, count as u8);
@@ -368,58 +433,52 @@ impl Writer {
         } else {
             let value = self.octets.split_off(start);
             self.octets.pop();
-            self.counted_octets_as(&value, open.form);
+            self.counted_octets_as(&value, form);
         }
     }
 
     // --- members of SEQUENCEs and CHOICEs (called by the schema's macros) --------------------
 
     pub(crate) fn optional<T, C: Codec<T>>(&mut self, value: &Option<T>, name: &'static str) -> Result<()> {
-        match value {
-            Some(value) => within(name, C::encode(value, self)),
-            None => Ok(()),
+        if let Some(value) = value
+            && let Err(error) = C::encode(value, self)
+        {
+            return Err(error.in_member(name));
         }
+        Ok(())
     }
 
-    /// The extension bit, and the presence bits of optional root members.
-    pub(crate) fn preamble(&mut self, extended: Option<bool>, optional: &[bool]) {
-        if let Some(extended) = extended {
-            self.bit(extended);
-        }
-        self.bitmap(optional);
-    }
-
-    fn bitmap(&mut self, present: &[bool]) {
-        for part in present.chunks(64) {
-            self.bits(part.iter().fold(0, |bits, bit| bits << 1 | u64::from(*bit)), part.len() as u32);
-        }
-    }
-
-    /// Whether there is a presence bitmap of additions: if there are any, or if the peer sent one
-    /// without.
+    /// The extension bit, and the presence bits of optional root members: so many low bits.
     #[inline]
-    pub(crate) fn extended(&self, known: &[bool], unknown: &UnknownAdditions) -> bool {
-        known.contains(&true) || !unknown.is_empty() || unknown.has_idle_bitmap()
+    pub(crate) fn preamble(&mut self, extended: Option<bool>, (present, count): (u64, u32)) {
+        match extended {
+            Some(extended) if count < 64 => self.bits(u64::from(extended) << count | present, 1 + count),
+            Some(extended) => {
+                self.bit(extended);
+                self.bits(present, count);
+            }
+            None => self.bits(present, count),
+        }
     }
 
-    /// The presence bitmap of the known additions and of those kept unknown: as long as the peer's
-    /// was, if it holds what is there now.
-    pub(crate) fn additions(&mut self, known: &[bool], unknown: &UnknownAdditions) {
+    /// The presence bitmap of the additions: of the known ones, in so many low bits, and of those kept
+    /// unknown. It is as long as the peer's was, if it holds what is there now.
+    pub(crate) fn additions(&mut self, present: u64, known: usize, unknown: &UnknownAdditions) {
         let count = match unknown.has_bitmap() {
-            true => known.iter().rposition(|bit| *bit).map_or(0, |last| last + 1),
-            false => known.len(),
+            // Up to the last that is there.
+            true => known.saturating_sub(present.trailing_zeros() as usize),
+            false => known,
         };
         let count = count.max(unknown.bitmap_length());
-        let known = known.get(..count).unwrap_or(known);
         if count <= 64 && !self.was_extended() {
             self.bits(count as u64 - 1, 7);
         } else {
             self.bit(true);
             self.length(count);
         }
-        self.bitmap(known);
-        let mut index = known.len();
-        for addition in unknown.iter().skip_while(|a| (a.index() as usize) < known.len()) {
+        let mut index = known.min(count);
+        self.bits(present >> (known - index), index as u32);
+        for addition in unknown.iter().skip_while(|a| (a.index() as usize) < known) {
             self.zeros(addition.index() as usize - index);
             self.bit(true);
             index = addition.index() as usize + 1;
@@ -436,7 +495,9 @@ impl Writer {
     pub(crate) fn addition<T, C: Codec<T>>(&mut self, value: &Option<T>, name: &'static str) -> Result<()> {
         let Some(value) = value else { return Ok(()) };
         let open = self.enter_open()?;
-        within(name, C::encode(value, self))?;
+        if let Err(error) = C::encode(value, self) {
+            return Err(error.in_member(name));
+        }
         self.leave_open(open);
         Ok(())
     }
@@ -448,11 +509,34 @@ impl Writer {
         }
     }
 
-    pub(crate) fn root_alternative(&mut self, extensible: bool, roots: usize, index: u32) -> Result<()> {
-        if extensible {
-            self.bit(false);
+    #[inline]
+    pub(crate) fn root_alternative(&mut self, extensible: bool, roots: usize, index: u32) {
+        // At most 255, which the schema's macros make sure of; one bit more is the extension bit.
+        let most = (roots as u32).saturating_sub(1);
+        self.bits(u64::from(index), u32::from(extensible) + 32 - most.leading_zeros());
+    }
+
+    /// Starts an alternative at a place: behind the extension mark (`true`), and then in an open type, or
+    /// before it. Returns what [`leave_alternative`](Self::leave_alternative) needs.
+    pub(crate) fn enter_alternative(
+        &mut self,
+        names: &Alternatives,
+        (extension, index): (bool, u32),
+    ) -> Result<Option<OpenStart>> {
+        if extension {
+            self.extension_alternative(index);
+            return self.enter_open().map(Some);
         }
-        self.constrained(0, roots as i64 - 1, i64::from(index))
+        self.root_alternative(names.extensible, names.root.len(), index);
+        Ok(None)
+    }
+
+    /// Ends an alternative.
+    #[inline]
+    pub(crate) fn leave_alternative(&mut self, open: Option<OpenStart>) {
+        if let Some(open) = open {
+            self.leave_open(open);
+        }
     }
 
     pub(crate) fn extension_alternative(&mut self, index: u32) {
