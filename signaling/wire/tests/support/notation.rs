@@ -208,13 +208,17 @@ fn only_extensions(row: &str) -> (String, Definition) {
 impl Schema {
     /// Reads the sources.
     pub fn read() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema");
+        Self::read_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema"))
+    }
+
+    /// Reads the sources below `root`, for the tests of other crates.
+    pub fn read_from(root: &Path) -> Self {
         let mut files = Vec::new();
-        sources(&root, &mut files);
+        sources(root, &mut files);
         files.sort();
         let (mut types, mut aliases) = (BTreeMap::new(), HashMap::new());
         for file in files {
-            let module = file.strip_prefix(&root).expect("below the root");
+            let module = file.strip_prefix(root).expect("below the root");
             let module = module.iter().next().and_then(|first| first.to_str()).expect("a module");
             let module = module.trim_end_matches(".rs");
             let text = without_comments(&std::fs::read_to_string(&file).expect("a source"));
