@@ -170,7 +170,8 @@ impl Control {
             self.determined = false;
             self.begin(env);
         }
-        if let Some(media) = env.media
+        // Not while we pause: then it is ours that is missing.
+        if let Some(media) = env.media.filter(|media| !media.sessions.is_empty())
             && self.peer.remote().has_audio()
             && !self.peer.remote().has_common(media)
             && !self.channels.any_open()
