@@ -387,7 +387,7 @@ fn our_request_to_close_is_granted_refused_or_unanswered() {
     caller.say(json!({"response": {"requestChannelCloseReject": {
         "forwardLogicalChannelNumber": 7, "cause": {"unspecified": null},
     }}}));
-    assert_eq!(caller.events, [refused.clone()]);
+    assert_eq!(caller.events, std::slice::from_ref(&refused));
 
     caller.forget();
     assert!(caller.call.request_channel_close(caller.now, 1, true));
