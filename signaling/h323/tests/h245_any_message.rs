@@ -3,18 +3,22 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod common;
-#[path = "../../wire/tests/support/notation.rs"]
-#[allow(dead_code, missing_docs, unreachable_pub, reason = "support of the wire crate's tests, used in part")]
-mod notation;
-#[path = "../../wire/tests/support/random.rs"]
-#[allow(dead_code, missing_docs, unreachable_pub, reason = "support of the wire crate's tests, used in part")]
-mod random;
-
-/// What `notation` needs of the wire crate's `support/roots.rs`.
-mod roots {
-    /// A type by module and name.
-    #[allow(unreachable_pub, reason = "re-exported by `notation`")]
-    pub type Name = (String, String);
+/// The wire crate's second reading of the schema, and values made of it.
+#[path = "../../wire/tests/support"]
+#[allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    unreachable_pub,
+    reason = "support of the wire crate's tests, used in part"
+)]
+mod support {
+    pub mod notation;
+    pub mod random;
+    /// What `notation` needs of `roots`.
+    pub mod roots {
+        pub type Name = (String, String);
+    }
 }
 
 use std::collections::BTreeMap;
@@ -23,14 +27,14 @@ use std::time::Duration;
 
 use common::script::Script;
 use common::{CALLED, CALLER, media};
-use notation::{Maker, Schema, Taste};
 use offhook_h323::{AudioCodec, Cause, Config, DtmfWay, Event, LocalMedia, Loop, Release};
 use offhook_wire::h245::MultimediaSystemControlMessage as H245;
 use offhook_wire::per::json::{Value, build, describe};
 use offhook_wire::q931::CallReference;
-use random::Random;
-use roots::Name;
 use serde_json::json;
+use support::notation::{Maker, Schema, Taste};
+use support::random::Random;
+use support::roots::Name;
 
 /// The most messages that one message may bring about at the endpoint that gets it: the answer, a channel that closes
 /// and one that opens in each session, another set, determination.

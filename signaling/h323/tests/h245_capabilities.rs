@@ -3,9 +3,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod common;
+mod peer;
 
 use bytes::Bytes;
-use common::peer::{ack, audio, config, open, ready, set, transmitting};
 use common::script::Script;
 use common::{CALLER, media, offer};
 use offhook_h323::{
@@ -13,6 +13,7 @@ use offhook_h323::{
     Event, Flow, LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Oid, Parameter,
     TelephoneEvents,
 };
+use peer::{ack, audio, config, open, ready, set, transmitting};
 use serde_json::{Value, json};
 
 const G711: [AudioCodec; 2] = [AudioCodec::Pcma, AudioCodec::Pcmu];
@@ -49,7 +50,7 @@ fn what_the_peer_cannot_receive_at_the_same_time_is_not_sent_at_the_same_time() 
         (json!([[1], [1]]), vec!["g711Alaw64k", "g711Alaw64k"]),
         (json!([[2]]), vec!["g711Ulaw64k"]),
     ] {
-        let mut caller = common::peer::answered(config(), two_sessions());
+        let mut caller = peer::answered(config(), two_sessions());
         caller.forget();
         caller.say(set(1, &table, Some(descriptors.clone())));
         caller.say(json!({"response": {"terminalCapabilitySetAck": {"sequenceNumber": 1}}}));
@@ -73,7 +74,7 @@ fn packets_keep_to_what_each_side_can_take() {
     assert_eq!(plans(&caller, Flow::Transmit)[0].packet_ms, 10);
     assert_eq!(plans(&caller, Flow::Receive)[0].packet_ms, 40);
     // What we told is the most that we take.
-    let told = &common::peer::answered(config(), media(CALLER, &G711)).said()[0]["request"];
+    let told = &peer::answered(config(), media(CALLER, &G711)).said()[0]["request"];
     let first = &told["terminalCapabilitySet"]["capabilityTable"][0]["capability"];
     assert_eq!(first["receiveAudioCapability"], json!({"g711Alaw64k": 60}));
 }
@@ -90,7 +91,7 @@ fn the_order_of_either_side_decides_and_a_list_restricts() {
         (CodecPreference::Local, Some(vec![AudioCodec::G729]), "g729"),
     ] {
         let config = Config { codec_preference: preference, allowed_codecs: allowed.clone(), ..config() };
-        let told = common::peer::answered(config.clone(), media(CALLER, &ours)).said();
+        let told = peer::answered(config.clone(), media(CALLER, &ours)).said();
         let entries =
             told[0]["request"]["terminalCapabilitySet"]["capabilityTable"].as_array().unwrap().len();
         assert_eq!(entries, allowed.as_ref().map_or(3, Vec::len) + 3);
@@ -204,7 +205,7 @@ fn capabilities_beyond_the_standard_reach_the_application_and_the_peer() {
         data: Bytes::from_static(b"\x01\x02"),
     };
     let config = Config { non_standard_capabilities: vec![capability.clone()], ..config() };
-    let told = common::peer::answered(config.clone(), media(CALLER, &G711)).said();
+    let told = peer::answered(config.clone(), media(CALLER, &G711)).said();
     let entries = told[0]["request"]["terminalCapabilitySet"]["capabilityTable"].as_array().unwrap().clone();
     let said = entries.last().unwrap()["capability"].clone();
     assert_eq!(
@@ -250,7 +251,7 @@ fn event_capability(payload_type: u8, events: &str) -> Value {
 fn telephone_events_are_told_with_their_range_and_read_from_the_peer_s() {
     let events = TelephoneEvents::parse("0-16").unwrap();
     let config = Config { telephone_events: events, ..config() };
-    let told = common::peer::answered(config.clone(), media(CALLER, &G711)).said().remove(0);
+    let told = peer::answered(config.clone(), media(CALLER, &G711)).said().remove(0);
     assert!(told.to_string().contains(&event_capability(101, "0-16").to_string()), "{told}");
     for (text, expected, usable) in [
         ("0-15", Some("0-15"), true),

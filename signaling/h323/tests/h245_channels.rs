@@ -2,13 +2,14 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod common;
+mod peer;
 
 use std::time::Duration;
 
-use common::peer::{ack, address, audio, close, config, open, ready, reject, transmitting};
 use common::script::Script;
 use common::{CALLER, media};
 use offhook_h323::{AudioCodec, Config, Event, Flow, ModeResponse};
+use peer::{ack, address, audio, close, config, open, ready, reject, transmitting};
 use serde_json::{Value, json};
 
 const CODECS: [AudioCodec; 3] = [AudioCodec::Pcma, AudioCodec::Pcmu, AudioCodec::G729];
@@ -71,7 +72,7 @@ fn every_reject_leads_somewhere_the_next_codec_a_smaller_one_or_nowhere() {
         assert_eq!(given_up, next.is_none() && cause != "masterSlaveConflict", "{cause}");
         // The next set is a new chance.
         caller.forget();
-        caller.say(common::peer::set(2, &table(), None));
+        caller.say(peer::set(2, &table(), None));
         assert_eq!(caller.opened().len(), usize::from(given_up || cause == "masterSlaveConflict"), "{cause}");
         caller.wait(Duration::from_secs(200));
         assert_eq!(caller.call.poll_timeout(), None, "{cause}");
@@ -142,9 +143,9 @@ fn bandwidth_bounds_what_is_opened_and_taken() {
     let answer = caller.answer(open(7, json!({"audioData": {"g729": 2}})));
     assert!(answer[0]["response"].get("openLogicalChannelAck").is_some(), "{answer:?}");
 
-    let mut caller = common::peer::answered(config(), media(CALLER, &CODECS));
+    let mut caller = peer::answered(config(), media(CALLER, &CODECS));
     caller.call.set_bandwidth(caller.now, Some(20_000));
-    caller.say(common::peer::set(1, &table(), None));
+    caller.say(peer::set(1, &table(), None));
     caller.say(json!({"response": {"terminalCapabilitySetAck": {"sequenceNumber": 1}}}));
     caller.say(json!({"response": {"masterSlaveDeterminationAck": {"decision": {"master": null}}}}));
     assert!(caller.opened()[0].1["audioData"].get("g729").is_some(), "{:?}", caller.opened());
@@ -185,7 +186,7 @@ fn a_peer_that_takes_no_second_channel_gets_the_new_one_after_the_old() {
 fn a_codec_that_the_peer_no_longer_takes_is_replaced() {
     let mut caller = caller();
     let fewer: Vec<Value> = table().split_off(1);
-    let mut set = common::peer::set(2, &fewer, None);
+    let mut set = peer::set(2, &fewer, None);
     // Entry 1 was A-law: it is withdrawn.
     set["request"]["terminalCapabilitySet"]["capabilityTable"] = json!([
         {"capabilityTableEntryNumber": 1},
@@ -317,7 +318,7 @@ fn a_bidirectional_channel_opens_one_way_with_our_ack_and_the_other_with_the_con
     assert_eq!(caller.names()[0], "closeLogicalChannelAck");
     assert_eq!((closed(&caller, Flow::Receive), closed(&caller, Flow::Transmit)), (1, 1));
     assert_eq!(caller.opened().len(), 1, "we send in a channel of our own again");
-    caller.say(common::peer::ack(103));
+    caller.say(peer::ack(103));
     caller.say(json!({"response": {"closeLogicalChannelAck": {"forwardLogicalChannelNumber": 101}}}));
     assert_eq!(caller.call.poll_timeout(), None);
 }

@@ -2,15 +2,16 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod common;
+mod peer;
 
 use std::time::Duration;
 
-use common::peer::{answered, audio, config, open, ready, set, transmitting};
 use common::script::Script;
 use common::{CALLER, media};
 use offhook_h323::{
     AudioCodec, CallState, Cause, Config, DigitVia, DtmfWay, Event, Loop, MediaCommand, Origin, Timer,
 };
+use peer::{answered, audio, config, open, ready, set, transmitting};
 use serde_json::{Value, json};
 
 const CODECS: [AudioCodec; 2] = [AudioCodec::Pcma, AudioCodec::Pcmu];

@@ -2,7 +2,6 @@
 //! delayed at will. In: a scenario. Out: what each side saw.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
-pub(crate) mod peer;
 pub(crate) mod script;
 
 use std::cmp::Reverse;

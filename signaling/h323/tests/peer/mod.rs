@@ -1,5 +1,5 @@
 //! A caller in slow start, and an H.245 peer whose every message the test says.
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+#![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
 use offhook_h323::{Config, LocalMedia};
 use offhook_wire::h225::{
@@ -13,7 +13,7 @@ use offhook_wire::per::json::{Value, build, describe};
 use offhook_wire::q931::{CallReference, Message, MessageType};
 use serde_json::json;
 
-use super::script::Script;
+use crate::common::script::Script;
 
 /// Slow start, no measuring.
 pub(crate) fn config() -> Config {
