@@ -178,11 +178,6 @@ impl Call {
         }
     }
 
-    /// Takes cards up again that have come back, and follows the default device.
-    pub(crate) fn look_after_cards(&self) {
-        self.with(CallState::look_after_cards);
-    }
-
     /// Works on the state, and raises the signal afterwards if there is news.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut CallState) -> R) -> R {
         let mut state = lock(&self.state);

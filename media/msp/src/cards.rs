@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::lock;
 use crate::media::Media;
 use crate::outbox::Outbox;
+use crate::selection::Defaults;
 use crate::service::Served;
 use crate::terminal::{CardTerminal, Kind, Terminal};
 
@@ -121,7 +122,12 @@ impl Served for Cards {
             }
         }
         let calls: Vec<_> = lock(&self.registry.calls).values().cloned().collect();
-        calls.iter().for_each(|call| call.look_after_cards());
+        if calls.is_empty() {
+            return;
+        }
+        let defaults =
+            Defaults { capture: sound.default_capture_id(), playback: sound.default_playback_id() };
+        calls.iter().for_each(|call| call.look_after_cards(sound, &defaults));
     }
 }
 

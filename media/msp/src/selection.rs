@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use offhook_device::{Selector, SoundStream};
+use offhook_device::{Selector, Sound, SoundStream};
 use offhook_engine::{Gain, NodeError, Sink, Source};
 use offhook_spi::mspi::Direction;
 use offhook_spi::{MspError, MspEventCause, StreamId, TerminalId};
@@ -68,6 +68,44 @@ impl Call {
         terminal.detach();
         terminal.vacate(id);
         Ok(())
+    }
+}
+
+/// The system's default devices, by what tells them from others.
+pub(crate) struct Defaults {
+    pub(crate) capture: Option<String>,
+    pub(crate) playback: Option<String>,
+}
+
+impl Call {
+    /// Takes cards up again that have come back, and follows the default devices. A sound server that does not answer
+    /// is waited for without the call's lock.
+    pub(crate) fn look_after_cards(&self, sound: &Sound, defaults: &Defaults) {
+        let away = self.with(|state| {
+            if state.alive().is_err() {
+                return Vec::new();
+            }
+            state.note_dead_cards();
+            state.follow_default(Direction::Capture, defaults.capture.as_deref());
+            state.follow_default(Direction::Render, defaults.playback.as_deref());
+            state.cards_away()
+        });
+        for (direction, terminal) in away {
+            let Kind::Card(card) = &terminal.kind else { continue };
+            let began = Instant::now();
+            let found = match direction {
+                Direction::Capture => sound.find_capture(&card.selector),
+                Direction::Render => sound.find_playback(&card.selector),
+            };
+            let found = found.map_err(|why| why.to_string());
+            let taken = found.and_then(|_| {
+                self.with(|state| state.take_up(direction, &terminal)).map_err(|why| why.to_string())
+            });
+            if let Err(why) = taken {
+                card.put_off(began.elapsed());
+                tracing::debug!(why, card = terminal.info.name, "still away");
+            }
+        }
     }
 }
 
@@ -263,44 +301,37 @@ impl CallState {
         }
     }
 
-    /// Takes cards up again that have come back, and moves with the default device.
-    pub(crate) fn look_after_cards(&mut self) {
-        if self.alive().is_err() {
-            return;
+    /// Cards that are away and due to be tried again.
+    fn cards_away(&self) -> Vec<(Direction, Arc<Terminal>)> {
+        let now = Instant::now();
+        let both = [(Direction::Capture, &self.capture), (Direction::Render, &self.render)];
+        let away = |selected: &&Selected| {
+            let due = matches!(&selected.terminal.kind, Kind::Card(card) if card.is_due(now));
+            due && selected.node == Node::Gone
+        };
+        let each = both.into_iter().flat_map(|(direction, stream)| {
+            let found = stream.selected.iter().filter(away);
+            found.map(move |selected| (direction, Arc::clone(&selected.terminal)))
+        });
+        each.collect()
+    }
+
+    /// Takes a card up again that is there.
+    fn take_up(&mut self, direction: Direction, terminal: &Arc<Terminal>) -> Result<(), MspError> {
+        let is_it = |s: &Selected| s.terminal.info.id == terminal.info.id && s.node == Node::Gone;
+        if self.alive().is_err() || !self.towards(direction).selected.iter().any(is_it) {
+            return Ok(());
         }
-        for direction in [Direction::Capture, Direction::Render] {
-            self.follow_default(direction);
-            let gone = |selected: &Selected| {
-                let is_card = matches!(selected.terminal.kind, Kind::Card(_));
-                (is_card && selected.node == Node::Gone).then(|| Arc::clone(&selected.terminal))
-            };
-            let now = Instant::now();
-            let waiting: Vec<_> = self.towards(direction).selected.iter().filter_map(gone).collect();
-            for terminal in waiting {
-                let Kind::Card(card) = &terminal.kind else { continue };
-                if !card.is_due(now) {
-                    continue;
-                }
-                let began = Instant::now();
-                match self.attach(direction, &terminal) {
-                    Ok((node, bridged)) => {
-                        tracing::info!(call = self.id.0, card = terminal.info.name, "a sound device is back");
-                        let mut all = self.towards(direction).selected.iter_mut();
-                        if let Some(selected) = all.find(|s| s.terminal.info.id == terminal.info.id) {
-                            (selected.node, selected.bridged) = (node, bridged);
-                        }
-                    }
-                    Err(error) => {
-                        card.put_off(began.elapsed());
-                        tracing::debug!(%error, card = terminal.info.name, "still away");
-                    }
-                }
-            }
+        let (node, bridged) = self.attach(direction, terminal)?;
+        tracing::info!(call = self.id.0, card = terminal.info.name, "a sound device is back");
+        if let Some(selected) = self.towards(direction).selected.iter_mut().find(|s| is_it(s)) {
+            (selected.node, selected.bridged) = (node, bridged);
         }
+        Ok(())
     }
 
     /// A terminal that is "the default device" goes where the system's default has gone.
-    fn follow_default(&mut self, direction: Direction) {
+    fn follow_default(&mut self, direction: Direction, default: Option<&str>) {
         let is_default = |selected: &&Selected| {
             let is_card = selected.node == Node::Card || selected.bridged.is_some();
             is_card
@@ -311,11 +342,6 @@ impl CallState {
         let clock = || self.clock_of(direction).map(|stream| stream.device_id().to_owned());
         let bridged = selected_stream(&self.capture, &self.render, direction, &terminal);
         let Some(now) = bridged.or_else(clock) else { return };
-        let sound = self.media.sound();
-        let default = match direction {
-            Direction::Capture => sound.default_capture_id(),
-            Direction::Render => sound.default_playback_id(),
-        };
         if default.is_none_or(|default| default == now) {
             return;
         }
