@@ -12,6 +12,7 @@
 mod establish;
 mod legs;
 mod running;
+mod sockets;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

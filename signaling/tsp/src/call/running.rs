@@ -1,16 +1,14 @@
 //! A call with its machine: sockets to machine, machine to sockets, events both ways.
 //!
 //! In: [`Command`]s, octets, deadlines. Out: TSPI events, pair messages, octets.
-//! Not here: any decision about the protocol.
+//! Not here: sockets (`sockets.rs`), any decision about the protocol.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use offhook_h323::{
-    Action, Alias, Call, Cause, Channel, Closed, ConferenceGoal, Event, Forward, Origin, Release,
-    ReleaseInfo, ReleaseReason, SetupInfo,
+    Alias, Call, Cause, Channel, ConferenceGoal, Event, Forward, Origin, Release, ReleaseInfo, ReleaseReason,
+    SetupInfo,
 };
 use offhook_pair::{Channel as PairChannel, Flow, ToMsp, ToTsp};
 use offhook_spi::{
@@ -20,42 +18,36 @@ use offhook_spi::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{sleep_until, timeout};
 
+use super::sockets::{Connecting, accept, connect, drive, expire};
 use super::{Command, Context};
-use crate::connection::{Connection, Progress};
+use crate::connection::Connection;
 use crate::mode::{cause_of_mode, disconnect_mode};
 use crate::{info, media};
 
-/// How long a connection that we close may take to hand over what is queued.
-const FINISH: Duration = Duration::from_secs(2);
-
-/// An attempt to connect, under way.
-struct Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>);
-
 /// The task's state.
 pub(super) struct Running {
-    context: Context,
-    machine: Call,
-    signaling: Option<Connection>,
-    h245: Option<Connection>,
-    h245_listener: Option<TcpListener>,
-    h245_connecting: Option<Connecting>,
+    pub(super) context: Context,
+    pub(super) machine: Call,
+    pub(super) signaling: Option<Connection>,
+    pub(super) h245: Option<Connection>,
+    pub(super) h245_listener: Option<TcpListener>,
+    pub(super) h245_connecting: Option<Connecting>,
     /// What the peer connected while we were connecting: for the case that we do not succeed.
-    h245_reserve: Option<TcpStream>,
-    closing: JoinSet<()>,
-    signaling_ends: (SocketAddr, SocketAddr),
+    pub(super) h245_reserve: Option<TcpStream>,
+    pub(super) closing: JoinSet<()>,
+    pub(super) signaling_ends: (SocketAddr, SocketAddr),
     /// Answer and Drop that wait for the machine.
-    answer: Option<RequestId>,
-    drop: Option<RequestId>,
+    pub(super) answer: Option<RequestId>,
+    pub(super) drop: Option<RequestId>,
     /// When the MSP's answer is overdue.
-    prepare_by: Option<Duration>,
-    released: bool,
-    connected: bool,
+    pub(super) prepare_by: Option<Duration>,
+    pub(super) released: bool,
+    pub(super) connected: bool,
     /// Where the called side has sent us, once the machine has let go.
-    forward: Option<Box<Forward>>,
+    pub(super) forward: Option<Box<Forward>>,
     /// Channels that are agreed and wait for Connect.
-    held: Vec<PairChannel>,
+    pub(super) held: Vec<PairChannel>,
 }
 
 impl Running {
@@ -131,105 +123,8 @@ impl Running {
         None
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.context.inner.now()
-    }
-
-    // --- sockets -----------------------------------------------------------------------------------------------
-
-    fn progress(&mut self, channel: Channel, progress: Progress) {
-        let now = self.now();
-        match progress {
-            Progress::Read(octets) => {
-                if let Some(c) = self.connection(channel) {
-                    let (local, remote) = (c.local, c.remote);
-                    self.context.inner.tap_octets(remote, local, &octets);
-                }
-                self.machine.handle_bytes(now, channel, &octets);
-            }
-            Progress::Closed(error) => {
-                let why = if error.is_some() { Closed::Failed } else { Closed::ByPeer };
-                self.lost(channel, why);
-            }
-        }
-    }
-
-    fn lost(&mut self, channel: Channel, why: Closed) {
-        let gone = match channel {
-            Channel::Signaling => self.signaling.take(),
-            Channel::H245 => self.h245.take(),
-        };
-        if let Some(c) = gone {
-            self.context.inner.tap_closed(c.remote, c.local);
-            self.context.inner.tap_closed(c.local, c.remote);
-        }
-        let now = self.now();
-        self.machine.handle_closed(now, channel, why);
-    }
-
-    fn connection(&mut self, channel: Channel) -> Option<&mut Connection> {
-        match channel {
-            Channel::Signaling => self.signaling.as_mut(),
-            Channel::H245 => self.h245.as_mut(),
-        }
-    }
-
-    fn h245_accepted(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
-        match accepted {
-            // The H.245 address goes to the peer alone, so nobody else has a reason to connect. Every loopback address
-            // is this machine.
-            Ok((stream, from)) if same_host(from.ip(), self.signaling_ends.1.ip()) => {
-                self.h245_listener = None;
-                if self.h245_connecting.is_some() {
-                    self.h245_reserve = Some(stream);
-                } else {
-                    self.h245_up(stream, true);
-                }
-            }
-            Ok((_, from)) => tracing::warn!(%from, "a stranger connected to the H.245 port; refused"),
-            Err(error) => {
-                tracing::warn!(%error, "H.245 accept failed");
-                self.h245_listener = None;
-                if self.h245_connecting.is_none() {
-                    self.lost(Channel::H245, Closed::Failed);
-                }
-            }
-        }
-    }
-
-    fn h245_connected(&mut self, connected: io::Result<TcpStream>) {
-        self.h245_connecting = None;
-        self.h245_listener = None;
-        match (connected, self.h245_reserve.take()) {
-            (Ok(stream), _) => self.h245_up(stream, false),
-            (Err(error), Some(reserve)) => {
-                tracing::debug!(%error, "the peer's H.245 connection takes the place of ours");
-                self.h245_up(reserve, true);
-            }
-            (Err(error), None) => {
-                tracing::warn!(%error, "no H.245 connection to the peer");
-                let why = match error.kind() {
-                    io::ErrorKind::ConnectionRefused => Closed::Refused,
-                    _ => Closed::Unreachable,
-                };
-                self.lost(Channel::H245, why);
-            }
-        }
-    }
-
-    fn h245_up(&mut self, stream: TcpStream, accepted: bool) {
-        if self.h245.is_some() {
-            return;
-        }
-        let Ok(connection) = Connection::new(stream) else {
-            return self.lost(Channel::H245, Closed::Failed);
-        };
-        let (local, remote) = (connection.local, connection.remote);
-        let (client, server) = if accepted { (remote, local) } else { (local, remote) };
-        self.context.inner.tap_opened(client, server);
-        self.h245 = Some(connection);
-        let now = self.now();
-        self.machine.handle_connected(now, Channel::H245);
     }
 
     fn expired(&mut self) {
@@ -264,68 +159,6 @@ impl Running {
             if quiet {
                 return;
             }
-        }
-    }
-
-    fn send(&mut self, channel: Channel, octets: &[u8]) {
-        let Some(c) = self.connection(channel) else { return };
-        let (local, remote) = (c.local, c.remote);
-        let sent = c.send(octets);
-        self.context.inner.tap_octets(local, remote, octets);
-        if let Err(error) = sent {
-            tracing::info!(%error, ?channel, "cannot send");
-            self.lost(channel, Closed::Failed);
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::ListenH245 => self.listen_h245(),
-            Action::StopListeningH245 => self.h245_listener = None,
-            Action::ConnectH245(address) => {
-                let patience = self.context.inner.config.call.timers.signaling_connect;
-                self.h245_connecting = Some(Connecting(Box::pin(async move {
-                    timeout(patience, TcpStream::connect(address))
-                        .await
-                        .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
-                })));
-            }
-            Action::CloseH245 => {
-                self.h245_listener = None;
-                self.h245_connecting = None;
-                self.h245_reserve = None;
-                let connection = self.h245.take();
-                self.close(connection);
-            }
-            Action::CloseSignaling => {
-                let connection = self.signaling.take();
-                self.close(connection);
-            }
-        }
-    }
-
-    fn listen_h245(&mut self) {
-        let now = self.now();
-        let bound = StdListener::bind((self.signaling_ends.0.ip(), 0))
-            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-            .and_then(TcpListener::from_std)
-            .and_then(|listener| Ok((listener.local_addr()?, listener)));
-        match bound {
-            Ok((address, listener)) => {
-                self.h245_listener = Some(listener);
-                self.machine.h245_listening(now, address);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "no port for H.245");
-                self.machine.h245_listen_failed(now);
-            }
-        }
-    }
-
-    fn close(&mut self, connection: Option<Connection>) {
-        if let Some(connection) = connection {
-            self.context.inner.tap_closed(connection.local, connection.remote);
-            self.closing.spawn(connection.finish(FINISH));
         }
     }
 
@@ -622,39 +455,5 @@ impl Running {
         if let Err(error) = self.context.to_msp(message) {
             tracing::debug!(call = self.context.hd.0, %error, ?message, "the MSP was not told");
         }
-    }
-}
-
-fn same_host(a: IpAddr, b: IpAddr) -> bool {
-    a == b || (a.is_loopback() && b.is_loopback())
-}
-
-// Each waits for ever where there is nothing to wait for, and may be dropped at any await.
-
-async fn drive(connection: &mut Option<Connection>) -> Progress {
-    match connection {
-        Some(connection) => connection.drive().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn accept(listener: &Option<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn connect(connecting: &mut Option<Connecting>) -> io::Result<TcpStream> {
-    match connecting {
-        Some(Connecting(attempt)) => attempt.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn expire(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
