@@ -81,3 +81,11 @@ fn protocol_and_sound_code_builds_without_runtime_or_sound_card() -> Result<(), 
     }
     Ok(())
 }
+
+#[test]
+fn cards_by_program_are_for_tests_only() -> Result<(), Box<dyn Error>> {
+    for package in ["offhook", "offhook-msp", "offhook-device"] {
+        never(package, &["offhook-virtual-sound"])?;
+    }
+    Ok(())
+}
