@@ -154,12 +154,15 @@ impl Gate {
         let full = rate * 2.0;
         let mut rates = lock(&self.rates);
         if rates.len() >= MAX_HOSTS && !rates.contains_key(&host) {
-            // A bucket that is full again says nothing; if none is, the one that was used longest ago goes.
+            // A bucket that is full again says nothing; if that is not enough, those go that were used longest ago, half
+            // of all at once so that a flood of hosts does not make each of them dear.
             rates.retain(|_, bucket| bucket.filled(rate, full, now) < full);
-            if rates.len() >= MAX_HOSTS
-                && let Some(oldest) = rates.iter().min_by_key(|(_, bucket)| bucket.at).map(|(host, _)| *host)
-            {
-                rates.remove(&oldest);
+            if rates.len() >= MAX_HOSTS {
+                let mut by_age: Vec<_> = rates.iter().map(|(host, bucket)| (bucket.at, *host)).collect();
+                by_age.sort_unstable();
+                for (_, host) in by_age.iter().take(MAX_HOSTS / 2) {
+                    rates.remove(host);
+                }
             }
         }
         let bucket = rates.entry(host).or_insert(Bucket { level: full, at: now });
