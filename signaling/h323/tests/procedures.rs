@@ -552,6 +552,7 @@ fn more_capabilities_than_we_keep_are_rejected_as_a_whole() {
     caller.tunnel(&set(21, 1000));
     let reject = &describe(&caller.h245[1])["response"]["terminalCapabilitySetReject"];
     assert_eq!(reject["sequenceNumber"], 21);
+    assert_eq!(caller.call.limits_hit().capabilities, 1);
     assert_eq!(caller.call.state(), CallState::Active);
 }
 
