@@ -2,29 +2,38 @@
 #
 #   make call         a real call with real sound between two processes on this machine
 #   make test         everything that must hold: format, lints, docs, tests, licences and bans of dependencies
-#   make bench        criterion benches
+#   make bench        criterion benches; what a call costs and how late it is (docs/realtime.md)
+#   make loom         the wait-free protocols under every interleaving; part of `make test`
+#   make syscalls     which system calls the real-time side makes, by strace; `make test` does so shortly
+#   make asan, make rtsan, make tsan
+#                     the media crates' tests under a sanitizer, on a nightly toolchain
 #   make fuzz         mutants of recorded and constructed messages, FUZZ_SECONDS for each layer
 #   make advisories   known vulnerabilities in dependencies (needs the network)
 #   make clean        what the above left here
 
 BUILD_PACKAGES := build-essential pkg-config libasound2-dev
-TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils libasound2-plugins \
+TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils libasound2-plugins strace \
                   pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules jackd2
 DENY_VERSION   := 0.20.2
 TOOLS          := $(CURDIR)/target/tools
 VENV           := $(CURDIR)/.venv
+# Sanitizers are nightly's, and want the target said aloud so that build scripts go without.
+NIGHTLY        ?= nightly
+HOST            = $(shell rustc -vV | sed -n 's/^host: //p')
+REALTIME       := -p offhook-engine -p offhook-rtp -p offhook-jitter -p offhook-codecs
+SANITIZED       = cargo +$(NIGHTLY) test --locked --target $(HOST) --lib --tests
 
 export PATH := $(TOOLS)/bin:$(PATH)
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: call test fmt clippy doc unit deny bench fuzz advisories build-packages test-packages venv deny-tool clean
+.PHONY: call test fmt clippy doc unit loom deny bench syscalls asan rtsan tsan fuzz advisories build-packages test-packages venv deny-tool clean
 
 call: build-packages
 	cargo build --release --locked --bin offhook
 	@echo
 	target/release/offhook demo --out out
 
-test: build-packages test-packages venv fmt clippy doc unit deny
+test: build-packages test-packages venv fmt clippy doc unit loom deny
 
 build-packages:
 	@scripts/install-packages $(BUILD_PACKAGES)
@@ -53,6 +62,10 @@ doc: build-packages
 unit: build-packages test-packages venv
 	OFFHOOK_PYTHON=$(VENV)/bin/python cargo test --workspace --locked
 
+# A target directory of its own: the flag would have everything else built anew.
+loom: build-packages
+	RUSTFLAGS="--cfg loom" cargo test --locked --target-dir target/loom -p offhook-engine --lib loom
+
 deny: deny-tool
 	cargo deny --locked check bans licenses sources
 
@@ -65,6 +78,24 @@ fuzz:
 
 bench: build-packages
 	cargo bench --workspace --locked
+
+syscalls: build-packages
+	@scripts/install-packages strace
+	cargo build --release --locked -p benches --bin legs
+	scripts/syscalls
+
+asan: build-packages
+	RUSTFLAGS="-Zsanitizer=address" $(SANITIZED) --target-dir target/asan $(REALTIME) -p offhook-net
+
+# A call that may block, or an allocation, between the entry and the exit of a processor ends the test.
+rtsan: build-packages
+	RTSAN_OPTIONS=suppressions=$(CURDIR)/scripts/rtsan-suppressions \
+	RUSTFLAGS="-Zsanitizer=realtime --cfg rtsan" $(SANITIZED) --target-dir target/rtsan -p offhook-engine -p offhook-net
+
+# The standard library comes uninstrumented: what it orders by means other than atomics is not seen.
+tsan: build-packages
+	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	  $(SANITIZED) --target-dir target/tsan $(REALTIME) -p offhook-net
 
 clean:
 	rm -rf out $(VENV)

@@ -26,15 +26,12 @@ impl<const N: usize> Board<N> {
 
     /// One writer only.
     pub(crate) fn publish<T: Words>(&self, value: &T) {
-        let mut row = Row { words: [0; N], at: 0 };
-        value.put(&mut row);
-        debug_assert!(row.at <= N, "{} words in a row of {N}", row.at);
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::Release);
-        for (word, value) in self.words.iter().zip(row.words) {
-            word.store(value, Ordering::Relaxed);
-        }
+        let mut slots = Slots { words: self.words.iter(), missing: 0 };
+        value.put(&mut slots);
+        debug_assert!(slots.missing == 0, "{} words more than {N}", slots.missing);
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 
@@ -55,25 +52,36 @@ impl<const N: usize> Board<N> {
     }
 }
 
-/// A row that is written or read from its front.
+/// A row that was read, from its front.
 struct Row<const N: usize> {
     words: [u64; N],
     at: usize,
 }
 
+/// A row's places to be written, from its front.
+struct Slots<'a> {
+    words: std::slice::Iter<'a, AtomicU64>,
+    missing: usize,
+}
+
+/// Where words come from, or go to.
 pub(crate) trait Pen {
-    fn put(&mut self, word: u64);
-    fn take(&mut self) -> u64;
+    fn put(&mut self, _word: u64) {}
+    fn take(&mut self) -> u64 {
+        0
+    }
+}
+
+impl Pen for Slots<'_> {
+    fn put(&mut self, word: u64) {
+        match self.words.next() {
+            Some(place) => place.store(word, Ordering::Relaxed),
+            None => self.missing += 1,
+        }
+    }
 }
 
 impl<const N: usize> Pen for Row<N> {
-    fn put(&mut self, word: u64) {
-        if let Some(place) = self.words.get_mut(self.at) {
-            *place = word;
-        }
-        self.at += 1;
-    }
-
     fn take(&mut self) -> u64 {
         let word = self.words.get(self.at).copied().unwrap_or(0);
         self.at += 1;

@@ -47,6 +47,9 @@
 //!    [`RxCommand::Start`].
 //! 4. From time to time (every 10–100 ms): [`Control::collect`], feed clips, drain recorders, read [`Meters`].
 
+// `make rtsan`: whatever is reached from an entry point that is marked so may not block or allocate.
+#![cfg_attr(rtsan, feature(sanitize))]
+
 mod board;
 mod command;
 mod config;

@@ -108,6 +108,7 @@ impl BusProcessor {
     }
 
     /// Mixes the next `samples` samples, any number.
+    #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process(&mut self, samples: usize) {
         self.obey();
         let mut done = 0;

@@ -98,6 +98,7 @@ impl RxProcessor {
     /// Reads what has arrived and fills a block of any length, the first sample of which will be heard at `now_ns`.
     ///
     /// While the half is stopped or has no format, the block is silence.
+    #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process(&mut self, now_ns: u64, speaker: &mut [i16]) {
         self.obey();
         self.read();
@@ -114,6 +115,7 @@ impl RxProcessor {
     }
 
     /// Like [`Self::process`] with `samples` samples of a driver that has no speaker: only the sinks hear.
+    #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process_without_output(&mut self, now_ns: u64, samples: usize) {
         self.obey();
         self.read();

@@ -172,6 +172,7 @@ impl TickLoop {
     }
 
     /// Runs the ticks that are due at `now_ns`; the next deadline.
+    #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub(crate) fn wake(&mut self, now_ns: u64, mut deadline_ns: u64) -> u64 {
         let Some(late_ns) = now_ns.checked_sub(deadline_ns) else { return deadline_ns };
         self.exchange();

@@ -108,6 +108,7 @@ impl TxProcessor {
     ///
     /// Packets that the block completes leave before this returns. While the half is stopped, or has no format, the
     /// block only moves the RTP timestamp on.
+    #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process(&mut self, captured_ns: u64, microphone: &[i16]) {
         self.obey();
         let rate = self.config.sample_rate;
@@ -122,6 +123,7 @@ impl TxProcessor {
     }
 
     /// Like [`Self::process`] with `samples` samples of a driver that has no microphone: only the sources are heard.
+    #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process_without_input(&mut self, captured_ns: u64, samples: usize) {
         self.obey();
         let rate = self.config.sample_rate;
@@ -136,6 +138,7 @@ impl TxProcessor {
 
     /// Leaves out `samples` samples that a driver could not deliver after a stall: the RTP timestamp moves on, so that
     /// the peer's playout sees a gap and not a delay. Sources do not move; samples that wait for a packet are dropped.
+    #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn skip(&mut self, samples: usize) {
         self.meters.samples_skipped += samples as u64;
         self.pass_unsent(samples);
