@@ -289,11 +289,8 @@ impl<const LOW: usize, const HIGH: usize> Codec<BmpString> for Bmp<LOW, HIGH> {
         } else {
             writer.length(count);
         }
-        if count > 0 {
-            writer.align();
-        }
         for unit in &value.0 {
-            writer.bits(u64::from(*unit), 16);
+            writer.octets(&unit.to_be_bytes());
         }
         Ok(())
     }

@@ -113,13 +113,11 @@ impl Writer {
                 return;
             }
         }
-        if left <= 8 {
-            self.octets.push((value << (8 - left)) as u8);
-        } else {
-            let octets = (value << (64 - left)).to_be_bytes();
-            let (octets, _) = octets.split_at(left.div_ceil(8) as usize);
-            self.octets.extend_from_slice(octets);
+        while left > 8 {
+            left -= 8;
+            self.octets.push((value >> left) as u8);
         }
+        self.octets.push((value << (8 - left)) as u8);
         self.used = left % 8;
     }
 
@@ -146,6 +144,7 @@ impl Writer {
     }
 
     /// Octets from an octet boundary; an empty slice writes nothing, not even padding.
+    #[inline]
     pub(crate) fn octets(&mut self, octets: &[u8]) {
         if !octets.is_empty() {
             self.align();
@@ -172,7 +171,7 @@ impl Writer {
             }
             256..=65_535 => {
                 self.align();
-                self.bits(offset, 16);
+                self.octets.extend_from_slice(&(offset as u16).to_be_bytes());
             }
             _ => {
                 let most = (71 - range.leading_zeros()) / 8;
@@ -204,7 +203,7 @@ impl Writer {
     fn length_as(&mut self, left: usize, form: Option<Form>) -> (usize, bool) {
         let blocks = match form {
             Some(Form::LongLength) if left < 0x80 => {
-                self.bits(0x8000 | left as u64, 16);
+                self.octets.extend_from_slice(&(0x8000 | left as u16).to_be_bytes());
                 return (left, false);
             }
             Some(Form::Blocks(blocks)) => usize::from(blocks),
@@ -216,7 +215,7 @@ impl Writer {
                 (left, false)
             }
             0x80..=0x3fff => {
-                self.bits(0x8000 | left as u64, 16);
+                self.octets.extend_from_slice(&(0x8000 | left as u16).to_be_bytes());
                 (left, false)
             }
             _ => {
