@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use offhook_pair::ToMsp;
 use offhook_spi::mspi::{
-    Direction, StreamInfo, StreamStatistics, TerminalClass, TerminalInfo, TerminalStatus,
+    Direction, StreamInfo, StreamStatistics, TerminalClass, TerminalInfo, TerminalStatus, VolumeChange,
 };
+use offhook_spi::terminal::TerminalEnd;
 use offhook_spi::{MediaTypes, MspAddress, MspCallId, MspError, MspEvent, Opaque, StreamId, TerminalId};
 
 use crate::call::Call;
@@ -111,7 +112,27 @@ impl MspAddress for Address {
     }
 
     fn terminal_status(&self, terminal: TerminalId) -> Result<TerminalStatus, MspError> {
-        Ok(self.terminal(terminal)?.status())
+        let terminal = self.terminal(terminal)?;
+        // What faces both ways is as loud as it hears; it is listed there last.
+        let hearing = terminal.places().into_iter().max_by_key(|place| place.direction == Direction::Render);
+        let level = hearing.and_then(|place| self.call(place.call).ok()?.level(place.direction, &terminal));
+        Ok(TerminalStatus { level, ..terminal.status() })
+    }
+
+    fn terminal_end(&self, terminal: TerminalId) -> Result<TerminalEnd, MspError> {
+        self.terminal(terminal)?.end()
+    }
+
+    fn change_volume(&self, terminal: TerminalId, change: VolumeChange) -> Result<(), MspError> {
+        let terminal = self.terminal(terminal)?;
+        terminal.change_volume(change)?;
+        for place in terminal.places() {
+            // A call that has ended meanwhile has no volume any more.
+            if let Ok(call) = self.call(place.call) {
+                call.follow_volume(place.direction, &terminal)?;
+            }
+        }
+        Ok(())
     }
 
     fn streams(&self, call: MspCallId) -> Result<Vec<StreamInfo>, MspError> {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use offhook_device::{DeviceError, Selector, Sound, SoundStream, StreamRequest};
 use offhook_engine::{AddError, Driven, Leg, RemoveError, RxProcessor, Ticker, TickerHandle, TxProcessor};
 
-use crate::terminal::Probe;
+use crate::terminal::{CardMeter, Probe};
 
 /// How long a callback may hold a half before it is given up: many periods of any card.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -92,9 +92,10 @@ impl Clocks {
     ) -> Result<(), ClockError> {
         let cell = Driven::<TxProcessor>::empty();
         let driven = cell.share();
+        let mut meter = CardMeter::new(probe, wanted.request.sample_rate);
         let stream = sound.capture(wanted.selector, wanted.request, move |captured_ns, block| {
             driven.run(|tx| {
-                probe.note(captured_ns, block.len());
+                meter.hear(captured_ns, block);
                 tx.process(captured_ns, block);
             });
         })?;
@@ -118,10 +119,11 @@ impl Clocks {
     ) -> Result<(), ClockError> {
         let cell = Driven::<RxProcessor>::empty();
         let driven = cell.share();
+        let mut meter = CardMeter::new(probe, wanted.request.sample_rate);
         let stream = sound.playback(wanted.selector, wanted.request, move |now_ns, block| {
             let ran = driven.run(|rx| {
                 rx.process(now_ns, block);
-                probe.note(now_ns, block.len());
+                meter.hear(now_ns, block);
             });
             if !ran {
                 block.fill(0);

@@ -1,4 +1,4 @@
-//! What all calls of a provider share: configuration, the headless clock, the sound host.
+//! What all calls of a provider share: configuration, the headless clock, the sound host, conferences.
 //! In: a checked configuration. Out: engines, playouts and offers made to it.
 //! Not here: any call's state (`call.rs`), threads (`service.rs`).
 
@@ -15,6 +15,7 @@ use offhook_pair::{Codec, CodecOffer};
 use offhook_rtp::PayloadTypes;
 
 use crate::MspConfig;
+use crate::terminal::Conferences;
 
 /// The most sound in a packet that a peer may send, in milliseconds.
 const MAX_PACKET_MS: u16 = 60;
@@ -24,12 +25,13 @@ pub(crate) struct Media {
     pub(crate) config: MspConfig,
     pub(crate) ports: PortRange,
     pub(crate) ticker: Ticker,
+    pub(crate) conferences: Conferences,
     sound: OnceLock<Arc<Sound>>,
 }
 
 impl Media {
     pub(crate) fn new(config: MspConfig, ports: PortRange, ticker: Ticker) -> Self {
-        Self { config, ports, ticker, sound: OnceLock::new() }
+        Self { config, ports, ticker, conferences: Conferences::default(), sound: OnceLock::new() }
     }
 
     /// The rate of every call, Hz.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use offhook_device::{Selector, Sound, SoundStream};
-use offhook_engine::{Gain, NodeError, Sink, Source};
-use offhook_spi::mspi::Direction;
+use offhook_engine::{Gain, NodeError, RxCommand, Sink, Source, TxCommand};
+use offhook_spi::mspi::{Direction, SoundLevel};
 use offhook_spi::{MspError, MspEventCause, StreamId, TerminalId};
 
 use crate::call::{Call, CallState};
 use crate::clocks::{ClockError, Wanted, Watched};
+use crate::statistics::SILENCE_DBFS;
 use crate::stream::{Node, Selected, Stream};
-use crate::terminal::{CardTerminal, Context, Kind, Place, Terminal, microphone, speaker};
+use crate::terminal::{CardTerminal, Context, Kind, Place, RtpTapTerminal, Terminal, microphone, speaker};
 
 impl Call {
     /// Joins a terminal to a stream.
@@ -71,6 +72,35 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Makes a terminal that is selected as loud as it is to be.
+    ///
+    /// # Errors
+    ///
+    /// [`MspError::Resource`] if the engine does not keep up.
+    pub(crate) fn follow_volume(&self, direction: Direction, terminal: &Terminal) -> Result<(), MspError> {
+        self.with(|state| match state.node_of(direction, terminal) {
+            Some(node) => state.set_volume(direction, node, terminal.gain(direction)),
+            None => Ok(()),
+        })
+    }
+
+    /// How loud a terminal is, if it is selected and has sound.
+    pub(crate) fn level(&self, direction: Direction, terminal: &Terminal) -> Option<SoundLevel> {
+        let level = self.with(|state| match state.node_of(direction, terminal)? {
+            Node::Source(id) => state.control.source_level(id),
+            Node::Sink(id) => state.control.sink_level(id),
+            Node::Card => match &terminal.kind {
+                Kind::Card(card) => Some(card.level(direction, terminal.volume())),
+                _ => None,
+            },
+            Node::Tap | Node::Injector | Node::Gone => None,
+        })?;
+        let dbfs = |dbfs: f32| f64::from(dbfs).max(SILENCE_DBFS);
+        Some(SoundLevel { rms_dbfs: dbfs(level.rms_dbfs), peak_dbfs: dbfs(level.peak_dbfs) })
+    }
+}
+
 /// The system's default devices, by what tells them from others.
 pub(crate) struct Defaults {
     pub(crate) capture: Option<String>,
@@ -117,7 +147,7 @@ impl CallState {
         terminal: &Arc<Terminal>,
     ) -> Result<(Node, Option<Watched>), MspError> {
         match &terminal.kind {
-            Kind::Card(card) => self.seat(direction, card),
+            Kind::Card(card) => self.seat(direction, card, terminal.gain(direction)),
             _ => self.add(direction, terminal).map(|node| (node, None)),
         }
     }
@@ -126,40 +156,57 @@ impl CallState {
     fn add(&mut self, direction: Direction, terminal: &Arc<Terminal>) -> Result<Node, MspError> {
         let stream = self.towards(direction).info.id;
         let context = || Context { reporter: self.reporter.clone(), stream, terminal: terminal.info.id };
+        let gain = terminal.gain(direction);
         match (&terminal.kind, direction) {
             (Kind::Playback(playback), _) => {
                 let source = playback.source(context())?;
-                self.add_source(source).inspect_err(|_| playback.detach())
+                self.add_source(source, gain).inspect_err(|_| playback.detach())
             }
             (Kind::Record(recording), _) => {
                 let sink = recording.sink(context());
-                self.add_sink(sink).inspect_err(|_| recording.abandon())
+                self.add_sink(sink, gain).inspect_err(|_| recording.abandon())
             }
-            (Kind::Tone(tone), Direction::Capture) => self.add_source(tone.source()),
-            (Kind::Tone(tone), Direction::Render) => self.add_sink(tone.sink()),
-            (Kind::Echo(echo), Direction::Capture) => {
-                let (source, is_new) = echo.source();
-                let node = self.add_source(source)?;
+            (Kind::Tone(tone), Direction::Capture) => self.add_source(tone.source(), gain),
+            (Kind::Tone(tone), Direction::Render) => self.add_sink(tone.sink(), gain),
+            (Kind::Generator(generator), _) => self.add_source(generator.source(), gain),
+            (Kind::Mouth(mouth), _) => self.add_source(mouth.source()?, gain),
+            (Kind::Ear(ear), _) => self.add_sink(ear.sink()?, gain),
+            (Kind::Echo(_) | Kind::Conference(_), Direction::Capture) => {
+                let (source, is_new) = speaking(terminal)?;
+                let node = self.add_source(source, gain)?;
                 if is_new {
-                    self.replace(Direction::Render, terminal.info.id, |state| state.add_sink(echo.sink().0))?;
-                }
-                Ok(node)
-            }
-            (Kind::Echo(echo), Direction::Render) => {
-                let (sink, is_new) = echo.sink();
-                let node = self.add_sink(sink)?;
-                if is_new {
-                    self.replace(Direction::Capture, terminal.info.id, |state| {
-                        state.add_source(echo.source().0)
+                    self.replace(Direction::Render, terminal.info.id, |state| {
+                        state.add_sink(hearing(terminal)?.0, terminal.gain(Direction::Render))
                     })?;
                 }
                 Ok(node)
+            }
+            (Kind::Echo(_) | Kind::Conference(_), Direction::Render) => {
+                let (sink, is_new) = hearing(terminal)?;
+                let node = self.add_sink(sink, gain)?;
+                if is_new {
+                    self.replace(Direction::Capture, terminal.info.id, |state| {
+                        state.add_source(speaking(terminal)?.0, terminal.gain(Direction::Capture))
+                    })?;
+                }
+                Ok(node)
+            }
+            (Kind::RtpTap(tap), _) => self.add_tap(direction, tap),
+            (Kind::RtpInjector(injector), _) => {
+                self.alone(Direction::Capture, Node::Injector)?;
+                let told = self.tell_tx(TxCommand::SetPacketInjector(injector.injector()));
+                told.map_err(MspError::Resource).map(|()| Node::Injector)
             }
             (Kind::Card(_), _) => Ok(Node::Gone),
         }
     }
 
-    /// Gives the other end of an echo its new mate, if it is selected there.
+    fn node_of(&mut self, direction: Direction, terminal: &Terminal) -> Option<Node> {
+        let mut all = self.towards(direction).selected.iter();
+        all.find(|other| other.terminal.info.id == terminal.info.id).map(|other| other.node)
+    }
+
+    /// Gives the other end of an echo, or of a place in a conference, its new mate, if it is selected there.
     fn replace(
         &mut self,
         direction: Direction,
@@ -183,6 +230,9 @@ impl CallState {
         let gone = match node {
             Node::Source(id) => self.control.remove_source(id).map_err(|full| full.to_string()),
             Node::Sink(id) => self.control.remove_sink(id).map_err(|full| full.to_string()),
+            Node::Tap if direction == Direction::Capture => self.tell_tx(TxCommand::ClearPacketTap),
+            Node::Tap => self.tell_rx(RxCommand::ClearPacketTap),
+            Node::Injector => self.tell_tx(TxCommand::ClearPacketInjector),
             Node::Card => self.unseat(direction).map_err(|why| why.to_string()),
             Node::Gone => Ok(()),
         };
@@ -191,12 +241,43 @@ impl CallState {
         }
     }
 
-    fn add_source(&mut self, source: Box<dyn Source>) -> Result<Node, MspError> {
-        self.control.add_source(source, Gain::UNITY).map(Node::Source).map_err(refused)
+    fn add_source(&mut self, source: Box<dyn Source>, gain: Gain) -> Result<Node, MspError> {
+        self.control.add_source(source, gain).map(Node::Source).map_err(refused)
     }
 
-    fn add_sink(&mut self, sink: Box<dyn Sink>) -> Result<Node, MspError> {
-        self.control.add_sink(sink).map(Node::Sink).map_err(refused)
+    fn add_sink(&mut self, sink: Box<dyn Sink>, gain: Gain) -> Result<Node, MspError> {
+        let node = self.control.add_sink(sink).map_err(refused)?;
+        if gain != Gain::UNITY {
+            self.tell_rx(RxCommand::SetSinkGain(node, gain)).map_err(MspError::Resource)?;
+        }
+        Ok(Node::Sink(node))
+    }
+
+    /// A half has one tap of its packets.
+    fn add_tap(&mut self, direction: Direction, tap: &RtpTapTerminal) -> Result<Node, MspError> {
+        self.alone(direction, Node::Tap)?;
+        let told = match direction {
+            Direction::Capture => self.tell_tx(TxCommand::SetPacketTap(tap.tap())),
+            Direction::Render => self.tell_rx(RxCommand::SetPacketTap(tap.tap())),
+        };
+        told.map_err(MspError::Resource).map(|()| Node::Tap)
+    }
+
+    fn alone(&mut self, direction: Direction, node: Node) -> Result<(), MspError> {
+        let is_taken = self.towards(direction).selected.iter().any(|other| other.node == node);
+        if is_taken { Err(MspError::MaxTerminals) } else { Ok(()) }
+    }
+
+    /// Makes a terminal's node as loud as the terminal is to be.
+    fn set_volume(&mut self, direction: Direction, node: Node, gain: Gain) -> Result<(), MspError> {
+        let told = match node {
+            Node::Source(id) => self.tell_tx(TxCommand::SetSourceGain(id, gain)),
+            Node::Sink(id) => self.tell_rx(RxCommand::SetSinkGain(id, gain)),
+            Node::Card if direction == Direction::Capture => self.tell_tx(TxCommand::SetMicrophone(gain)),
+            Node::Card => self.tell_rx(RxCommand::SetSpeaker(gain)),
+            Node::Tap | Node::Injector | Node::Gone => Ok(()),
+        };
+        told.map_err(MspError::Resource)
     }
 
     /// Lets the first card of a stream drive its half; joins a further one to that clock by a bridge.
@@ -204,11 +285,14 @@ impl CallState {
         &mut self,
         direction: Direction,
         card: &CardTerminal,
+        gain: Gain,
     ) -> Result<(Node, Option<Watched>), MspError> {
         let media = Arc::clone(&self.media);
         let (sound, request, patience) = (media.sound(), media.stream_request(), card.patience());
         let wanted = &Wanted { selector: &card.selector, request, patience };
         if self.towards(direction).selected.iter().all(|other| other.node != Node::Card) {
+            // Before the first sample: the card that was here may have had another volume.
+            self.set_volume(direction, Node::Card, gain)?;
             let (ticker, probe) = (&media.ticker, Arc::clone(&card.probe));
             let seated = match direction {
                 Direction::Capture => self.clocks.capture_from(ticker, sound, wanted, probe),
@@ -224,12 +308,12 @@ impl CallState {
             Direction::Capture => {
                 let (source, stream) = microphone(sound, card, wanted)?;
                 self.apart(direction, &stream)?;
-                (self.add_source(source)?, stream)
+                (self.add_source(source, gain)?, stream)
             }
             Direction::Render => {
                 let (sink, stream) = speaker(sound, card, wanted)?;
                 self.apart(direction, &stream)?;
-                (self.add_sink(sink)?, stream)
+                (self.add_sink(sink, gain)?, stream)
             }
         };
         card.begin(stream.meter());
@@ -366,6 +450,24 @@ fn selected_stream(
     let stream = if direction == Direction::Capture { capture } else { render };
     let selected = stream.selected.iter().find(|other| other.terminal.info.id == terminal.info.id)?;
     selected.bridged.as_ref().map(|watched| watched.stream.device_id().to_owned())
+}
+
+/// The end of a terminal that faces both ways which hears the peer; whether its mate is new.
+fn hearing(terminal: &Terminal) -> Result<(Box<dyn Sink>, bool), MspError> {
+    match &terminal.kind {
+        Kind::Conference(place) => place.sink(),
+        Kind::Echo(echo) => Ok(echo.sink()),
+        _ => Err(MspError::InvalidTerminal(format!("{}: it faces one way", terminal.info.name))),
+    }
+}
+
+/// The end that the peer hears.
+fn speaking(terminal: &Terminal) -> Result<(Box<dyn Source>, bool), MspError> {
+    match &terminal.kind {
+        Kind::Conference(place) => place.source(),
+        Kind::Echo(echo) => Ok(echo.source()),
+        _ => Err(MspError::InvalidTerminal(format!("{}: it faces one way", terminal.info.name))),
+    }
 }
 
 fn refused<T>(error: NodeError<T>) -> MspError {

@@ -11,7 +11,7 @@ use crate::rtcp::RtcpTotals;
 use crate::stream::{Phase, Stream};
 
 /// What silence is reported as, in dBFS.
-const SILENCE_DBFS: f64 = -120.0;
+pub(crate) const SILENCE_DBFS: f64 = -120.0;
 
 /// The sending half.
 pub(crate) fn sent(stream: &Stream, meters: &TxMeters, rtcp: RtcpTotals) -> StreamStatistics {

@@ -61,6 +61,10 @@ pub(crate) struct Selected {
 pub(crate) enum Node {
     Source(SourceId),
     Sink(SinkId),
+    /// The tap of the half's packets.
+    Tap,
+    /// What sends packets in place of sound.
+    Injector,
     /// The card that drives this half.
     Card,
     /// A card that died.

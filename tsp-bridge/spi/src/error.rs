@@ -90,6 +90,9 @@ pub enum MspError {
     /// An opaque buffer that the MSP cannot read. Alias `E_INVALIDARG`.
     #[error("unreadable opaque buffer: {0}")]
     InvalidBuffer(String),
+    /// A value is out of its range; the text says which range. Alias `E_INVALIDARG`.
+    #[error("{0}")]
+    OutOfRange(String),
     /// A file, port or device could not be had; the text says which and what to do.
     #[error("{0}")]
     Resource(String),

@@ -19,6 +19,7 @@ pub mod link;
 pub mod mspi;
 pub mod opaque;
 pub mod state;
+pub mod terminal;
 pub mod tspi;
 
 pub use caps::{AddressTypes, ApiVersion, LineDevCaps, MediaTypes, Privilege};

@@ -3,11 +3,13 @@
 //! In: calls of `tapi`. Out: [`MspEvent`]s, fetched by [`MspAddress::next_event`] after [`MspSignal::events_ready`].
 //! The MSP lives in the application's process; one [`MspAddress`] stands behind each line the application opened.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::terminal::TerminalEnd;
 use crate::{MediaTypes, MspCallId, MspError, Opaque, StreamId, TerminalId, Timestamp};
 
 /// A media service provider.
@@ -51,6 +53,19 @@ pub trait MspAddress: Send + Sync {
 
     /// What a terminal has done so far.
     fn terminal_status(&self, terminal: TerminalId) -> Result<TerminalStatus, MspError>;
+
+    /// The application's end of a terminal that it feeds, reads or plays on; an error for any other.
+    fn terminal_end(&self, terminal: TerminalId) -> Result<TerminalEnd, MspError> {
+        let _ = terminal;
+        Err(MspError::InvalidTerminal("it has no end for the application".to_owned()))
+    }
+
+    /// Makes a terminal louder or quieter, selected or not. Legal at any time; a change is heard without a click.
+    /// Alias `ITBasicAudioTerminal`.
+    fn change_volume(&self, terminal: TerminalId, change: VolumeChange) -> Result<(), MspError> {
+        let _ = (terminal, change);
+        Err(MspError::InvalidTerminal("its volume cannot be changed".to_owned()))
+    }
 
     /// The streams of a call.
     fn streams(&self, call: MspCallId) -> Result<Vec<StreamInfo>, MspError>;
@@ -111,6 +126,30 @@ pub enum TerminalClass {
     Echo,
     /// The sound card that the system calls default, in the terminal's direction. It follows the system's default.
     DefaultDevice,
+    /// The application's own sound: it writes samples (capture) or reads them (render), by
+    /// [`MspAddress::terminal_end`]. Alias `CLSID_MediaStreamTerminal`.
+    Pcm {
+        /// The rate of the application's samples, Hz; `None` is the call's own.
+        sample_rate: Option<u32>,
+        /// Milliseconds of sound that may wait, 20 to 10000. What is beyond it is refused (capture) or dropped and
+        /// counted (render).
+        capacity_ms: u32,
+    },
+    /// A place in the conference of that name: select it on both streams of one call, and the far end hears everybody
+    /// else who has a place, of any call of this provider, but not itself. On the capture stream alone it listens only,
+    /// on the render stream alone it speaks only. The conference begins with its first place and ends with its last.
+    /// Made with the capture direction.
+    Conference {
+        /// Any name of 1 to 128 octets.
+        name: String,
+    },
+    /// Digits in band and call-progress tones, as they are ordered by [`MspAddress::terminal_end`] (capture direction).
+    ToneGenerator,
+    /// Sees a stream's RTP packets: those believed (render) or built (capture). One a stream.
+    RtpTap,
+    /// Sends the application's own RTP packets in place of everything else on the stream (capture direction). One a
+    /// stream.
+    RtpInjector,
     /// A sound card by name or identifier. Unlike a static terminal, any number can be made of one card, for as many
     /// streams.
     Device {
@@ -127,7 +166,7 @@ pub struct TerminalInfo {
     pub id: TerminalId,
     /// A name for people.
     pub name: String,
-    /// Which way it faces; an echo faces both and says capture.
+    /// Which way it faces; an echo and a place in a conference face both and say capture.
     pub direction: Direction,
 }
 
@@ -146,6 +185,43 @@ pub struct TerminalStatus {
     pub failed: Option<String>,
     /// The sound card that it is, once it was selected.
     pub card: Option<CardStatus>,
+    /// How loud it was made.
+    pub volume: Volume,
+    /// How loud it is, while it is selected.
+    pub level: Option<SoundLevel>,
+}
+
+/// How loud a terminal was made. A terminal that faces both ways is as loud as it hears its call: muted, an echo is
+/// silent, and a place in a conference is not heard by the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Decibels; 0 leaves the samples as they are.
+    pub gain_db: f32,
+    /// No sound, whatever the gain.
+    pub mute: bool,
+}
+
+impl Volume {
+    /// The gains that there are, in decibels.
+    pub const GAIN_DB: RangeInclusive<f32> = -96.0..=30.0;
+}
+
+/// A change of a terminal's [`Volume`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum VolumeChange {
+    /// Another gain, within [`Volume::GAIN_DB`].
+    GainDb(f32),
+    /// Silent, or not.
+    Mute(bool),
+}
+
+/// Level of the last tenth of a second, after the terminal's volume; −∞ is reported as −120.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SoundLevel {
+    /// Root mean square, dBFS.
+    pub rms_dbfs: f64,
+    /// Peak, dBFS.
+    pub peak_dbfs: f64,
 }
 
 /// What a sound card does in one direction, for all streams that share it. Counts are since it was first opened.

@@ -6,9 +6,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use offhook_codecs::Level;
 use offhook_device::{Selector, Sound, StreamMeter};
 use offhook_spi::MspError;
-use offhook_spi::mspi::{CardStatus, Direction, TerminalStatus};
+use offhook_spi::mspi::{CardStatus, Direction, TerminalStatus, Volume};
 
 use super::Probe;
 use crate::lock;
@@ -139,6 +140,19 @@ impl CardTerminal {
     /// Breaks while it was selected.
     pub(crate) fn xruns(&self) -> u64 {
         lock(&self.state).xruns_so_far()
+    }
+
+    /// How loud it is: a microphone is measured before its gain, a speaker after it.
+    pub(crate) fn level(&self, direction: Direction, volume: Volume) -> Level {
+        let level = self.probe.level();
+        match direction {
+            Direction::Render => level,
+            Direction::Capture if volume.mute => Level::SILENCE,
+            Direction::Capture => {
+                let louder = |dbfs: f32| (dbfs + volume.gain_db).min(0.0);
+                Level { rms_dbfs: louder(level.rms_dbfs), peak_dbfs: louder(level.peak_dbfs) }
+            }
+        }
     }
 
     pub(crate) fn status(&self) -> TerminalStatus {

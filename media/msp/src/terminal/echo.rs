@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use offhook_engine::{EchoSink, EchoSource, Sink, Source, echo};
 use offhook_spi::mspi::TerminalStatus;
 
-use super::Probe;
+use super::{Probe, probed_source};
 use crate::lock;
 
 /// Milliseconds of sound that may wait between the halves.
@@ -44,7 +44,7 @@ impl EchoTerminal {
     /// The end that the peer hears; `true` as above.
     pub(crate) fn source(&self) -> (Box<dyn Source>, bool) {
         let mut ends = lock(&self.ends);
-        let probed = |source| Box::new(Probed { source, probe: Arc::clone(&self.probe) });
+        let probed = |source| probed_source(Box::new(source), &self.probe);
         match ends.1.take() {
             Some(source) => (probed(source), false),
             None => {
@@ -61,19 +61,6 @@ impl EchoTerminal {
 
     fn pair(&self) -> (EchoSink, EchoSource) {
         echo((self.sample_rate * MAX_WAIT_MS / 1_000) as usize)
-    }
-}
-
-/// RT: no allocation, lock, syscall, log or panic.
-struct Probed {
-    source: EchoSource,
-    probe: Arc<Probe>,
-}
-
-impl Source for Probed {
-    fn fill(&mut self, captured_ns: u64, out: &mut [i16]) -> usize {
-        self.probe.note(captured_ns, out.len());
-        self.source.fill(captured_ns, out)
     }
 }
 

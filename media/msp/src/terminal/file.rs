@@ -96,7 +96,7 @@ impl Playback {
             sample_rate: self.sample_rate,
             finished: meters.is_some_and(|m| m.is_over),
             failed: lock(&self.trouble).clone(),
-            card: None,
+            ..TerminalStatus::default()
         }
     }
 }

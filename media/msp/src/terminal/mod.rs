@@ -5,22 +5,34 @@
 //! Not here: how a selection reaches the engine (`call.rs`); each kind has a file of its own.
 
 mod bridge;
+mod conference;
 mod device;
 mod echo;
 mod file;
+mod generator;
+mod packets;
+mod pcm;
+mod probe;
 mod record;
 mod tone;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use offhook_spi::mspi::{Direction, TerminalClass, TerminalInfo, TerminalStatus};
-use offhook_spi::{MspCallId, MspError, StreamId, TerminalId, Timestamp};
+use offhook_engine::Gain;
+use offhook_spi::mspi::{Direction, TerminalClass, TerminalInfo, TerminalStatus, Volume, VolumeChange};
+use offhook_spi::terminal::TerminalEnd;
+use offhook_spi::{MspCallId, MspError, StreamId, TerminalId};
 
 pub(crate) use bridge::{microphone, speaker};
+pub(crate) use conference::{ConferenceTerminal, Conferences};
 pub(crate) use device::CardTerminal;
 pub(crate) use echo::EchoTerminal;
 pub(crate) use file::Playback;
+pub(crate) use generator::GeneratorTerminal;
+pub(crate) use packets::{RtpInjectorTerminal, RtpTapTerminal};
+pub(crate) use pcm::{PcmEar, PcmMouth};
+pub(crate) use probe::{CardMeter, Probe};
+use probe::{probed_sink, probed_source};
 pub(crate) use record::Recording;
 pub(crate) use tone::ToneTerminal;
 
@@ -34,6 +46,7 @@ pub(crate) struct Terminal {
     pub(crate) info: TerminalInfo,
     pub(crate) kind: Kind,
     selection: Mutex<Selection>,
+    volume: Mutex<Volume>,
 }
 
 /// What it is.
@@ -42,6 +55,12 @@ pub(crate) enum Kind {
     Record(Arc<Recording>),
     Tone(ToneTerminal),
     Echo(EchoTerminal),
+    Conference(ConferenceTerminal),
+    Mouth(Arc<PcmMouth>),
+    Ear(Arc<PcmEar>),
+    Generator(Arc<GeneratorTerminal>),
+    RtpTap(Arc<RtpTapTerminal>),
+    RtpInjector(Arc<RtpInjectorTerminal>),
     Card(CardTerminal),
 }
 
@@ -66,13 +85,6 @@ pub(crate) struct Context {
     pub(crate) reporter: Reporter,
     pub(crate) stream: StreamId,
     pub(crate) terminal: TerminalId,
-}
-
-/// What a node of the engine has done, for terminals that have no file to tell.
-#[derive(Debug)]
-pub(crate) struct Probe {
-    first_ns: AtomicU64,
-    samples: AtomicU64,
 }
 
 impl Terminal {
@@ -125,6 +137,28 @@ impl Terminal {
                 only(Direction::Capture, "an echo (which hears as well)")?;
                 ("echo".to_owned(), Kind::Echo(EchoTerminal::new(rate)))
             }
+            TerminalClass::Conference { name } => {
+                only(Direction::Capture, "a place in a conference (which hears as well)")?;
+                let place = ConferenceTerminal::new(&media.conferences, &name, &media.ticker, rate)?;
+                (format!("conference {name}"), Kind::Conference(place))
+            }
+            TerminalClass::Pcm { sample_rate, capacity_ms } => {
+                let config = pcm::config(sample_rate, capacity_ms, rate)?;
+                let kind = match direction {
+                    Direction::Capture => Kind::Mouth(Arc::new(PcmMouth::new(config)?)),
+                    Direction::Render => Kind::Ear(Arc::new(PcmEar::new(config))),
+                };
+                ("the application".to_owned(), kind)
+            }
+            TerminalClass::ToneGenerator => {
+                only(Direction::Capture, "a tone generator")?;
+                ("tone generator".to_owned(), Kind::Generator(Arc::new(GeneratorTerminal::new(rate))))
+            }
+            TerminalClass::RtpTap => ("RTP tap".to_owned(), Kind::RtpTap(Arc::default())),
+            TerminalClass::RtpInjector => {
+                only(Direction::Capture, "an RTP injector")?;
+                ("RTP injector".to_owned(), Kind::RtpInjector(Arc::default()))
+            }
             TerminalClass::DefaultDevice => {
                 let card = CardTerminal::default_of(media.sound(), direction, rate)?;
                 (card.name.clone(), Kind::Card(card))
@@ -140,7 +174,7 @@ impl Terminal {
 
     /// A terminal that is there.
     pub(crate) fn new(info: TerminalInfo, kind: Kind) -> Self {
-        Self { info, kind, selection: Mutex::default() }
+        Self { info, kind, selection: Mutex::default(), volume: Mutex::default() }
     }
 
     /// Takes it for `place`.
@@ -149,19 +183,19 @@ impl Terminal {
     ///
     /// [`MspError::TerminalInUse`], or [`MspError::InvalidTerminal`] if it faces the other way or is there already.
     pub(crate) fn occupy(&self, place: Place) -> Result<(), MspError> {
-        let is_echo = matches!(self.kind, Kind::Echo(_));
+        let is_double = self.faces_both_ways();
         let invalid = |why: &str| Err(MspError::InvalidTerminal(format!("{}: {why}", self.info.name)));
         let mut selection = lock(&self.selection);
         if selection.is_released {
             return invalid("released");
         }
-        if self.info.direction != place.direction && !is_echo {
+        if self.info.direction != place.direction && !is_double {
             return invalid("faces the other way than the stream");
         }
         if selection.places.iter().any(|other| other.stream == place.stream) {
             return invalid("selected on this stream already");
         }
-        if selection.places.iter().any(|other| !is_echo || other.call != place.call) {
+        if selection.places.iter().any(|other| !is_double || other.call != place.call) {
             return Err(MspError::TerminalInUse);
         }
         selection.places.push(place);
@@ -180,7 +214,17 @@ impl Terminal {
         selection.places.clone()
     }
 
-    /// Its node has left the engine of the call.
+    /// Where it is.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        lock(&self.selection).places.clone()
+    }
+
+    /// Whether it belongs on both streams of a call.
+    pub(crate) fn faces_both_ways(&self) -> bool {
+        matches!(self.kind, Kind::Echo(_) | Kind::Conference(_))
+    }
+
+    /// Its node has left the engine of the call. To be called before [`Self::vacate`].
     pub(crate) fn detach(&self) {
         match &self.kind {
             Kind::Playback(playback) => playback.detach(),
@@ -188,7 +232,74 @@ impl Terminal {
             Kind::Card(card) => {
                 card.end();
             }
-            Kind::Echo(_) | Kind::Tone(_) => {}
+            Kind::Conference(place) => {
+                if lock(&self.selection).places.len() <= 1 {
+                    place.leave();
+                }
+            }
+            Kind::Mouth(mouth) => mouth.detach(),
+            Kind::Generator(generator) => generator.detach(),
+            Kind::RtpInjector(injector) => injector.detach(),
+            Kind::Ear(_) | Kind::RtpTap(_) | Kind::Echo(_) | Kind::Tone(_) => {}
+        }
+    }
+
+    /// The application's end of it.
+    ///
+    /// # Errors
+    ///
+    /// [`MspError::InvalidTerminal`] if its class has none.
+    pub(crate) fn end(&self) -> Result<TerminalEnd, MspError> {
+        Ok(match &self.kind {
+            Kind::Mouth(mouth) => TerminalEnd::PcmWriter(Arc::clone(mouth) as _),
+            Kind::Ear(ear) => TerminalEnd::PcmReader(Arc::clone(ear) as _),
+            Kind::Generator(generator) => TerminalEnd::Tones(Arc::clone(generator) as _),
+            Kind::RtpTap(tap) => TerminalEnd::RtpReader(Arc::clone(tap) as _),
+            Kind::RtpInjector(injector) => TerminalEnd::RtpWriter(Arc::clone(injector) as _),
+            _ => {
+                let why = format!("{}: it has no end for the application", self.info.name);
+                return Err(MspError::InvalidTerminal(why));
+            }
+        })
+    }
+
+    /// Notes how loud it is to be.
+    ///
+    /// # Errors
+    ///
+    /// [`MspError::OutOfRange`]; [`MspError::InvalidTerminal`] for what has no sound.
+    pub(crate) fn change_volume(&self, change: VolumeChange) -> Result<(), MspError> {
+        if matches!(self.kind, Kind::RtpTap(_) | Kind::RtpInjector(_)) {
+            let why = format!("{}: packets have no volume", self.info.name);
+            return Err(MspError::InvalidTerminal(why));
+        }
+        let mut volume = lock(&self.volume);
+        match change {
+            VolumeChange::GainDb(gain_db) if !Volume::GAIN_DB.contains(&gain_db) => {
+                let (least, most) = (Volume::GAIN_DB.start(), Volume::GAIN_DB.end());
+                let why = format!("a gain of {gain_db} dB; {least} to {most} dB is possible");
+                return Err(MspError::OutOfRange(why));
+            }
+            VolumeChange::GainDb(gain_db) => volume.gain_db = gain_db,
+            VolumeChange::Mute(mute) => volume.mute = mute,
+        }
+        Ok(())
+    }
+
+    /// How loud it is to be.
+    pub(crate) fn volume(&self) -> Volume {
+        *lock(&self.volume)
+    }
+
+    /// The same, as the engine has it for a stream of that direction.
+    pub(crate) fn gain(&self, direction: Direction) -> Gain {
+        let Volume { gain_db, mute } = self.volume();
+        if self.faces_both_ways() && direction == Direction::Capture {
+            Gain::UNITY
+        } else if mute {
+            Gain::MUTE
+        } else {
+            Gain::from_db(gain_db)
         }
     }
 
@@ -200,19 +311,37 @@ impl Terminal {
     pub(crate) fn finish(&self) -> Result<(), MspError> {
         match &self.kind {
             Kind::Record(recording) => recording.finish(),
+            Kind::Mouth(mouth) => {
+                mouth.release();
+                Ok(())
+            }
+            Kind::Ear(ear) => {
+                ear.release();
+                Ok(())
+            }
+            Kind::RtpTap(tap) => {
+                tap.release();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
 
     /// What it has done so far.
     pub(crate) fn status(&self) -> TerminalStatus {
-        match &self.kind {
+        let status = match &self.kind {
             Kind::Playback(playback) => playback.status(),
             Kind::Record(recording) => recording.status(),
             Kind::Tone(tone) => tone.status(),
             Kind::Echo(echo) => echo.status(),
+            Kind::Conference(place) => place.status(),
+            Kind::Mouth(mouth) => mouth.terminal_status(),
+            Kind::Ear(ear) => ear.terminal_status(),
+            Kind::Generator(generator) => generator.status(),
+            Kind::RtpTap(_) | Kind::RtpInjector(_) => TerminalStatus::default(),
             Kind::Card(card) => card.status(),
-        }
+        };
+        TerminalStatus { volume: self.volume(), ..status }
     }
 }
 
@@ -222,29 +351,5 @@ impl Context {
         self.reporter.terminal_failed(self.stream, self.terminal, offhook_spi::MspEventCause::BadDevice);
         self.reporter.take_news();
         self.reporter.raise();
-    }
-}
-
-impl Probe {
-    pub(crate) fn new() -> Self {
-        Self { first_ns: AtomicU64::new(u64::MAX), samples: AtomicU64::new(0) }
-    }
-
-    /// A block passed. RT: no allocation, lock, syscall, log or panic.
-    pub(crate) fn note(&self, at_ns: u64, samples: usize) {
-        if samples > 0 {
-            let _ = self.first_ns.compare_exchange(u64::MAX, at_ns, Ordering::Release, Ordering::Relaxed);
-            self.samples.fetch_add(samples as u64, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn status(&self, sample_rate: u32) -> TerminalStatus {
-        let first_ns = self.first_ns.load(Ordering::Acquire);
-        TerminalStatus {
-            first_sample_at: (first_ns != u64::MAX).then_some(Timestamp(first_ns)),
-            samples: self.samples.load(Ordering::Relaxed),
-            sample_rate,
-            ..TerminalStatus::default()
-        }
     }
 }

@@ -140,7 +140,7 @@ impl Recording {
             sample_rate: self.sample_rate,
             finished: false,
             failed: state.failed.clone(),
-            card: None,
+            ..TerminalStatus::default()
         }
     }
 
