@@ -64,7 +64,7 @@ impl CodecKind {
 
     /// RTP timestamp ticks that `samples` PCM samples last, rounded down.
     pub const fn samples_to_ticks(self, samples: usize) -> u32 {
-        (samples as u64 * self.clock_rate() as u64 / self.sample_rate() as u64) as u32
+        (samples as u128 * self.clock_rate() as u128 / self.sample_rate() as u128) as u32
     }
 
     /// PCM samples that `ticks` RTP timestamp ticks last, rounded down.

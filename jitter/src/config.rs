@@ -21,6 +21,8 @@ pub struct PlayoutConfig {
     pub max_packets: usize,
     /// Octets of the largest payload.
     pub max_payload: usize,
+    /// Octets of all payloads that wait. The oldest packets give way to those that find no room.
+    pub max_octets: usize,
     /// Milliseconds of the longest packet.
     pub max_packet_ms: u32,
 }
@@ -36,6 +38,8 @@ impl PlayoutConfig {
             initial_delay_ms: 0,
             max_packets: 128,
             max_payload: 1_024,
+            // More than a second of G.711.
+            max_octets: 10_240,
             max_packet_ms: 120,
         }
     }
@@ -51,6 +55,7 @@ impl PlayoutConfig {
         }
         let sizes = (4..=4_096).contains(&self.max_packets)
             && (1..=65_536).contains(&self.max_payload)
+            && (self.max_payload..=1 << 20).contains(&self.max_octets)
             && (10..=1_000).contains(&self.max_packet_ms);
         if sizes { Ok(()) } else { Err(ConfigError::Sizes) }
     }
@@ -83,7 +88,8 @@ pub enum ConfigError {
         /// Greatest, milliseconds.
         max_ms: u32,
     },
-    /// The store or its packets would be too small or too large (4–4096 packets, 1–65536 octets, 10–1000 ms).
+    /// The store or its packets would be too small or too large (4–4096 packets, 1–65536 octets, from
+    /// one payload to 1 MiB together, 10–1000 ms).
     #[error("unusable sizes of the store or of its packets")]
     Sizes,
 }

@@ -72,7 +72,7 @@ impl Playout {
         // A packet being decoded, what stretching looks at, and what it inserts.
         let future = 2 * config.samples(config.max_packet_ms) + config.samples(60);
         Ok(Playout {
-            store: Store::new(config.max_packets, config.max_payload),
+            store: Store::new(config.max_packets, config.max_payload, config.max_octets),
             sound: Sound::new(history, future),
             estimator: Estimator::new(config.min_delay_ms, config.initial_delay_ms, config.max_delay_ms),
             expand: Expand::new(config.sample_rate, history),
@@ -249,6 +249,10 @@ impl Playout {
 
     fn queue(&mut self, sequence: i64, position: i64, samples: usize, packet: &PlayoutPacket<'_>) -> Insert {
         let mut fate = Insert::Queued;
+        if !self.store.takes(packet.payload.len()) {
+            self.stats.packets_malformed += 1;
+            return Insert::Malformed;
+        }
         if let Some(stream) = &mut self.stream {
             let over = sequence - stream.next - self.store.capacity() as i64 + 1;
             if over > 0 {
@@ -260,6 +264,18 @@ impl Playout {
                 stream.next = first;
                 if lost > 0 {
                     fate = Insert::Overflow;
+                }
+            }
+            while !self.store.has_room(sequence, packet.payload.len()) {
+                fate = Insert::Overflow;
+                self.stats.packets_discarded += 1;
+                match self.store.first_from(stream.next) {
+                    Some(oldest) if oldest.sequence < sequence => {
+                        self.store.remove(oldest.sequence);
+                        stream.next = oldest.sequence + 1;
+                    }
+                    // It is older than all that wait.
+                    _ => return fate,
                 }
             }
         }

@@ -64,7 +64,7 @@ proptest! {
     ) {
         let mut config = PlayoutConfig::for_codec(CodecKind::Pcmu);
         if small {
-            config = PlayoutConfig { max_packets: 4, max_payload: 200, max_packet_ms: 10, ..config };
+            config = PlayoutConfig { max_packets: 4, max_payload: 200, max_octets: 300, max_packet_ms: 10, ..config };
         }
         let mut playout = playout(config);
         let payload: Vec<u8> = (0..1_500u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();

@@ -191,6 +191,33 @@ fn a_full_store_lets_go_of_the_oldest() {
 }
 
 #[test]
+fn a_store_without_room_for_more_octets_lets_go_of_the_oldest() {
+    // Eight packets of 160 octets.
+    let mut playout = playout(PlayoutConfig { max_payload: 160, max_octets: 1_280, ..config() });
+    let source = speech(RATE);
+    let sent = packets(&source, PACKET, (0, 0), |_| Some(0));
+    let mut insert = |n: usize| {
+        playout.insert(PlayoutPacket {
+            sequence: sent[n].sequence,
+            timestamp: sent[n].timestamp,
+            marker: false,
+            payload: &sent[n].payload,
+            arrival_ns: sent[n].arrival_ns,
+        })
+    };
+    for n in (0..12).filter(|n| *n != 5) {
+        assert_eq!(insert(n), if n < 9 { Insert::Queued } else { Insert::Overflow }, "packet {n}");
+    }
+    // 3, 4 and 6 to 11 wait: the fifth is in time, and costs the third.
+    assert_eq!(insert(5), Insert::Overflow);
+    assert_eq!(playout.stats().packets_discarded, 4);
+    let mut block = [0; 1_280];
+    let pulled = playout.pull(450 * MS, &mut block);
+    assert_eq!((pulled.decoded, pulled.timestamp), (1_280, Some(4 * 160)));
+    assert_eq!(block, source[4 * PACKET..12 * PACKET]);
+}
+
+#[test]
 fn another_decoder_takes_over_and_the_old_one_comes_back() {
     let mut playout = playout(config());
     let old = playout.set_decoder(CodecKind::Pcma.decoder()).ok().unwrap();

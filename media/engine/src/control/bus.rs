@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use offhook_codecs::{Level, LevelMeter, UnsupportedRate};
 
 use crate::command::{CommandRing, CommandSender, Full, commands};
-use crate::config::ms_to_samples;
+use crate::config::{MAX_BLOCK, MAX_COMMANDS, MAX_RATE, ms_to_samples};
 use crate::rt::bus::{BusOrder, BusProcessor, BusShared, Seat, Share};
 use crate::rt::elastic::{ElasticCounts, elastic};
 use crate::rt::gain::{Gain, Ramp};
@@ -23,16 +23,16 @@ use crate::trash::{TrashHeap, trash};
 /// How a bus is built. Everything that costs memory is decided here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusConfig {
-    /// Rate that it mixes at, Hz; calls of other rates are resampled at their ports.
+    /// Rate that it mixes at, Hz, 768 kHz at most; calls of other rates are resampled at their ports.
     pub sample_rate: u32,
     /// Participants at most; 1 to 1024.
     pub max_participants: usize,
-    /// Samples worked on at once, at the bus' rate.
+    /// Samples worked on at once, at the bus' rate; 65536 at most.
     pub max_block: usize,
     /// Milliseconds that a participant's sound may wait, each way, for a clock that is out of step with the bus'. More
-    /// than that is dropped, oldest first.
+    /// than that is dropped, oldest first. Ten seconds at most.
     pub max_wait_ms: u32,
-    /// Commands that may wait.
+    /// Commands that may wait; 65536 at most.
     pub commands: usize,
     /// Commands carried out in one block.
     pub commands_per_block: usize,
@@ -56,11 +56,11 @@ impl BusConfig {
 
     fn checked(self) -> BusConfig {
         BusConfig {
-            sample_rate: self.sample_rate.max(1),
+            sample_rate: self.sample_rate.clamp(1, MAX_RATE),
             max_participants: self.max_participants.clamp(1, MOST),
-            max_block: self.max_block.max(1),
-            max_wait_ms: self.max_wait_ms,
-            commands: self.commands.max(1),
+            max_block: self.max_block.clamp(1, MAX_BLOCK),
+            max_wait_ms: self.max_wait_ms.min(10_000),
+            commands: self.commands.clamp(1, MAX_COMMANDS),
             commands_per_block: self.commands_per_block.max(1),
             meter_ms: self.meter_ms.max(1),
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use ringbuf::HeapRb;
 use ringbuf::traits::{Observer, Producer, Split};
 
+use crate::config::MAX_RING;
 use crate::rt::clip::{ClipSource, ClipState};
 
 /// Where a clip's samples come from. May block and allocate.
@@ -55,10 +56,10 @@ pub struct ClipMeters {
 }
 
 impl ClipFeeder {
-    /// A clip read from `reader`, at the engine's rate, through a ring of `capacity` samples (half a second is usual).
+    /// A clip read from `reader`, at the engine's rate, through a ring of `capacity` samples (half a second is usual, 2²⁶ the most).
     /// The ring is filled before this returns.
     pub fn new(reader: Box<dyn SampleReader + Send>, capacity: usize) -> (ClipFeeder, ClipSource) {
-        let (producer, consumer) = HeapRb::new(capacity.max(1)).split();
+        let (producer, consumer) = HeapRb::new(capacity.clamp(1, MAX_RING)).split();
         let state = Arc::new(ClipState {
             first_ns: AtomicU64::new(u64::MAX),
             taken: AtomicU64::new(0),

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use offhook_rtp::{HeaderError, RtpView};
 
+use crate::config::MAX_RING;
 use crate::rt::blocks::{BlockReader, BlockWriter, Stamp, blocks};
 use crate::rt::packet_tap::{PacketInjector, PacketTap};
 
@@ -64,14 +65,14 @@ pub enum SendError {
     Full,
 }
 
-/// A tap for `packets` packets of the usual 20 ms, and the end to read it:
+/// A tap for `packets` packets of the usual 20 ms (2¹⁸ at most), and the end to read it:
 /// [`RxCommand::SetPacketTap`](crate::RxCommand), [`TxCommand::SetPacketTap`](crate::TxCommand).
 pub fn packet_tap(packets: usize) -> (PacketReader, Box<PacketTap>) {
     let (writer, reader) = packet_ring(packets);
     (PacketReader { ring: reader, buffer: vec![0; MAX_PACKET].into() }, Box::new(PacketTap { ring: writer }))
 }
 
-/// An injector for `packets` packets of the usual 20 ms, and the end to feed it:
+/// An injector for `packets` packets of the usual 20 ms (2¹⁸ at most), and the end to feed it:
 /// [`TxCommand::SetPacketInjector`](crate::TxCommand).
 pub fn packet_injector(packets: usize) -> (PacketSender, Box<PacketInjector>) {
     let (writer, reader) = packet_ring(packets);
@@ -80,7 +81,8 @@ pub fn packet_injector(packets: usize) -> (PacketSender, Box<PacketInjector>) {
 
 /// 20 ms of G.711 are 172 octets; one packet of any length fits always.
 fn packet_ring(packets: usize) -> (BlockWriter<u8>, BlockReader<u8>) {
-    blocks(packets.saturating_mul(256).clamp(MAX_PACKET, 1 << 26), packets.max(1))
+    let packets = packets.clamp(1, MAX_RING / 256);
+    blocks((packets * 256).max(MAX_PACKET), packets)
 }
 
 impl PacketReader {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use offhook_codecs::UnsupportedRate;
 
 use crate::board::Board;
-use crate::config::samples_to_ns;
+use crate::config::{MAX_RING, samples_to_ns};
 use crate::rt::blocks::{BlockReader, Stamp, blocks};
 use crate::rt::elastic::{ElasticWriter, elastic};
 use crate::rt::node::{Sink, Source};
@@ -30,7 +30,7 @@ pub struct PcmConfig {
     /// Rate of the engine, Hz. If the two differ the engine's end resamples; both must then be among
     /// [`offhook_codecs::resample::RATES`].
     pub engine_rate: u32,
-    /// Samples that may wait, at the application's rate.
+    /// Samples that may wait, at the application's rate; 2²⁶ at most.
     pub capacity: usize,
 }
 
@@ -105,7 +105,7 @@ pub struct PcmReaderMeters {
 ///
 /// [`UnsupportedRate`] if the rates differ and one of them cannot be resampled.
 pub fn pcm_source(config: PcmConfig) -> Result<(PcmWriter, Box<dyn Source>), UnsupportedRate> {
-    let (writer, reader) = elastic(config.capacity.max(1), 0, config.sample_rate);
+    let (writer, reader) = elastic(config.capacity.clamp(1, MAX_RING), 0, config.sample_rate);
     let position = Arc::new(Board::new());
     position.publish(&Position::default());
     let source = PcmSource { ring: reader, position: Arc::clone(&position) };
@@ -121,8 +121,9 @@ pub fn pcm_source(config: PcmConfig) -> Result<(PcmWriter, Box<dyn Source>), Uns
 /// [`UnsupportedRate`] if the rates differ and one of them cannot be resampled.
 pub fn pcm_sink(config: PcmConfig) -> Result<(PcmReader, Box<dyn Sink>), UnsupportedRate> {
     // Drivers' blocks are rarely shorter than a millisecond.
-    let room = config.capacity / (config.sample_rate as usize / 1_000).max(1) + 4;
-    let (writer, reader) = blocks(config.capacity, room);
+    let capacity = config.capacity.clamp(1, MAX_RING);
+    let room = capacity / (config.sample_rate as usize / 1_000).max(1) + 4;
+    let (writer, reader) = blocks(capacity, room);
     let sink =
         ResampledSink::wrap(Box::new(PcmSink { ring: writer }), config.sample_rate, config.engine_rate)?;
     Ok((PcmReader { ring: reader, sample_rate: config.sample_rate, open: None }, sink))

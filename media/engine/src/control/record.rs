@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ringbuf::HeapRb;
 use ringbuf::traits::{Consumer, Split};
 
+use crate::config::MAX_RING;
 use crate::rt::record::{RecordSink, RecordState};
 
 /// The control end of a recording. To be drained more often than its ring lasts.
@@ -29,9 +30,9 @@ pub struct RecordMeters {
 }
 
 impl Recorder {
-    /// A recording through a ring of `capacity` samples (two seconds are usual: disks stall).
+    /// A recording through a ring of `capacity` samples (two seconds are usual, for disks stall; 2²⁶ are the most).
     pub fn new(capacity: usize) -> (Recorder, RecordSink) {
-        let (producer, consumer) = HeapRb::new(capacity.max(1)).split();
+        let (producer, consumer) = HeapRb::new(capacity.clamp(1, MAX_RING)).split();
         let state = Arc::new(RecordState {
             first_ns: AtomicU64::new(u64::MAX),
             heard: AtomicU64::new(0),

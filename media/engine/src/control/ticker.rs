@@ -32,7 +32,7 @@ pub struct TickerConfig {
     pub threads: usize,
     /// Time between ticks.
     pub period: Duration,
-    /// Calls that one thread serves at most.
+    /// Calls that one thread serves at most; 65536 itself at most.
     pub max_calls: usize,
     /// Missed ticks that are caught up after a stall; older ones are skipped and counted.
     pub catch_up: u32,
@@ -296,7 +296,7 @@ impl Ticker {
 
 impl Worker {
     fn start(n: usize, period_ns: u64, config: &TickerConfig) -> Result<Worker, TickerError> {
-        let max_calls = config.max_calls.max(1);
+        let max_calls = config.max_calls.clamp(1, 1 << 16);
         let (to_thread, arriving) = HeapRb::new(max_calls).split();
         let (leaving, from_thread) = HeapRb::new(max_calls).split();
         let shared = Arc::new(TickShared::default());

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use crate::config::MAX_RING;
 use crate::rt::node::{Sink, Source};
 use crate::rt::seam::Seam;
 
@@ -57,7 +58,7 @@ pub(crate) struct ElasticCounts {
 /// Both ends. At most `max_wait` samples stay behind after a block of at most `max_block` was taken.
 pub(crate) fn elastic(max_wait: usize, max_block: usize, rate: u32) -> (ElasticWriter, ElasticReader) {
     // Room for the bound, a block being taken and one that came meanwhile.
-    let capacity = max_wait.saturating_add(max_block.saturating_mul(2)).max(1);
+    let capacity = max_wait.saturating_add(max_block.saturating_mul(2)).clamp(1, MAX_RING);
     let (producer, consumer) = HeapRb::new(capacity).split();
     let counts = Arc::new(ElasticCounts::default());
     (

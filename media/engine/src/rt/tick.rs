@@ -112,33 +112,34 @@ impl TickLeg {
         }
     }
 
-    fn skip(&mut self, period_ns: u64) {
+    fn skip(&mut self, skipped_ns: u64) {
         if let Some(rx) = &self.rx {
-            self.rx_pace.step(rx.sample_rate(), period_ns);
+            self.rx_pace.step(rx.sample_rate(), skipped_ns);
         }
         if let Some(bus) = &mut self.bus {
-            let samples = self.bus_pace.step(bus.sample_rate(), period_ns);
+            let samples = self.bus_pace.step(bus.sample_rate(), skipped_ns);
             bus.skip(samples);
         }
         if let Some(tx) = &mut self.tx {
-            let samples = self.tx_pace.step(tx.sample_rate(), period_ns);
+            let samples = self.tx_pace.step(tx.sample_rate(), skipped_ns);
             tx.skip(samples);
         }
     }
 }
 
-/// Whole samples of each period, the fraction carried to the next.
+/// Whole samples of each span of time, the fraction carried to the next.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     carried: u64,
 }
 
 impl Pace {
-    /// Samples of the next period at `rate` Hz.
-    pub(crate) fn step(&mut self, rate: u32, period_ns: u64) -> usize {
-        let due = self.carried + u64::from(rate) * period_ns;
-        self.carried = due % 1_000_000_000;
-        (due / 1_000_000_000) as usize
+    /// Samples of the next `span_ns` nanoseconds at `rate` Hz.
+    pub(crate) fn step(&mut self, rate: u32, span_ns: u64) -> usize {
+        const SECOND: u128 = 1_000_000_000;
+        let due = u128::from(self.carried) + u128::from(rate) * u128::from(span_ns);
+        self.carried = (due % SECOND) as u64;
+        usize::try_from(due / SECOND).unwrap_or(usize::MAX)
     }
 }
 
@@ -179,13 +180,15 @@ impl TickLoop {
         let due = late_ns / self.period_ns + 1;
         let missed = due - 1;
         let skipped = missed.saturating_sub(self.catch_up);
-        for _ in 0..skipped {
-            self.legs.iter_mut().for_each(|leg| leg.skip(self.period_ns));
-            deadline_ns += self.period_ns;
+        if skipped > 0 {
+            // All at once: a machine that slept for a day does not owe its calls a million steps.
+            let skipped_ns = skipped.saturating_mul(self.period_ns);
+            self.legs.iter_mut().for_each(|leg| leg.skip(skipped_ns));
+            deadline_ns = deadline_ns.saturating_add(skipped_ns);
         }
         for _ in skipped..due {
             self.tick(deadline_ns);
-            deadline_ns += self.period_ns;
+            deadline_ns = deadline_ns.saturating_add(self.period_ns);
         }
         self.count(late_ns, due - skipped, missed - skipped, skipped, monotonic_ns().saturating_sub(now_ns));
         deadline_ns
@@ -314,6 +317,21 @@ mod tests {
         assert_eq!(ticks.shared.skipped.load(Ordering::Relaxed), 7);
         assert_eq!(control.meters().tx().samples_skipped, 7 * 80);
         assert_eq!(control.meters().rx().blocks, 7);
+    }
+
+    #[test]
+    fn a_year_of_standing_still_is_left_out_at_once_and_the_timestamp_knows_it() {
+        let (mut ticks, control, _to, _from) = one_leg_loop(5);
+        let deadline = ticks.wake(10 * MS, 10 * MS);
+        let year = 365 * 86_400_000 * MS;
+        let (mut left_out, mut pace) = (0, Pace::default());
+        for (n, late) in [year, u64::MAX - 2 * year].into_iter().enumerate() {
+            let now = deadline.saturating_add(late);
+            assert!(assert_no_alloc(|| ticks.wake(now, deadline)) > now - 10 * MS);
+            left_out += pace.step(8_000, (late / (10 * MS) - 5) * 10 * MS) as u64;
+            assert_eq!(control.meters().tx().samples_skipped, left_out);
+            assert_eq!(control.meters().rx().blocks, 1 + 6 * (n as u64 + 1));
+        }
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl TxProcessor {
     /// the peer's playout sees a gap and not a delay. Sources do not move; samples that wait for a packet are dropped.
     #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn skip(&mut self, samples: usize) {
-        self.meters.samples_skipped += samples as u64;
+        self.meters.samples_skipped = self.meters.samples_skipped.saturating_add(samples as u64);
         self.pass_unsent(samples);
         self.publish();
     }
@@ -218,6 +218,10 @@ impl TxProcessor {
             TxCommand::SetPacketTap(tap) => self.packet_tap.replace(tap).map(Trash::PacketTap),
             TxCommand::ClearPacketTap => self.packet_tap.take().map(Trash::PacketTap),
             TxCommand::SetPacketInjector(injector) => {
+                if self.is_stopping {
+                    // Nobody mixes the fade any more.
+                    self.stand_still();
+                }
                 self.pass_unsent(0);
                 self.uninjected = 0;
                 self.injector.replace(injector).map(Trash::PacketInjector)
@@ -474,7 +478,7 @@ impl TxProcessor {
 
     /// Time goes by without packets: what is pending is dropped, the timestamp moves on by it and by `samples`.
     fn pass_unsent(&mut self, samples: usize) {
-        let samples = samples + std::mem::take(&mut self.pending_len);
+        let samples = samples.saturating_add(std::mem::take(&mut self.pending_len));
         if let Some(format) = &self.format
             && self.meters.first_packet_ns.is_some()
             && samples > 0
