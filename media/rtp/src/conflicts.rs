@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 
 /// Addresses remembered; the one not heard for longest gives way.
 const MAX_CONFLICTS: usize = 16;
+/// Changes of our SSRC within the time that addresses are remembered, whoever brings them about: somebody who sees our
+/// packets and answers from ever other ports must not make us change for ever.
+const MAX_CHANGES_IN_ALL: usize = 8;
 /// Changes of our SSRC that one address can bring about before it is left alone: somebody who answers with ever other
 /// names must not keep us from being heard.
 const MAX_CHANGES: u8 = 4;
@@ -42,6 +45,8 @@ pub(crate) enum Conflict {
 #[derive(Debug, Default)]
 pub(crate) struct Conflicts {
     table: Vec<Entry>,
+    /// When we were last made to change.
+    changes: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -68,6 +73,8 @@ impl Conflicts {
         name: Name,
     ) -> Conflict {
         self.table.retain(|entry| now_ns.saturating_sub(entry.last_ns) < span_ns);
+        self.changes.retain(|at_ns| now_ns.saturating_sub(*at_ns) < span_ns);
+        let may_change = self.changes.len() < MAX_CHANGES_IN_ALL;
         let known = self.table.iter_mut().find(|entry| entry.path == path && entry.address == address);
         let entry = match known {
             Some(entry) => entry,
@@ -78,26 +85,26 @@ impl Conflicts {
                         self.table.swap_remove(oldest);
                     }
                 }
-                let changes = u8::from(name != Name::Ours);
-                self.table.push(Entry {
-                    path,
-                    address,
-                    last_ns: now_ns,
-                    changes,
-                    is_loop: name == Name::Ours,
-                });
-                return match name {
-                    Name::Ours => Conflict::Loop { is_new: true },
-                    Name::Untold | Name::Other => Conflict::Collision,
+                let is_collision = name != Name::Ours && may_change;
+                let (changes, is_loop) = (u8::from(is_collision), !is_collision);
+                self.table.push(Entry { path, address, last_ns: now_ns, changes, is_loop });
+                return match is_collision {
+                    true => self.change(now_ns),
+                    false => Conflict::Loop { is_new: true },
                 };
             }
         };
         entry.last_ns = entry.last_ns.max(now_ns);
-        if name == Name::Other && entry.changes < MAX_CHANGES {
+        if name == Name::Other && entry.changes < MAX_CHANGES && may_change {
             entry.changes += 1;
-            return Conflict::Collision;
+            return self.change(now_ns);
         }
         Conflict::Loop { is_new: !std::mem::replace(&mut entry.is_loop, true) }
+    }
+
+    fn change(&mut self, now_ns: u64) -> Conflict {
+        self.changes.push(now_ns);
+        Conflict::Collision
     }
 }
 
@@ -149,12 +156,18 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_addresses_is_bounded() {
+    fn a_flood_of_addresses_is_bounded_and_makes_us_change_eight_times_and_no_more() {
         let mut conflicts = Conflicts::default();
+        let mut collisions = 0;
         for port in 0..1_000 {
-            conflicts.judge(u64::from(port), 10_000, Path::Rtp, at(port), Name::Untold);
+            let name = if port % 2 == 0 { Name::Untold } else { Name::Other };
+            let verdict = conflicts.judge(u64::from(port), 10_000, Path::Rtp, at(port), name);
+            collisions += usize::from(verdict == COLLISION);
         }
-        assert_eq!(conflicts.table.len(), MAX_CONFLICTS);
-        assert_eq!(conflicts.judge(1_000, 10_000, Path::Rtp, at(999), Name::Untold), again(true));
+        assert_eq!((conflicts.table.len(), collisions), (MAX_CONFLICTS, MAX_CHANGES_IN_ALL));
+        assert!(conflicts.changes.len() <= MAX_CHANGES_IN_ALL);
+        let after = conflicts.judge(10_000, 10_000, Path::Rtp, at(1_000), Name::Untold);
+        assert_eq!(after, COLLISION, "the first change is long ago");
+        assert_eq!(conflicts.judge(10_000, 10_000, Path::Rtp, at(999), Name::Other), again(false));
     }
 }

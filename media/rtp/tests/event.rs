@@ -96,6 +96,25 @@ fn a_pause_is_kept_also_before_an_event_that_is_asked_for_later() {
 }
 
 #[test]
+fn a_pause_that_has_passed_does_not_come_back_when_the_timestamp_wraps() {
+    let mut sender = play(&[event('1', 160, 400)]);
+    assert_eq!(packets(&mut sender, 0, 1).concat(), [(0, true, true, 160)]);
+    // Hours of sound, until the pause's end would lie ahead.
+    let mut timestamp = 160u32;
+    while timestamp < 3 << 30 {
+        sender.tick(timestamp, 1 << 20);
+        while sender.next_packet().is_some() {}
+        timestamp += 1 << 20;
+    }
+    sender.push(event('2', 160, u32::MAX)).unwrap();
+    assert_eq!(packets(&mut sender, timestamp, 1).concat(), [(timestamp, true, true, 160)]);
+    // The longest pause is a pause.
+    sender.push(event('3', 160, 0)).unwrap();
+    assert_eq!(packets(&mut sender, timestamp + 160, 3).concat(), [(timestamp, false, true, 160); 2]);
+    assert!(sender.is_playing());
+}
+
+#[test]
 fn a_long_event_goes_on_in_segments_without_a_marker_and_ends_once() {
     // 2 × 65535 and half a packet time.
     let mut sender = play(&[event('*', 2 * 0xFFFF + 80, 0)]);

@@ -22,6 +22,8 @@ pub const MAX_QUEUED_EVENTS: usize = 64;
 const MAX_REPEATS: usize = 8;
 /// How often a last packet is sent after the first time (§2.5.1.4).
 const REPEATS: u8 = 2;
+/// The longest pause: beyond, a timestamp ahead cannot be told from one that has passed.
+const LONGEST_PAUSE: u32 = 1 << 30;
 
 /// An event to be played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct PlannedEvent {
     pub volume: u8,
     /// Its length, in units of the RTP clock; 0 counts as 1.
     pub duration: u32,
-    /// The least time until the next event begins, in units of the RTP clock.
+    /// The least time until the next event begins, in units of the RTP clock; 2³⁰ is the most.
     pub pause: u32,
 }
 
@@ -113,7 +115,8 @@ impl EventSender {
         let place = (self.first + self.waiting) % MAX_QUEUED_EVENTS;
         match self.queue.get_mut(place) {
             Some(slot) if self.waiting < MAX_QUEUED_EVENTS => {
-                *slot = Some(PlannedEvent { duration: event.duration.max(1), ..event });
+                let (duration, pause) = (event.duration.max(1), event.pause.min(LONGEST_PAUSE));
+                *slot = Some(PlannedEvent { duration, pause, ..event });
                 self.waiting += 1;
                 Ok(())
             }
@@ -144,6 +147,8 @@ impl EventSender {
     pub fn tick(&mut self, timestamp: u32, ticks: u32) {
         self.start = timestamp;
         self.end = timestamp.wrapping_add(ticks);
+        // What has passed is forgotten, lest it lie ahead again when the timestamp has wrapped.
+        self.not_before = self.not_before.filter(|at| (at.wrapping_sub(timestamp) as i32) > 0);
         for repeat in self.repeats.iter_mut().flatten() {
             repeat.is_due = true;
         }
