@@ -15,6 +15,7 @@ use offhook_spi::mspi::{Direction, StreamInfo, StreamStatistics};
 use offhook_spi::{MspCallEvent, MspCallId, MspError, MspEventCause, StreamId};
 
 use crate::clocks::Clocks;
+use crate::digits::Digits;
 use crate::media::Media;
 use crate::outbox::Reporter;
 use crate::random;
@@ -60,6 +61,7 @@ pub(crate) struct CallState {
     /// Where media were sent back to, because they come from there ([`Latch::Any`]).
     pub(crate) followed: Option<SocketAddr>,
     pub(crate) was_prepared: bool,
+    pub(crate) digits: Digits,
     /// The receiving half has a playout: other codecs come as decoders.
     pub(crate) has_playout: bool,
     /// The receiving half was started once: what comes while it stands still is dropped.
@@ -98,6 +100,7 @@ impl Call {
             told: [None; 3],
             followed: None,
             was_prepared: false,
+            digits: Digits::default(),
             has_playout: false,
             has_listened: false,
             is_shut: false,
@@ -126,6 +129,8 @@ impl Call {
                 ToMsp::Start(channels) => state.start(channels),
                 ToMsp::Stop(channels) => state.stop(channels),
                 ToMsp::StopAll => state.stop_all(),
+                ToMsp::PlayDigits { id, digits, way } => state.play_digits(*id, digits, *way),
+                ToMsp::CancelDigits => state.cancel_digits("cancelled"),
             }
             Ok(())
         })
@@ -314,11 +319,14 @@ impl CallState {
         self.note_running();
         self.note_dead_cards();
         self.follow_peer();
+        self.look_after_digits();
         let meters = Arc::clone(self.control.meters());
         let transports = self.closing.iter_mut().map(|(transport, _)| transport).chain(&mut self.transport);
         let consequences: Vec<_> = transports.flat_map(|transport| transport.turn(&meters)).collect();
         for Consequence::Renamed(identity) in consequences {
             self.ssrc = identity.ssrc;
+            // The other source knows nothing of them.
+            self.cancel_digits("the RTP source changed");
             let told = self.tell_tx(TxCommand::Restart(identity));
             if let Err(why) = told.and_then(|()| self.tell_rx(RxCommand::SetOwnSsrc(identity.ssrc))) {
                 self.stream_failed(Direction::Capture, &why);

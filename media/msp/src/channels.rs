@@ -13,6 +13,7 @@ use offhook_spi::mspi::Direction;
 
 use crate::Latch;
 use crate::call::CallState;
+use crate::digits;
 use crate::media::from_pair;
 use crate::rtcp::Rtcp;
 use crate::stream::usable;
@@ -33,8 +34,13 @@ impl CallState {
             return self.reporter.tell_tsp(&ToTsp::Failed { why });
         }
         let Some(transport) = &self.transport else { return };
-        let session =
-            Session { session: AUDIO, rtp: transport.rtp, rtcp: transport.rtcp, codecs: self.media.offers() };
+        let session = Session {
+            session: AUDIO,
+            rtp: transport.rtp,
+            rtcp: transport.rtcp,
+            codecs: self.media.offers(),
+            telephone_event: digits::offered(self.media.config.telephone_event),
+        };
         self.reporter.tell_tsp(&ToTsp::Prepared { sessions: vec![session] });
     }
 
@@ -93,6 +99,7 @@ impl CallState {
 
     /// Closes everything and gives the ports back, BYE last.
     pub(crate) fn stop_all(&mut self) {
+        self.cancel_digits("the call is over");
         for direction in [Direction::Capture, Direction::Render] {
             self.towards(direction).channel = None;
             self.refresh(direction, MspEventCause::RemoteRequest);
@@ -147,6 +154,13 @@ impl CallState {
                 self.tell_rx(RxCommand::SetFormat(Box::new(format)))?;
                 self.has_playout = true;
             }
+        }
+        let events = channel.telephone_event.map(|event| event.payload_type);
+        if let Some(payload_type) = events {
+            check_payload_type(payload_type)?;
+        }
+        if self.render.channel.is_none_or(|open| open.telephone_event != channel.telephone_event) {
+            self.tell_rx(RxCommand::SetEventPayloadType(events))?;
         }
         self.render.codec = Some(kind);
         self.render.channel = Some(*channel);

@@ -17,6 +17,8 @@ use crate::PacketTap;
 
 /// Packet lengths that can be sent, in milliseconds.
 const PACKET_MS: RangeInclusive<u16> = 5..=120;
+/// Dynamic payload types (RFC 3551 §6; dynamicRTPPayloadType of H.245).
+const DYNAMIC: RangeInclusive<u8> = 96..=127;
 /// Periods that sound cards can be asked for, in microseconds.
 const CARD_PERIOD_US: RangeInclusive<u32> = 500..=100_000;
 /// The longest playout delay that can be asked for, in milliseconds.
@@ -42,6 +44,9 @@ pub struct MspConfig {
     pub codecs: Vec<CodecKind>,
     /// Milliseconds of sound in a packet that is sent, unless the call agrees otherwise.
     pub packet_ms: u16,
+    /// The RTP payload type, 96 to 127, under which digits are taken as telephone-events (RFC 4733); `None`: they are
+    /// not taken, and the TSP sends its own by other ways.
+    pub telephone_event: Option<u8>,
     /// Ports for RTP (even) and RTCP (odd).
     pub ports: RangeInclusive<u16>,
     /// Differentiated services code point of what is sent, 0 to 63.
@@ -66,13 +71,14 @@ pub struct MspConfig {
 }
 
 impl Default for MspConfig {
-    /// Every codec, 20 ms packets, ports 16384 to 32767, Expedited Forwarding, playout of up to half a second, only the
+    /// Every codec, 20 ms packets, telephone-events of payload type 101, ports 16384 to 32767, Expedited Forwarding, playout of up to half a second, only the
     /// negotiated host heard, no extended reports, nothing told of us.
     fn default() -> Self {
         Self {
             bind: None,
             codecs: CodecKind::ALL.to_vec(),
             packet_ms: 20,
+            telephone_event: Some(101),
             ports: 16_384..=32_767,
             dscp: 46,
             min_playout_ms: 0,
@@ -112,6 +118,9 @@ pub enum StartError {
     /// The packet length is out of range.
     #[error("packets of {0} ms cannot be sent; 5 to 120 ms can")]
     PacketLength(u16),
+    /// The payload type of telephone-events is not dynamic.
+    #[error("telephone-events of payload type {0} cannot be taken; 96 to 127 can")]
+    EventPayloadType(u8),
     /// The bounds of playout delay are out of order or too large.
     #[error("playout delays from {0} to {1} ms are out of order or beyond 5000 ms")]
     Playout(u32, u32),
@@ -140,6 +149,9 @@ impl MspConfig {
         }
         if !PACKET_MS.contains(&self.packet_ms) {
             return Err(StartError::PacketLength(self.packet_ms));
+        }
+        if let Some(payload_type) = self.telephone_event.filter(|pt| !DYNAMIC.contains(pt)) {
+            return Err(StartError::EventPayloadType(payload_type));
         }
         if !CARD_PERIOD_US.contains(&self.card_period_us) {
             return Err(StartError::CardPeriod(self.card_period_us));
@@ -175,6 +187,7 @@ mod tests {
         assert!(why(MspConfig { codecs: Vec::new(), ..usual() }).contains("no codec"));
         assert!(why(MspConfig { packet_ms: 0, ..usual() }).contains("0 ms"));
         assert!(why(MspConfig { packet_ms: 500, ..usual() }).contains("500 ms"));
+        assert!(why(MspConfig { telephone_event: Some(95), ..usual() }).contains("type 95"));
         assert!(why(MspConfig { card_period_us: 1, ..usual() }).contains("1 µs"));
         assert!(why(MspConfig { min_playout_ms: 9, max_playout_ms: 8, ..usual() }).contains("9 to 8 ms"));
         assert!(why(MspConfig { ports: 5_005..=5_005, ..usual() }).contains("5005"));

@@ -25,6 +25,7 @@ mod cards;
 mod channels;
 mod clocks;
 mod config;
+mod digits;
 mod media;
 mod outbox;
 mod provider;

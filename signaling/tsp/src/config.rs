@@ -16,6 +16,10 @@ pub struct H323Config {
     pub listen: SocketAddr,
     /// How calls behave: name, aliases, start modes, timers, limits.
     pub call: Config,
+    /// Which way digits go.
+    pub digits_via: DigitsVia,
+    /// How long digits wait for H.245 to say what the far end takes, before they go the best way that is known.
+    pub digits_patience: Duration,
     /// How long the MSP may take to say what it has.
     pub prepare_timeout: Duration,
     /// How long a name may take to resolve.
@@ -36,11 +40,32 @@ pub struct H323Config {
     pub tap: Option<Arc<dyn WireTap>>,
 }
 
+/// Which way digits go to the far end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DigitsVia {
+    /// The first that both sides have of [`Config::dtmf`](crate::CallConfig): usually telephone-events, H.245 signal,
+    /// H.245 alphanumeric, Q.931 keypad.
+    #[default]
+    Auto,
+    /// RFC 4733 telephone-events in RTP; also where the far end is known to announce them and not to hear them.
+    TelephoneEvent,
+    /// H.245 UserInputIndication signal.
+    Signal,
+    /// H.245 UserInputIndication alphanumeric.
+    Alphanumeric,
+    /// Q.931 Information with Keypad facility.
+    Keypad,
+    /// Tones in the sound: the last resort, for what only listens. Whatever else is sent is mixed with them.
+    InBand,
+}
+
 impl Default for H323Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, SIGNALLING_PORT)),
             call: Config::default(),
+            digits_via: DigitsVia::Auto,
+            digits_patience: Duration::from_secs(2),
             prepare_timeout: Duration::from_secs(5),
             resolve_timeout: Duration::from_secs(5),
             max_calls: 2_000,

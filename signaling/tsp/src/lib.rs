@@ -3,8 +3,8 @@
 //! ```text
 //! broker ── Tspi ──▶ provider ── commands ──▶ one task a call ── TCP ──▶ peer
 //!        ◀─ TspEvents ──────────────────────    h323::Call
-//! MSP    ◀═ opaque: Prepare, Start, Stop ═══════════╡
-//!        ══ opaque: Prepared, Failed ══════════════▶╡
+//! MSP    ◀═ opaque: Prepare, Start, Stop, digits ═══╡
+//!        ══ opaque: Prepared, Failed, digits ══════▶╡
 //! ```
 //!
 //! In: TSPI requests, opaque buffers of our MSP, octets of peers. Out: TSPI events, opaque buffers, octets.
@@ -23,7 +23,7 @@ mod provider;
 mod refuse;
 mod tap;
 
-pub use config::H323Config;
+pub use config::{DigitsVia, H323Config};
 pub use destination::{Destination, SIGNALLING_PORT};
 pub use gate::Counters;
 pub use offhook_h323::{

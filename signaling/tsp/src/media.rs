@@ -24,7 +24,7 @@ pub(crate) fn local_media(sessions: &[pair::Session]) -> LocalMedia {
                 })
             })
             .collect(),
-        telephone_event: None,
+        telephone_event: s.telephone_event.map(|event| event.payload_type),
     });
     LocalMedia { sessions: sessions.filter(|s| !s.codecs.is_empty()).collect() }
 }
@@ -38,6 +38,9 @@ pub(crate) fn channel(plan: &ChannelPlan) -> Option<pair::Channel> {
         packet_ms: plan.packet_ms,
         remote_rtp: plan.remote_rtp,
         remote_rtcp: plan.remote_rtcp,
+        telephone_event: plan
+            .telephone_event
+            .map(|payload_type| pair::TelephoneEvent { payload_type, events: pair::TelephoneEvent::KEYS }),
     })
 }
 
@@ -79,10 +82,12 @@ mod tests {
             rtp: ([127, 0, 0, 1], 5_004).into(),
             rtcp: ([127, 0, 0, 1], 5_005).into(),
             codecs: vec![offer(pair::Codec::Pcma, 8), offer(pair::Codec::Pcmu, 0)],
+            telephone_event: Some(pair::TelephoneEvent { payload_type: 101, events: 0xffff }),
         }];
         let media = local_media(&sessions);
         let codecs: Vec<_> = media.sessions[0].codecs.iter().map(|c| (c.codec, c.payload_type)).collect();
         assert_eq!(codecs, [(AudioCodec::Pcma, 8), (AudioCodec::Pcmu, 0)]);
+        assert_eq!(media.sessions[0].telephone_event, Some(101));
     }
 
     #[test]
@@ -92,6 +97,7 @@ mod tests {
             rtp: ([127, 0, 0, 1], 5_004).into(),
             rtcp: ([127, 0, 0, 1], 5_005).into(),
             codecs: Vec::new(),
+            telephone_event: None,
         };
         assert_eq!(local_media(&[empty]), LocalMedia::default());
     }

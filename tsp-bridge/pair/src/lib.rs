@@ -8,6 +8,12 @@
 //!  │◀────────────────────────────────────│  only now do fastStart, OLC and OLCAck carry addresses: these
 //!  │ Start(channels)                     │  per channel, as H.245 or fast connect agrees on it
 //!  │────────────────────────────────────▶│
+//!  │ PlayDigits(id, …)                   │  keys for the peer, as telephone-events or tones
+//!  │────────────────────────────────────▶│
+//!  │         DigitsPlayed / Failed(id)   │  the last packet has left, or nothing more will
+//!  │◀────────────────────────────────────│
+//!  │                    Digit(key, …)    │  a telephone-event of the peer's is over
+//!  │◀────────────────────────────────────│
 //!  │ Stop(channels)                      │  a channel closed; Stop(all) when the call ends
 //!  │────────────────────────────────────▶│
 //! ```
@@ -21,10 +27,13 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// The version octet that starts every buffer. A side that meets another refuses the buffer.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The most elements in any list of a message; a longer list is refused.
 pub const MAX_ELEMENTS: usize = 64;
+
+/// The most digits in a [`ToMsp::PlayDigits`]; more are refused.
+pub const MAX_DIGITS: usize = 128;
 
 /// What the TSP tells the MSP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +49,28 @@ pub enum ToMsp {
     Stop(Vec<ChannelId>),
     /// The call is over: close everything, free the ports.
     StopAll,
+    /// Play these digits to the peer in the transmit channel, after those that are being played. Each is answered by
+    /// one [`ToTsp::DigitsPlayed`] or [`ToTsp::DigitsFailed`].
+    PlayDigits {
+        /// The TSP's name for them within the call.
+        id: u32,
+        /// `0`–`9`, `*`, `#`, `A`–`D`, and as telephone-events `!` (flash).
+        digits: String,
+        /// How.
+        way: DigitWay,
+    },
+    /// Stop playing digits: what is under way ends early, what waits is forgotten. Those that were not played whole
+    /// fail.
+    CancelDigits,
+}
+
+/// How the MSP carries digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DigitWay {
+    /// RFC 4733 telephone-events, under the transmit channel's [`Channel::telephone_event`].
+    TelephoneEvent,
+    /// Tones in the sound.
+    InBand,
 }
 
 /// What the MSP tells the TSP.
@@ -52,6 +83,29 @@ pub enum ToTsp {
     },
     /// No media can be had: release the call, and tell the user why.
     Failed {
+        /// For people.
+        why: String,
+    },
+    /// The peer's telephone-event is over.
+    Digit {
+        /// `0`–`9`, `*`, `#`, `A`–`D`; `!` is flash.
+        digit: char,
+        /// How long it lasted, in milliseconds; at least so long if its end was lost.
+        duration_ms: u32,
+        /// When its first packet came, in nanoseconds of CLOCK_MONOTONIC.
+        began_ns: u64,
+    },
+    /// The last packet of these digits has left.
+    DigitsPlayed {
+        /// As [`ToMsp::PlayDigits`] named them.
+        id: u32,
+    },
+    /// These digits were not played, or not whole.
+    DigitsFailed {
+        /// As [`ToMsp::PlayDigits`] named them.
+        id: u32,
+        /// Some of them may have been heard.
+        has_begun: bool,
         /// For people.
         why: String,
     },
@@ -68,6 +122,27 @@ pub struct Session {
     pub rtcp: SocketAddr,
     /// What it can encode and decode, most wanted first.
     pub codecs: Vec<CodecOffer>,
+    /// What it takes and can play of RFC 4733 telephone-events, and under which payload type it takes them.
+    pub telephone_event: Option<TelephoneEvent>,
+}
+
+/// RFC 4733 telephone-events beside sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TelephoneEvent {
+    /// Under this RTP payload type.
+    pub payload_type: u8,
+    /// Event n is taken if bit n is set: 0–9 the digits, 10 `*`, 11 `#`, 12–15 `A`–`D`, 16 flash.
+    pub events: u32,
+}
+
+impl TelephoneEvent {
+    /// The sixteen keys.
+    pub const KEYS: u32 = 0xffff;
+
+    /// Whether the event of this number is taken.
+    pub const fn takes(&self, event: u8) -> bool {
+        event < 32 && self.events >> event & 1 == 1
+    }
 }
 
 /// A codec that the MSP has.
@@ -126,6 +201,8 @@ pub struct Channel {
     pub remote_rtp: Option<SocketAddr>,
     /// Where RTCP goes.
     pub remote_rtcp: Option<SocketAddr>,
+    /// Transmit: the telephone-events that the peer takes. Receive: those that we take.
+    pub telephone_event: Option<TelephoneEvent>,
 }
 
 /// Why a buffer cannot be read.
@@ -143,6 +220,9 @@ pub enum DecodeError {
     /// A list longer than [`MAX_ELEMENTS`].
     #[error("a list of more than {MAX_ELEMENTS} elements")]
     TooMany,
+    /// Digits beyond [`MAX_DIGITS`].
+    #[error("more than {MAX_DIGITS} digits")]
+    TooManyDigits,
 }
 
 impl ToMsp {
@@ -157,7 +237,10 @@ impl ToMsp {
         let elements = match &message {
             Self::Start(channels) => channels.len(),
             Self::Stop(channels) => channels.len(),
-            Self::Prepare { .. } | Self::StopAll => 0,
+            Self::PlayDigits { digits, .. } if digits.chars().count() > MAX_DIGITS => {
+                return Err(DecodeError::TooManyDigits);
+            }
+            Self::Prepare { .. } | Self::StopAll | Self::PlayDigits { .. } | Self::CancelDigits => 0,
         };
         within(elements)?;
         Ok(message)
@@ -213,6 +296,7 @@ mod tests {
             packet_ms: 20,
             remote_rtp: Some(([127, 0, 0, 1], 5004).into()),
             remote_rtcp: None,
+            telephone_event: Some(TelephoneEvent { payload_type: 101, events: TelephoneEvent::KEYS }),
         }])
     }
 
@@ -223,6 +307,8 @@ mod tests {
             start(),
             ToMsp::Stop(vec![ChannelId { session: 1, flow: Flow::Receive }]),
             ToMsp::StopAll,
+            ToMsp::PlayDigits { id: 7, digits: "1#".to_owned(), way: DigitWay::TelephoneEvent },
+            ToMsp::CancelDigits,
         ] {
             assert_eq!(ToMsp::decode(&message.encode()), Ok(message));
         }
@@ -237,9 +323,14 @@ mod tests {
                     packet_ms: 20,
                     max_packet_ms: 60,
                 }],
+                telephone_event: None,
             }],
         };
-        assert_eq!(ToTsp::decode(&prepared.encode()), Ok(prepared));
+        let digit = ToTsp::Digit { digit: '#', duration_ms: 100, began_ns: u64::MAX };
+        let failed = ToTsp::DigitsFailed { id: 7, has_begun: false, why: "no channel".to_owned() };
+        for message in [prepared, digit, ToTsp::DigitsPlayed { id: 7 }, failed] {
+            assert_eq!(ToTsp::decode(&message.encode()), Ok(message));
+        }
     }
 
     #[test]
@@ -265,5 +356,15 @@ mod tests {
     fn a_list_beyond_the_limit_is_refused() {
         let ids = vec![ChannelId { session: 1, flow: Flow::Receive }; MAX_ELEMENTS + 1];
         assert_eq!(ToMsp::decode(&ToMsp::Stop(ids).encode()), Err(DecodeError::TooMany));
+        let play = |n| ToMsp::PlayDigits { id: 1, digits: "5".repeat(n), way: DigitWay::InBand };
+        assert!(ToMsp::decode(&play(MAX_DIGITS).encode()).is_ok());
+        assert_eq!(ToMsp::decode(&play(MAX_DIGITS + 1).encode()), Err(DecodeError::TooManyDigits));
+    }
+
+    #[test]
+    fn events_are_taken_by_their_number() {
+        let keys = TelephoneEvent { payload_type: 101, events: TelephoneEvent::KEYS };
+        assert!((0..16).all(|event| keys.takes(event)));
+        assert!((16..=255).all(|event| !keys.takes(event)));
     }
 }

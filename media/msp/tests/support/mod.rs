@@ -152,6 +152,7 @@ pub(crate) fn transmit_to(codec: Codec, rtp: SocketAddr, rtcp: Option<SocketAddr
         packet_ms: 20,
         remote_rtp: Some(rtp),
         remote_rtcp: rtcp,
+        telephone_event: None,
     }
 }
 
@@ -163,6 +164,7 @@ pub(crate) fn receive(codec: Codec) -> Channel {
         packet_ms: 20,
         remote_rtp: None,
         remote_rtcp: None,
+        telephone_event: None,
     }
 }
 

@@ -81,14 +81,14 @@ impl Call {
         self.after_control(now);
     }
 
-    pub(super) fn on_digits(&mut self, now: Duration, digits: &str) -> Option<DtmfWay> {
+    pub(super) fn on_digits(&mut self, now: Duration, digits: &str, order: &[DtmfWay]) -> Option<DtmfWay> {
         if self.released || self.state == CallState::Null || digits.is_empty() {
             return None;
         }
         let way = if self.h245_is_up() {
-            self.control.send_digits(environment!(self, now), digits)
+            self.control.send_digits(environment!(self, now), digits, order)
         } else {
-            self.config.dtmf.contains(&DtmfWay::Keypad).then_some(DtmfWay::Keypad)
+            order.contains(&DtmfWay::Keypad).then_some(DtmfWay::Keypad)
         };
         self.after_control(now);
         if way != Some(DtmfWay::Keypad) {

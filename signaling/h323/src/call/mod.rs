@@ -463,7 +463,13 @@ impl Call {
     /// Sends digits the first way of [`Config::dtmf`] that the peer and they allow, and says which; `None` when
     /// there is no way. Telephone-events are the media side's to send: [`Event::SendTelephoneEvents`].
     pub fn send_digits(&mut self, now: Duration, digits: &str) -> Option<DtmfWay> {
-        let way = self.on_digits(now, digits);
+        let order = self.config.dtmf.clone();
+        self.send_digits_by(now, digits, &order)
+    }
+
+    /// [`send_digits`](Self::send_digits) with another order of preference than the configuration's, for these digits.
+    pub fn send_digits_by(&mut self, now: Duration, digits: &str, order: &[DtmfWay]) -> Option<DtmfWay> {
+        let way = self.on_digits(now, digits, order);
         self.flush(now);
         way
     }

@@ -268,11 +268,16 @@ impl Control {
         self.input.way(config, &ways!(self, media, deaf_to_telephone_events))
     }
 
-    /// Sends digits the way that policy and peer allow; `Keypad` leaves it to the call.
-    pub(crate) fn send_digits(&mut self, mut env: Environment<'_>, digits: &str) -> Option<DtmfWay> {
+    /// Sends digits the first way of `order` that the peer allows; `Keypad` leaves it to the call.
+    pub(crate) fn send_digits(
+        &mut self,
+        mut env: Environment<'_>,
+        digits: &str,
+        order: &[DtmfWay],
+    ) -> Option<DtmfWay> {
         let env = &mut env;
         let ways = ways!(self, env.media, env.deaf_to_telephone_events);
-        self.input.send(&mut scope!(self, env), &ways, digits)
+        self.input.send(&mut scope!(self, env), &ways, digits, order)
     }
 
     /// One key by H.245 signal.

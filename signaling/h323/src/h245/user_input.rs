@@ -9,6 +9,7 @@
 //!           Keypad           always
 //!   in    alphanumeric, signal: a Digit each; signalUpdate: the last signal's duration
 //! ```
+//! A peer that announces telephone-events and does not hear them (`quirks`) gets them where nothing else is allowed.
 //! A key that the peer says is in RTP as well, or that comes by two ways within [`DOUBLE`], counts once.
 //!
 //! Not here: Q.931 keypad (the call), telephone-events in RTP (the media side).
@@ -57,18 +58,26 @@ pub(crate) struct Ways<'a> {
 impl Ways<'_> {
     /// The payload type for telephone-events, when both sides have them.
     pub(crate) fn telephone_event(&self) -> Option<(u8, TelephoneEvents)> {
-        let channel = self.channel.filter(|_| !self.deaf)?;
+        let channel = self.channel?;
         let media = self.media?;
         let session = media.sessions.iter().find(|session| session.session_id == channel.session_id)?;
         session.telephone_event?;
         self.remote.telephone_event().filter(|(payload_type, _)| *payload_type != channel.payload_type)
+    }
+
+    /// The first of `order` that is possible; telephone-events come last with a peer that is deaf to them.
+    fn first(&self, order: &[DtmfWay], possible: impl Fn(DtmfWay) -> bool) -> Option<DtmfWay> {
+        let heard = |way: &DtmfWay| !self.deaf || *way != DtmfWay::TelephoneEvent;
+        let find = |way: &DtmfWay| possible(*way);
+        let mut ways = order.iter().copied();
+        ways.clone().filter(heard).find(find).or_else(|| ways.find(find))
     }
 }
 
 impl UserInput {
     /// The way that keys go now.
     pub(crate) fn way(&self, config: &Config, ways: &Ways<'_>) -> Option<DtmfWay> {
-        config.dtmf.iter().copied().find(|way| match way {
+        ways.first(&config.dtmf, |way| match way {
             DtmfWay::TelephoneEvent => ways.up && ways.telephone_event().is_some(),
             DtmfWay::Signal => ways.up && ways.remote.takes_signal() && !self.no_signal,
             DtmfWay::Alphanumeric => ways.up,
@@ -76,15 +85,21 @@ impl UserInput {
         })
     }
 
-    /// Sends `digits`; says by which way. `Keypad` leaves it to the caller.
-    pub(crate) fn send(&self, scope: &mut Scope<'_>, ways: &Ways<'_>, digits: &str) -> Option<DtmfWay> {
+    /// Sends `digits` the first way of `order` that is possible; says by which. `Keypad` leaves it to the caller.
+    pub(crate) fn send(
+        &self,
+        scope: &mut Scope<'_>,
+        ways: &Ways<'_>,
+        digits: &str,
+        order: &[DtmfWay],
+    ) -> Option<DtmfWay> {
         let kept: String = digits.chars().take(MAX_INPUT).collect();
         let beyond = digits.chars().count() - kept.chars().count();
         let beyond = u32::try_from(beyond).unwrap_or(u32::MAX);
         scope.counters.keys_dropped = scope.counters.keys_dropped.saturating_add(beyond);
         let keys: Option<Vec<(char, u8)>> =
             kept.chars().map(|key| Some((key.to_ascii_uppercase(), TelephoneEvents::of_key(key)?))).collect();
-        let possible = |way: &DtmfWay| match way {
+        let possible = |way: DtmfWay| match way {
             DtmfWay::TelephoneEvent => ways.telephone_event().is_some_and(|(_, events)| {
                 ways.up && keys.as_ref().is_some_and(|keys| keys.iter().all(|(_, e)| events.contains(*e)))
             }),
@@ -92,7 +107,7 @@ impl UserInput {
             DtmfWay::Alphanumeric => ways.up,
             DtmfWay::Keypad => true,
         };
-        let way = scope.config.dtmf.iter().copied().find(possible)?;
+        let way = ways.first(order, possible)?;
         let keys = keys.unwrap_or_default();
         match way {
             DtmfWay::TelephoneEvent => {

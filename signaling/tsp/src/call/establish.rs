@@ -201,6 +201,8 @@ async fn prepare(
                         return Ok(media::local_media(&sessions));
                     }
                     Ok(ToTsp::Failed { why }) => return Err(failed(why)),
+                    // Of digits that were played for a call before this leg.
+                    Ok(other) => tracing::debug!(?other, "the MSP said what nobody asked"),
                     Err(error) => tracing::warn!(%error, "unreadable buffer from the MSP"),
                 }
             }

@@ -6,10 +6,12 @@
 //! ```
 //!
 //! In: [`Command`]s, octets, time. Out: TSPI events, opaque buffers, octets.
-//! Not here: the stages themselves (`establish.rs` before there is a machine, `running.rs` with it, `legs.rs` one
-//! machine after the other when a call is forwarded).
+//! Not here: the stages themselves (`establish.rs` before there is a machine, `running.rs` with it, its digits in
+//! `digits.rs`, `legs.rs` one machine after the other when a call is forwarded).
 
+mod digits;
 mod establish;
+mod heard;
 mod legs;
 mod running;
 mod sockets;

@@ -12,13 +12,15 @@ use offhook_h323::{
 };
 use offhook_pair::{Channel as PairChannel, Flow, ToMsp, ToTsp};
 use offhook_spi::{
-    CallInfoChange, ConnectedMode, DevSpecific, DigitMode, DisconnectMode, HtMspLine, LineCallState,
-    LineError, Opaque, RequestId,
+    CallInfoChange, ConnectedMode, DevSpecific, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque,
+    RequestId,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::digits::Digits;
+use super::heard::Way;
 use super::sockets::{Connecting, accept, connect, drive, expire};
 use super::{Command, Context};
 use crate::connection::Connection;
@@ -48,6 +50,7 @@ pub(super) struct Running {
     pub(super) forward: Option<Box<Forward>>,
     /// Channels that are agreed and wait for Connect.
     pub(super) held: Vec<PairChannel>,
+    pub(super) digits: Digits,
 }
 
 impl Running {
@@ -69,6 +72,7 @@ impl Running {
             connected: false,
             forward: None,
             held: Vec::new(),
+            digits: Digits::default(),
         }
     }
 
@@ -107,7 +111,8 @@ impl Running {
             if nobody_waits && self.released && self.machine.is_finished() {
                 break;
             }
-            let by = [self.machine.poll_timeout(), self.prepare_by].into_iter().flatten().min();
+            let digits = self.digits.deadline(self.now());
+            let by = [self.machine.poll_timeout(), self.prepare_by, digits].into_iter().flatten().min();
             let deadline = by.map(|at| self.context.inner.deadline(at));
             tokio::select! {
                 command = commands.recv() => self.obey(command.unwrap_or(Command::Close)),
@@ -133,6 +138,7 @@ impl Running {
             self.media_failed("the media side did not answer in time");
         }
         self.machine.handle_timeout(now);
+        self.digits_expired();
     }
 
     /// Carries out everything that the machine wants.
@@ -179,8 +185,7 @@ impl Running {
             Command::Digits(request, digits)
                 if matches!(self.context.state, Some(LineCallState::Connected(_))) =>
             {
-                self.machine.send_digits(now, &digits);
-                self.context.complete(request, Ok(()));
+                self.generate_digits(request, digits);
             }
             Command::Accept(request) | Command::Answer(request) | Command::Digits(request, _) => {
                 self.context.complete(request, Err(LineError::InvalCallState));
@@ -264,6 +269,12 @@ impl Running {
                 self.machine.set_media(now, media::local_media(&sessions));
             }
             Ok(ToTsp::Failed { why }) if self.prepare_by.is_some() => self.media_failed(&why),
+            Ok(ToTsp::Digit { digit, duration_ms, began_ns }) => {
+                let ended_ns = began_ns.saturating_add(u64::from(duration_ms) * 1_000_000);
+                self.pressed(digit, Way::TelephoneEvent, began_ns, ended_ns);
+            }
+            Ok(ToTsp::DigitsPlayed { id }) => self.digits_done(id, Ok(())),
+            Ok(ToTsp::DigitsFailed { id, has_begun, why }) => self.digits_done(id, Err((why, has_begun))),
             Ok(_) => tracing::debug!(call = self.context.hd.0, "the MSP said what nobody asked"),
             Err(error) => tracing::warn!(%error, "unreadable buffer from the MSP"),
         }
@@ -338,12 +349,14 @@ impl Running {
                 self.context.report(LineCallState::Connected(ConnectedMode::Active));
                 let held = std::mem::take(&mut self.held);
                 if !held.is_empty() {
-                    self.tell_msp(&ToMsp::Start(held));
+                    self.start_channels(held);
+                    self.next_digits();
                 }
             }
             Event::ChannelOpened(plan) => match media::channel(&plan) {
                 Some(channel) if self.may_flow(channel.id.flow) => {
-                    self.tell_msp(&ToMsp::Start(vec![channel]))
+                    self.start_channels(vec![channel]);
+                    self.next_digits();
                 }
                 Some(channel) => self.held.push(channel),
                 None => tracing::warn!(codec = ?plan.codec, "a channel that the MSP has no word for"),
@@ -351,15 +364,15 @@ impl Running {
             Event::ChannelClosed { session_id, flow, .. } => {
                 let id = media::channel_id(session_id, flow);
                 self.held.retain(|channel| channel.id != id);
+                self.digits.transmit = self.digits.transmit.filter(|channel| channel.id != id);
                 self.tell_msp(&ToMsp::Stop(vec![id]));
             }
             Event::Paused => self.context.report(LineCallState::Connected(ConnectedMode::ActiveHeld)),
             Event::Resumed => self.context.report(LineCallState::Connected(ConnectedMode::Active)),
-            Event::Digit { digit, .. } => {
-                if let Some((events, ht)) = self.context.inner.events().zip(self.context.valid()) {
-                    events.digit(self.context.line, ht, digit, DigitMode::Dtmf);
-                }
-            }
+            Event::Digit { digit, duration, via } => self.signalled(digit, duration, via),
+            Event::DigitDuration { digit, duration } => self.still_pressed(digit, duration),
+            Event::SendTelephoneEvents { payload_type, .. } => self.play_events(payload_type),
+            Event::DtmfWay(_) | Event::CapabilitiesChanged => self.next_digits(),
             Event::RoundTrip(delay) => {
                 let text = format!("{:.1} ms", delay.as_secs_f64() * 1e3);
                 self.context.note(CallInfoChange::Other, |info| info::set_id(info, "h245RoundTrip", &text));
@@ -414,6 +427,7 @@ impl Running {
     fn ended(&mut self, release: &ReleaseInfo) {
         self.released = true;
         self.prepare_by = None;
+        self.end_digits();
         if self.forward.is_some() {
             // The TAPI call goes on, with the next machine.
             return;
@@ -451,7 +465,7 @@ impl Running {
         }
     }
 
-    fn tell_msp(&self, message: &ToMsp) {
+    pub(super) fn tell_msp(&self, message: &ToMsp) {
         if let Err(error) = self.context.to_msp(message) {
             tracing::debug!(call = self.context.hd.0, %error, ?message, "the MSP was not told");
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
 use std::time::{Duration, Instant};
 
-use offhook_pair::{Codec, CodecOffer, Flow, Session, ToMsp, ToTsp};
+use offhook_pair::{Codec, CodecOffer, Flow, Session, TelephoneEvent, ToMsp, ToTsp};
 use offhook_spi::{
     ApiVersion, CallInfo, CallInfoChange, CallParams, DigitMode, HdCall, HdLine, HdMspLine, HtCall, HtLine,
     HtMspLine, LineCallState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents, Tspi,
@@ -35,6 +35,8 @@ struct Events {
     placed: OnceLock<HdCall>,
     this: OnceLock<Weak<Events>>,
     msp_port: u16,
+    telephone_event: Option<TelephoneEvent>,
+    plays: bool,
     willing: bool,
 }
 
@@ -42,6 +44,18 @@ impl Events {
     fn say(&self, what: String) {
         // The desk may have closed.
         let _ = self.say.lock().unwrap().send(what);
+    }
+
+    /// The MSP says something, from another thread.
+    fn msp_says(&self, call: HtCall, message: &ToTsp) {
+        let (provider, (line, instance)) = (self.provider.get().unwrap().clone(), *self.line.get().unwrap());
+        let (events, data) =
+            (self.this.get().unwrap().upgrade().unwrap(), Opaque::new(message.encode()).unwrap());
+        std::thread::spawn(move || {
+            // The broker names calls that came as the provider does; the one that we place it calls PLACED.
+            let call = if call == PLACED { *events.placed.wait() } else { HdCall(call.0) };
+            provider.line_receive_msp_data(line, Some(call), instance, data)
+        });
     }
 }
 
@@ -81,7 +95,6 @@ impl TspEvents for Events {
                 if self.msp_port == 0 {
                     return Ok(());
                 }
-                let (provider, (line, instance)) = (self.provider.get().unwrap(), *self.line.get().unwrap());
                 let call = call.unwrap();
                 let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
                 let offer = |codec, payload_type| CodecOffer {
@@ -95,15 +108,10 @@ impl TspEvents for Events {
                     rtp: at(self.msp_port),
                     rtcp: at(self.msp_port + 1),
                     codecs: vec![offer(Codec::Pcma, 8), offer(Codec::Pcmu, 0)],
+                    telephone_event: self.telephone_event,
                 }];
-                let prepared = Opaque::new(ToTsp::Prepared { sessions }.encode())?;
-                // The broker names calls that came as the provider does; the one that we place it calls PLACED.
-                let (provider, events) = (provider.clone(), self.this.get().unwrap().upgrade().unwrap());
-                // An MSP answers from another thread.
-                std::thread::spawn(move || {
-                    let call = if call == PLACED { *events.placed.wait() } else { HdCall(call.0) };
-                    provider.line_receive_msp_data(line, Some(call), instance, prepared)
-                });
+                let prepared = ToTsp::Prepared { sessions };
+                self.msp_says(call, &prepared);
             }
             ToMsp::Start(channels) => {
                 for c in channels {
@@ -111,6 +119,9 @@ impl TspEvents for Events {
                     if c.id.flow == Flow::Transmit {
                         let port = c.remote_rtp.map_or(0, |a| a.port());
                         write!(text, " to {port}").unwrap();
+                    }
+                    if let Some(event) = c.telephone_event.filter(|_| self.telephone_event.is_some()) {
+                        write!(text, " events {} {:#x}", event.payload_type, event.events).unwrap();
                     }
                     self.say(text);
                 }
@@ -121,6 +132,16 @@ impl TspEvents for Events {
                 }
             }
             ToMsp::StopAll => self.say("msp stop all".to_owned()),
+            ToMsp::PlayDigits { id, digits, way } => {
+                self.say(format!("msp plays {digits} {way:?}"));
+                let answer = if self.plays {
+                    ToTsp::DigitsPlayed { id }
+                } else {
+                    ToTsp::DigitsFailed { id, has_begun: false, why: "no sound is sent".to_owned() }
+                };
+                self.msp_says(call.unwrap(), &answer);
+            }
+            ToMsp::CancelDigits => self.say("msp cancels digits".to_owned()),
         }
         Ok(())
     }
@@ -134,6 +155,10 @@ impl TspEvents for Events {
 pub(crate) struct Wishes {
     pub(crate) call: CallConfig,
     pub(crate) msp_port: u16,
+    /// What the MSP has of telephone-events.
+    pub(crate) telephone_event: Option<TelephoneEvent>,
+    /// Whether it can play them.
+    pub(crate) plays: bool,
     pub(crate) willing: bool,
     pub(crate) prepare_timeout: Duration,
     /// Changes the rest of the provider's configuration.
@@ -145,6 +170,8 @@ impl Default for Wishes {
         Self {
             call: CallConfig::default(),
             msp_port: 5_000,
+            telephone_event: None,
+            plays: true,
             willing: true,
             prepare_timeout: Duration::from_secs(5),
             adjust: |_| {},
@@ -171,6 +198,8 @@ impl Desk {
             placed: OnceLock::new(),
             this: OnceLock::new(),
             msp_port: wishes.msp_port,
+            telephone_event: wishes.telephone_event,
+            plays: wishes.plays,
             willing: wishes.willing,
         });
         provider.provider_init(events.clone()).unwrap();
@@ -225,6 +254,11 @@ impl Desk {
                 Err(_) => panic!("waiting for {last:?}, heard {said:#?}"),
             }
         }
+    }
+
+    /// The MSP says something of a call.
+    pub(crate) fn msp_says(&self, call: HtCall, message: &ToTsp) {
+        self.events.msp_says(call, message);
     }
 
     pub(crate) fn incoming(&self) -> HdCall {
