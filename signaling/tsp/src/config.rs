@@ -24,6 +24,9 @@ pub struct H323Config {
     pub prepare_timeout: Duration,
     /// How long a name may take to resolve.
     pub resolve_timeout: Duration,
+    /// DNS servers to ask in place of the system's (`/etc/resolv.conf`), over UDP, and over TCP for what does not fit.
+    /// With one given, names of one label and `.local` are asked there too.
+    pub name_servers: Vec<SocketAddr>,
     /// Calls and connections without a call yet, together; more are refused with gatewayResources (cause 42).
     pub max_calls: usize,
     /// Connections of all hosts together that may stand without having said what call they are for; more are closed.
@@ -68,6 +71,7 @@ impl Default for H323Config {
             digits_patience: Duration::from_secs(2),
             prepare_timeout: Duration::from_secs(5),
             resolve_timeout: Duration::from_secs(5),
+            name_servers: Vec::new(),
             max_calls: 2_000,
             max_silent: 1_000,
             connections_per_second: 1_000,

@@ -14,6 +14,7 @@ mod call;
 mod config;
 mod connection;
 mod destination;
+mod dial;
 mod gate;
 mod info;
 mod listener;
@@ -21,6 +22,7 @@ mod media;
 mod mode;
 mod provider;
 mod refuse;
+mod resolve;
 mod tap;
 
 pub use config::{DigitsVia, H323Config};

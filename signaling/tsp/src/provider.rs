@@ -22,6 +22,7 @@ use crate::destination::Destination;
 use crate::gate::{Counters, Gate};
 use crate::info;
 use crate::listener::{self, Listening};
+use crate::resolve::resolve;
 
 /// The H.323 provider: one line device. Clones are the same provider.
 #[derive(Clone)]
@@ -322,9 +323,9 @@ impl Tspi for H323Provider {
         let destination = Destination::parse(destination)?;
         let state = self.inner.lock();
         let commands = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?.commands.clone();
-        let patience = self.inner.config.resolve_timeout;
+        let inner = Arc::clone(&self.inner);
         self.inner.runtime.spawn(async move {
-            let found = call::resolve(patience, &destination).await;
+            let found = resolve(&inner.config, &destination).await;
             let to = found.map(|addresses| (addresses.first().copied(), destination.alias));
             // A task that has ended has completed its requests.
             let _ = commands.send(Command::Redirect(request, to));

@@ -4,18 +4,19 @@
 //! MakeCall is complete once the name is resolved: whatever fails later is a call that was disconnected.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
 
 use offhook_h323::LocalMedia;
 use offhook_pair::{ToMsp, ToTsp};
 use offhook_spi::{CallInfoChange, DisconnectMode, LineCallState, LineError, RequestId};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::{Command, Context};
 use crate::connection::Connection;
 use crate::destination::Destination;
+use crate::dial::connect;
+use crate::resolve::resolve;
 use crate::{info, media};
 
 /// How a call without a machine ended.
@@ -36,8 +37,7 @@ pub(super) async fn dialled(
     destination: &Destination,
 ) -> Result<(Connection, LocalMedia), Ended> {
     let addresses =
-        match unless_ended(context, commands, resolve(context.inner.config.resolve_timeout, destination))
-            .await
+        match unless_ended(context, commands, resolve(&Arc::clone(&context.inner).config, destination)).await
         {
             Ok(Ok(addresses)) => addresses,
             Ok(Err(error)) => {
@@ -139,41 +139,6 @@ fn early(context: &mut Context, command: Option<Command>) -> Result<Option<Comma
 fn stop_media(context: &Context) {
     if let Err(error) = context.to_msp(&ToMsp::StopAll) {
         tracing::debug!(%error, "the MSP was not told to stop");
-    }
-}
-
-/// The addresses of a destination, in the resolver's order.
-pub(crate) async fn resolve(
-    patience: Duration,
-    destination: &Destination,
-) -> Result<Vec<SocketAddr>, LineError> {
-    let wrong =
-        |why: String| LineError::InvalAddress(format!("cannot resolve {:?}: {why}", destination.host));
-    match timeout(patience, lookup_host((destination.host.as_str(), destination.port))).await {
-        Ok(Ok(found)) => {
-            let found: Vec<_> = found.take(8).collect();
-            if found.is_empty() { Err(wrong("no address".to_owned())) } else { Ok(found) }
-        }
-        Ok(Err(why)) => Err(wrong(why.to_string())),
-        Err(_) => Err(wrong(format!("no answer within {} s", patience.as_secs()))),
-    }
-}
-
-async fn connect(addresses: Vec<SocketAddr>, patience: Duration) -> Result<Connection, String> {
-    let mut why = String::from("no address");
-    let attempts = async {
-        for address in addresses {
-            match TcpStream::connect(address).await.and_then(Connection::new) {
-                Ok(connection) => return Some(connection),
-                Err(error) => why = format!("cannot connect to {address}: {error}"),
-            }
-        }
-        None
-    };
-    match timeout(patience, attempts).await {
-        Ok(Some(connection)) => Ok(connection),
-        Ok(None) => Err(why),
-        Err(_) => Err(format!("no connection within {} s", patience.as_secs())),
     }
 }
 

@@ -29,7 +29,6 @@ use offhook_spi::{
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-pub(crate) use self::establish::resolve;
 use self::legs::Leg;
 use self::running::Running;
 use crate::connection::Connection;

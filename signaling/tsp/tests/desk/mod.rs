@@ -161,6 +161,8 @@ pub(crate) struct Wishes {
     pub(crate) plays: bool,
     pub(crate) willing: bool,
     pub(crate) prepare_timeout: Duration,
+    /// Whom to ask about names.
+    pub(crate) name_servers: Vec<SocketAddr>,
     /// Changes the rest of the provider's configuration.
     pub(crate) adjust: fn(&mut H323Config),
 }
@@ -174,6 +176,7 @@ impl Default for Wishes {
             plays: true,
             willing: true,
             prepare_timeout: Duration::from_secs(5),
+            name_servers: Vec::new(),
             adjust: |_| {},
         }
     }
@@ -185,6 +188,7 @@ impl Desk {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             call: wishes.call,
             prepare_timeout: wishes.prepare_timeout,
+            name_servers: wishes.name_servers,
             ..H323Config::default()
         };
         (wishes.adjust)(&mut config);
