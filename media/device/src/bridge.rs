@@ -27,8 +27,12 @@ const RING_S: f64 = 0.5;
 const MARGIN_S: f64 = 0.004;
 /// The highest level beyond the blocks, in seconds.
 const MOST_MARGIN_S: f64 = 0.1;
+/// The longest blocks of either side that the level makes room for, in seconds: with all margins that fits the ring.
+const LONGEST_BLOCK_S: f64 = 0.15;
 /// A level this far off (seconds) is set right at once, by dropping or by silence: a side has stood still.
 const LOST_S: f64 = 0.08;
+/// Blocks after which the longest is looked for anew: one odd block is not delay for ever.
+const BLOCK_MEMORY: u32 = 256;
 /// The loop: ratio per second of error, ratio per second and second; critically damped at some 0.02 Hz.
 const PROPORTIONAL: f64 = 0.1;
 const INTEGRAL: f64 = PROPORTIONAL * PROPORTIONAL / 4.0;
@@ -43,11 +47,32 @@ struct Shared {
     phase: AtomicI64,
     /// Samples written; those that found no room are not among them.
     written: AtomicU64,
-    /// Longest block of the writer, samples.
+    /// Longest of the writer's last blocks, samples.
     block: AtomicU64,
     overruns: AtomicU64,
     underruns: AtomicU64,
     drift_ppb: AtomicI64,
+}
+
+/// The longest of the last blocks.
+#[derive(Debug, Default)]
+struct Longest {
+    longest: usize,
+    /// Of those since the last look.
+    recent: usize,
+    blocks: u32,
+}
+
+impl Longest {
+    fn of(&mut self, block: usize) -> usize {
+        self.recent = self.recent.max(block);
+        self.longest = self.longest.max(block);
+        self.blocks += 1;
+        if self.blocks >= BLOCK_MEMORY {
+            *self = Longest { longest: self.recent, ..Longest::default() };
+        }
+        self.longest
+    }
 }
 
 /// The writing side.
@@ -57,7 +82,7 @@ pub struct Inlet {
     rate: f64,
     epoch_ns: u64,
     written: u64,
-    block: usize,
+    longest: Longest,
     shared: Arc<Shared>,
 }
 
@@ -70,7 +95,7 @@ pub struct Outlet {
     epoch_ns: u64,
     first_ns: Option<u64>,
     read: u64,
-    block_s: f64,
+    longest: Longest,
     margin_s: f64,
     is_primed: bool,
     error_s: f64,
@@ -120,7 +145,7 @@ pub fn bridge(rate: u32, epoch_ns: u64) -> Result<(Inlet, Outlet), offhook_codec
         rate: f64::from(rate),
         epoch_ns,
         written: 0,
-        block: 0,
+        longest: Longest::default(),
         shared: Arc::clone(&shared),
     };
     let outlet = Outlet {
@@ -131,7 +156,7 @@ pub fn bridge(rate: u32, epoch_ns: u64) -> Result<(Inlet, Outlet), offhook_codec
         epoch_ns,
         first_ns: None,
         read: 0,
-        block_s: 0.0,
+        longest: Longest::default(),
         margin_s: MARGIN_S,
         is_primed: false,
         error_s: 0.0,
@@ -151,11 +176,11 @@ impl Inlet {
             self.shared.overruns.fetch_add(1, Relaxed);
         }
         self.written += pushed as u64;
-        self.block = self.block.max(block.len());
+        let longest = self.longest.of(block.len());
         let time_s = at_ns.saturating_sub(self.epoch_ns) as f64 / 1e9;
         let phase = self.written as f64 - time_s * self.rate;
         self.shared.phase.store((phase * 65_536.0) as i64, Relaxed);
-        self.shared.block.store(self.block as u64, Relaxed);
+        self.shared.block.store(longest as u64, Relaxed);
         self.shared.written.store(self.written, Release);
     }
 }
@@ -165,10 +190,10 @@ impl Outlet {
     pub fn read(&mut self, now_ns: u64, block: &mut [i16]) {
         let at_ns = self.clock.tick(now_ns, block.len()).smoothed_ns;
         let first_ns = *self.first_ns.get_or_insert(now_ns);
-        self.block_s = self.block_s.max(block.len() as f64 / self.rate);
+        let block_s = (self.longest.of(block.len()) as f64 / self.rate).min(LONGEST_BLOCK_S);
         let written = self.shared.written.load(Acquire);
-        let writer_s = self.shared.block.load(Relaxed) as f64 / self.rate;
-        let target_s = writer_s + self.block_s + self.margin_s;
+        let writer_s = (self.shared.block.load(Relaxed) as f64 / self.rate).min(LONGEST_BLOCK_S);
+        let target_s = writer_s + block_s + self.margin_s;
         if !self.is_primed {
             let waiting = self.ring.occupied_len() as f64 / self.rate;
             if written == 0 || waiting < target_s {
@@ -336,6 +361,29 @@ mod tests {
         let (a, b) = ((sy * cc - cy * sc) / det, (cy * ss - sy * sc) / det);
         let explained = a * sy + b * cy;
         10.0 * (explained / (yy - explained).max(1e-9)).log10()
+    }
+
+    #[test]
+    fn a_block_longer_than_the_ring_is_neither_silence_nor_delay_for_ever() {
+        for (to_write, to_read) in [(6_000, 80), (80, 6_000), (6_000, 6_000)] {
+            let (mut inlet, mut outlet) = bridge(RATE, 0).unwrap();
+            let mut block = vec![0i16; to_read];
+            let mut at = 1_000_000_000u64;
+            inlet.write(at, &vec![1_000; to_write]);
+            outlet.read(at, &mut block);
+            inlet.write(at, &[]);
+            outlet.read(at, &mut []);
+            block.truncate(80);
+            let mut waits = Vec::new();
+            for _ in 0..2_000u64 {
+                at += 10_000_000;
+                inlet.write(at, &[1_000; 80]);
+                outlet.read(at + 3_000_000, &mut block);
+                waits.push(outlet.ring.occupied_len());
+            }
+            assert!(block.iter().all(|s| (990..=1_010).contains(s)), "{to_write}, {to_read}: {block:?}");
+            assert!(waits[1_900..].iter().all(|waits| *waits < 8 * 80), "{to_write}, {to_read}: {waits:?}");
+        }
     }
 
     #[test]

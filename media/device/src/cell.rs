@@ -55,6 +55,11 @@ impl<T> Driven<T> {
         self.0.is_wanted.store(false, Ordering::Release);
     }
 
+    /// Leaves to callbacks again what [`Self::take`] asked for and did not get. Control only.
+    pub(crate) fn give_up(&self) {
+        self.0.is_wanted.store(false, Ordering::Release);
+    }
+
     /// Takes it out between two callbacks; `None` if there is none, or a callback has held it for half a second.
     pub(crate) fn take(&self) -> Option<Box<T>> {
         let give_up = Instant::now() + PATIENCE;

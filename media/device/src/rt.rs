@@ -207,7 +207,7 @@ impl CaptureBlocks {
             }
             let mono = self.mono.get(..n).unwrap_or_default();
             self.seats.run_each(|seat| seat.take(at, mono));
-            at += self.common.length_ns(n);
+            at = at.saturating_add(self.common.length_ns(n));
         }
     }
 }
@@ -244,13 +244,69 @@ impl PlaybackBlocks {
             let Some(sum) = self.sum.get_mut(..n) else { continue };
             sum.fill(0);
             self.seats.run_each(|seat| seat.give(at, sum));
-            for (frame, sum) in chunk.chunks_exact_mut(channels).zip(sum.iter()) {
+            let mut frames = chunk.chunks_exact_mut(channels);
+            for (frame, sum) in frames.by_ref().zip(sum.iter()) {
                 let sample = (*sum).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
                 let (used, rest) = frame.split_at_mut(channels.min(2));
                 used.fill(S::from_sample(sample));
                 rest.fill(S::EQUILIBRIUM);
             }
-            at += self.common.length_ns(n);
+            // Half a frame is nobody's.
+            frames.into_remainder().fill(S::EQUILIBRIUM);
+            at = at.saturating_add(self.common.length_ns(n));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fader::Knob;
+
+    fn fader() -> Fader {
+        let knob = Arc::new(Knob::default());
+        knob.turn(1.0);
+        Fader::new(knob, 48_000)
+    }
+
+    /// Odd channels, rates and lengths; times that stand still, go back, jump to the ends of what can be told.
+    #[test]
+    fn callbacks_of_any_length_at_any_time_are_answered() {
+        let lengths = [0, 1, 2, 3, 479, 960, 961, 5_000, 48_001];
+        let times = [5, 5, 0, u64::MAX, 1 << 40, u64::MAX - 1, 7];
+        for (channels, device_rate, rate) in
+            [(0, 48_000, 8_000), (1, 4_000, 768_000), (2, 768_000, 8_000), (7, 12_345, 48_000), (2, 0, 8_000)]
+        {
+            let seats = (Arc::new(Seats::new()), Arc::new(Seats::new()));
+            if device_rate > 0 {
+                let hear = Box::new(|_: u64, _: &[i16]| ());
+                let speak = Box::new(|_: u64, block: &mut [i16]| block.fill(i16::MAX));
+                seats.0.join(Box::new(CaptureSeat::new(device_rate, rate, fader(), hear).unwrap()));
+                for _ in 0..3 {
+                    let seat = PlaybackSeat::new(device_rate, rate, fader(), speak.clone()).unwrap();
+                    seats.1.join(Box::new(seat));
+                }
+            }
+            let status = Arc::<StreamStatus>::default();
+            let mut capture = CaptureBlocks::new(channels, device_rate, seats.0, Arc::clone(&status));
+            let mut playback = PlaybackBlocks::new(channels, device_rate, seats.1, Arc::clone(&status));
+            for now_ns in times {
+                for length in lengths {
+                    for apart in
+                        [None, Some(Duration::ZERO), Some(Duration::MAX), Some(Duration::from_millis(9))]
+                    {
+                        capture.push(now_ns, apart, &vec![f32::NAN; length]);
+                        capture.push(now_ns, apart, &vec![i16::MIN; length]);
+                        let mut out = vec![77u8; length];
+                        playback.pull(now_ns, apart, &mut out);
+                        let left = length % usize::from(channels.max(1));
+                        assert_eq!(out[length - left..], vec![128; left], "half a frame is silent");
+                        let frame = out.get(..usize::from(channels.max(1))).unwrap_or_default();
+                        assert_eq!(frame.iter().skip(2).filter(|sample| **sample != 128).count(), 0);
+                    }
+                }
+            }
+            assert!(status.snapshot().drift_ppm.is_finite());
         }
     }
 }

@@ -53,11 +53,14 @@ impl<T> Seats<T> {
         while left != 0 {
             let seat = left.trailing_zeros() as usize;
             left &= left - 1;
-            if let Some(cell) = self.cells.get(seat)
-                && let Some(mut value) = cell.take()
-            {
-                work(&mut value);
-                cell.put(value);
+            let Some(cell) = self.cells.get(seat) else { continue };
+            match cell.take() {
+                Some(mut value) => {
+                    work(&mut value);
+                    cell.put(value);
+                }
+                // A callback hangs with it: it stays as it is, and is heard again once that goes on.
+                None => cell.give_up(),
             }
         }
     }
@@ -85,5 +88,33 @@ mod tests {
         seats.run_each(|n| sum += *n);
         assert_eq!(sum, (0..SEATS).sum::<usize>() + 70);
         assert_eq!(seats.count(), SEATS);
+    }
+
+    #[test]
+    fn a_seat_that_a_callback_hangs_with_is_not_lost_when_control_worked_on_the_others() {
+        let seats = std::sync::Arc::new(Seats::new());
+        seats.join(Box::new(0u64));
+        seats.join(Box::new(0));
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (go_on, hangs) = std::sync::mpsc::channel::<()>();
+        let callback = {
+            let seats = std::sync::Arc::clone(&seats);
+            std::thread::spawn(move || {
+                let mut first = Some(begun);
+                seats.run_each(|_| {
+                    if let Some(begun) = first.take() {
+                        assert!(begun.send(()).is_ok());
+                        let _ = hangs.recv();
+                    }
+                });
+            })
+        };
+        assert!(has_begun.recv().is_ok());
+        seats.visit_each(|n| *n += 10);
+        drop(go_on);
+        assert!(callback.join().is_ok());
+        let mut met = Vec::new();
+        seats.run_each(|n| met.push(*n));
+        assert_eq!(met, [0, 10]);
     }
 }

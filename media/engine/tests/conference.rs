@@ -234,6 +234,51 @@ fn participants_on_clocks_of_their_own_wait_a_bounded_while_and_cost_a_gap_now_a
     }
 }
 
+#[test]
+fn a_card_of_long_periods_takes_part_without_a_loss_and_a_stall_does_not_stay_as_delay() {
+    for period in [2, 4, 6, 8, 10] {
+        let (mut control, mut processor) = small(2);
+        let mut card = control.join(8_000, Gain::UNITY).unwrap();
+        let mut desk = control.join(8_000, Gain::UNITY).unwrap();
+        let mut settled = None;
+        for tick in 0..3_000 {
+            assert_no_alloc(|| {
+                desk.sink.write(0, &[100; 80]);
+                if tick % period == 0 {
+                    // In blocks of 20 ms, as a receiving half writes and a sending half asks.
+                    for _ in 0..period / 2 {
+                        card.sink.write(0, &[200; 160]);
+                        card.source.fill(0, &mut [0; 160]);
+                    }
+                }
+                processor.process(80);
+                desk.source.fill(0, &mut [0; 80]);
+            });
+            let meters = control.participant(card.id).unwrap();
+            if tick == 200 {
+                settled = Some((meters, tick));
+            }
+        }
+        let (before, at) = settled.unwrap();
+        let meters = control.participant(card.id).unwrap();
+        for (way, before) in [(meters.said, before.said), (meters.heard, before.heard)] {
+            assert_eq!((way.dropped, way.gaps), (before.dropped, before.gaps), "{period}0 ms");
+            assert!(way.samples - before.samples > (2_999 - at - period) * 80, "{period}0 ms: {way:?}");
+            assert!(way.dropped + way.starved <= 3_200, "{period}0 ms: {way:?}");
+        }
+        // The bus stands still for 150 ms, or the card comes late by as much: what waits too long goes.
+        for _ in 0..15 {
+            desk.sink.write(0, &[100; 80]);
+        }
+        for _ in 0..200 {
+            desk.sink.write(0, &[100; 80]);
+            processor.process(80);
+        }
+        let meters = control.participant(desk.id).unwrap().said;
+        assert!(meters.dropped >= 15 * 80 - 320, "{meters:?}");
+    }
+}
+
 /// Three callers in three calls to one machine, on which a bus joins them.
 #[test]
 fn three_calls_meet_in_one_tick_and_nobody_hears_himself() {

@@ -13,12 +13,15 @@ use offhook_codecs::{Level, LevelMeter, UnsupportedRate};
 use crate::command::{CommandRing, CommandSender, Full, commands};
 use crate::config::{MAX_BLOCK, MAX_COMMANDS, MAX_RATE, ms_to_samples};
 use crate::rt::bus::{BusOrder, BusProcessor, BusShared, Seat, Share};
-use crate::rt::elastic::{ElasticCounts, elastic};
+use crate::rt::elastic::{ElasticCounts, elastic_for_bursts};
 use crate::rt::gain::{Gain, Ramp};
 use crate::rt::mix::MOST;
 use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::resampled::{ResampledSink, ResampledSource};
 use crate::trash::{TrashHeap, trash};
+
+/// The longest period of a sound card that takes part: `offhook-device` tries none beyond 100 ms.
+const LONGEST_PERIOD_MS: u32 = 120;
 
 /// How a bus is built. Everything that costs memory is decided here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub struct BusConfig {
     /// Samples worked on at once, at the bus' rate; 65536 at most.
     pub max_block: usize,
     /// Milliseconds that a participant's sound may wait, each way, for a clock that is out of step with the bus'. More
-    /// than that is dropped, oldest first. Ten seconds at most.
+    /// than that is dropped, oldest first, but for a sound card's whole period of up to 120 ms. Ten seconds at most.
     pub max_wait_ms: u32,
     /// Commands that may wait; 65536 at most.
     pub commands: usize,
@@ -176,8 +179,9 @@ impl BusControl {
             return Err(JoinError::TooMany(max_participants));
         }
         let max_wait = ms_to_samples(self.config.max_wait_ms, sample_rate);
-        let (says, input) = elastic(max_wait, max_block, sample_rate);
-        let (output, hears) = elastic(max_wait, max_block, sample_rate);
+        let burst = ms_to_samples(LONGEST_PERIOD_MS, sample_rate);
+        let (says, input) = elastic_for_bursts(max_wait, max_block, burst, sample_rate);
+        let (output, hears) = elastic_for_bursts(max_wait, max_block, burst, sample_rate);
         let id = ParticipantId(self.next_id);
         let meter = Arc::new(NodeMeter::new());
         let known = Known {

@@ -6,6 +6,9 @@
 //!                                               └─ more than the bound stays: the oldest goes, counted
 //! ```
 //!
+//! An end that comes seldom and then takes or brings much at once (a sound card of long periods, in several blocks) lets
+//! that much wait beyond the bound, as long as it does so again and again; once is a stall.
+//!
 //! Two threads that tick one after the other at equal rates leave nothing waiting. A writer that is out of step costs
 //! one gap, and its period waits from then on: the ring finds its own delay. Every gap, drop and new beginning is
 //! joined without a click (`seam.rs`). A reader that stands still makes the writer run into the end of the ring; all
@@ -23,6 +26,9 @@ use crate::config::MAX_RING;
 use crate::rt::node::{Sink, Source};
 use crate::rt::seam::Seam;
 
+/// Reads after which bursts are looked for anew.
+const BURST_READS: u32 = 64;
+
 /// The end that writes.
 pub(crate) struct ElasticWriter {
     ring: HeapProd<i16>,
@@ -34,8 +40,41 @@ pub(crate) struct ElasticReader {
     ring: HeapCons<i16>,
     counts: Arc<ElasticCounts>,
     max_wait: usize,
+    bursts: Bursts,
     seam: Seam,
     is_dry: bool,
+}
+
+/// What comes between two reads, of the last ones the second most: what came once only was a stall.
+#[derive(Debug, Default)]
+struct Bursts {
+    /// The most that is believed.
+    longest: usize,
+    written: u64,
+    reads: u32,
+    most: usize,
+    second: usize,
+    /// `second` of the reads before these.
+    before: usize,
+}
+
+impl Bursts {
+    fn note(&mut self, written: u64) -> usize {
+        let came =
+            usize::try_from(written.wrapping_sub(self.written)).unwrap_or(usize::MAX).min(self.longest);
+        self.written = written;
+        if came > self.most {
+            self.second = std::mem::replace(&mut self.most, came);
+        } else {
+            self.second = self.second.max(came);
+        }
+        self.reads += 1;
+        if self.reads >= BURST_READS {
+            self.before = std::mem::take(&mut self.second);
+            (self.most, self.reads) = (0, 0);
+        }
+        self.second.max(self.before)
+    }
 }
 
 /// What both ends know.
@@ -57,13 +96,25 @@ pub(crate) struct ElasticCounts {
 
 /// Both ends. At most `max_wait` samples stay behind after a block of at most `max_block` was taken.
 pub(crate) fn elastic(max_wait: usize, max_block: usize, rate: u32) -> (ElasticWriter, ElasticReader) {
+    elastic_for_bursts(max_wait, max_block, 0, rate)
+}
+
+/// Like [`elastic`], and at most `longest_burst` samples stay if that much comes or goes at once again and again.
+pub(crate) fn elastic_for_bursts(
+    max_wait: usize,
+    max_block: usize,
+    longest_burst: usize,
+    rate: u32,
+) -> (ElasticWriter, ElasticReader) {
+    let bursts = Bursts { longest: longest_burst, ..Bursts::default() };
+    let max_block = max_block.max(longest_burst);
     // Room for the bound, a block being taken and one that came meanwhile.
     let capacity = max_wait.saturating_add(max_block.saturating_mul(2)).clamp(1, MAX_RING);
     let (producer, consumer) = HeapRb::new(capacity).split();
     let counts = Arc::new(ElasticCounts::default());
     (
         ElasticWriter { ring: producer, counts: Arc::clone(&counts) },
-        ElasticReader { ring: consumer, counts, max_wait, seam: Seam::new(rate), is_dry: true },
+        ElasticReader { ring: consumer, counts, max_wait, bursts, seam: Seam::new(rate), is_dry: true },
     )
 }
 
@@ -107,11 +158,12 @@ impl ElasticWriter {
 impl ElasticReader {
     /// Fills `out`; how many samples of it are sound, its fading included. The rest is silence.
     pub(crate) fn fill(&mut self, out: &mut [i16]) -> usize {
+        let burst = self.bursts.note(self.counts.written.load(Ordering::Relaxed));
         let occupied = self.ring.occupied_len();
         let surplus = if self.counts.is_stale.swap(false, Ordering::Relaxed) {
             occupied
         } else {
-            occupied.saturating_sub(out.len().saturating_add(self.max_wait))
+            occupied.saturating_sub(out.len().saturating_add(self.max_wait.max(burst)))
         };
         if surplus > 0 {
             let dropped = self.ring.skip(surplus);
