@@ -1,4 +1,5 @@
-//! The samples talk to each other: `call` calls `answer`, then `record`; what arrives is on disk.
+//! The samples talk to each other: `call` calls `answer`, then `record`, and what arrives is on disk; `app-pcm` calls
+//! `answer` and, twice at once, `conference`.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
@@ -72,10 +73,42 @@ fn record_keeps_what_the_caller_said_and_ends_when_he_hangs_up() -> Result<(), B
     Ok(())
 }
 
+/// What `app-pcm` says it heard: loud samples and their pitch.
+fn pitch(to: &str, hz: &str) -> Result<(usize, f32), Box<dyn Error>> {
+    let output = Command::new(env!("CARGO_BIN_EXE_app-pcm")).args([to, hz]).output()?;
+    let said = String::from_utf8(output.stdout)?;
+    let numbers: Vec<f32> = said.split([' ', ',']).filter_map(|word| word.parse().ok()).collect();
+    match numbers[..] {
+        [_, loud, pitch] if output.status.success() => Ok((loud as usize, pitch)),
+        _ => Err(format!("{}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr)).into()),
+    }
+}
+
+#[test]
+fn app_pcm_hears_its_own_samples_from_answer() -> Result<(), Box<dyn Error>> {
+    let (_answer, at) = answering(env!("CARGO_BIN_EXE_answer"), &["127.0.0.1:0"])?;
+    let (loud, pitch) = pitch(&at, "500")?;
+    assert!(loud > 8_000 && (pitch - 500.0).abs() < 25.0, "{loud} loud samples at {pitch} Hz");
+    Ok(())
+}
+
+#[test]
+fn two_in_a_conference_hear_each_other_and_not_themselves() -> Result<(), Box<dyn Error>> {
+    let (_conference, at) = answering(env!("CARGO_BIN_EXE_conference"), &["127.0.0.1:0"])?;
+    let other = at.clone();
+    let first = std::thread::spawn(move || pitch(&other, "400").map_err(|why| why.to_string()));
+    let second = pitch(&at, "900")?;
+    let first = first.join().map_err(|_| "a thread died")??;
+    for ((loud, pitch), want) in [(first, 900.0), (second, 400.0)] {
+        assert!(loud > 4_000 && (pitch - want).abs() < want / 10.0, "{loud} loud samples at {pitch} Hz");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_samples_stay_short_and_the_readme_shows_one_of_them() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for sample in ["call", "answer", "record"] {
+    for sample in ["call", "answer", "record", "conference", "app-pcm"] {
         let text = std::fs::read_to_string(root.join(format!("src/bin/{sample}.rs")))?;
         assert!(text.lines().count() <= 120, "{sample} is for copying: keep it short");
     }

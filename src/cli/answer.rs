@@ -136,6 +136,7 @@ struct Shared {
     tone: Option<f32>,
     record: Option<PathBuf>,
     echo: bool,
+    conference: bool,
     null: bool,
     cards: leg::Cards,
     ring: Duration,
@@ -160,6 +161,7 @@ impl Answering {
             tone: args.media.tone,
             record: args.record.clone(),
             echo: args.echo,
+            conference: args.conference,
             null: args.media.null,
             cards: leg::Cards::of(&args.media),
             ring: Duration::from_millis(args.ring_ms),
@@ -185,6 +187,7 @@ impl Answering {
             tone: self.0.tone,
             record: self.recording(number),
             echo: self.0.echo,
+            conference: self.0.conference,
             null: self.0.null,
             listen_in: false,
             cards: self.0.cards.clone(),
@@ -222,7 +225,7 @@ impl Answering {
         };
         let mut course = Course::default();
         course.resume(&call.status());
-        let selected = terminals.select(&call, self.0.echo);
+        let selected = terminals.select(&call);
         self.0.live_calls.fetch_add(1, Relaxed);
         let answered = match selected {
             Ok(()) => self.stay(&call, events, &mut course).await,

@@ -35,6 +35,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         offhook answer                                    answer over the sound card\n  \
         offhook answer --echo                             say back what is heard\n  \
+        offhook answer --conference                       every caller hears all others\n  \
         offhook answer --play greeting.wav --record calls/ --json\n  \
         offhook answer --listen 127.0.0.1:0 --calls 1 --ring-ms 500")]
     Answer(AnswerArgs),
@@ -124,6 +125,9 @@ pub(crate) struct AnswerArgs {
     /// Say back what is heard
     #[arg(long, conflicts_with = "tone")]
     pub(crate) echo: bool,
+    /// Let every caller hear all others, beside what is played
+    #[arg(long, conflicts_with_all = ["echo", "microphone", "speaker"])]
+    pub(crate) conference: bool,
     /// Stop after so many calls
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) calls: Option<u32>,
@@ -185,6 +189,9 @@ pub(crate) struct MediaArgs {
     /// there (`any`), for a far end behind address translation; a stranger who guesses the port is heard then
     #[arg(long, value_name = "WHOSE", value_parser = latch, default_value = "negotiated")]
     pub(crate) latch: Latch,
+    /// Report the far end's sound as lost after so many seconds without a packet; 0 never does
+    #[arg(long, value_name = "S", value_parser = media_timeout, default_value = "5")]
+    pub(crate) media_timeout: Duration,
     /// Tell the far end by RTCP how it is heard (RFC 3611); what it tells is reported in any case
     #[arg(long)]
     pub(crate) rtcp_xr: bool,
@@ -281,6 +288,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
     } else {
         Err("between 0 and 864000 seconds".to_owned())
     }
+/// As [`MspConfig::media_timeout_ms`](offhook::MspConfig) can be.
+fn media_timeout(text: &str) -> Result<Duration, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if value == 0.0 || (0.1..=3_600.0).contains(&value) {
+        Ok(Duration::from_secs_f64(value))
+    } else {
+        Err("0.1 to 3600 seconds, or 0 for never".to_owned())
+    }
+}
+
 }
 
 fn period(text: &str) -> Result<Duration, String> {
@@ -396,3 +413,6 @@ mod tests {
         }
     }
 }
+            &["offhook", "call", "h", "--media-timeout", "0.01"],
+            &["offhook", "answer", "--conference", "--echo"],
+            &["offhook", "answer", "--conference", "--speaker", "desk"],

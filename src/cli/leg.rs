@@ -9,7 +9,7 @@ use std::time::Duration;
 use offhook::capture::Capture;
 use offhook::{
     Address, Alias, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
-    LineCallState, MspCallEvent, MspConfig, Terminal, TerminalClass, Timestamp,
+    LineCallState, MspCallEvent, MspConfig, MspEventCause, Stream, Terminal, TerminalClass, Timestamp,
 };
 
 use super::Failure;
@@ -17,6 +17,9 @@ use super::args::{MediaArgs, SignallingArgs};
 
 /// Longer than any call: what a duration is that nobody gave.
 pub(super) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The name of the one conference of `answer --conference`.
+const CONFERENCE: &str = "answer";
 
 /// The telephone that the arguments describe, and the capture that it writes.
 pub(super) fn configure(
@@ -42,6 +45,7 @@ pub(super) fn configure(
     msp.extended_reports = media.rtcp_xr;
     msp.card_period_us = media.period.as_micros() as u32;
     if let Some(host) = &media.sound_host {
+    msp.media_timeout_ms = media.media_timeout.as_millis() as u32;
         msp.sound = Some(Arc::new(offhook::device::Sound::on(host).map_err(Failure::new)?));
     }
     if let Some((low, high)) = media.rtp_ports {
@@ -89,6 +93,8 @@ pub(super) struct Sound {
     pub(super) echo: bool,
     /// No sound card where nothing else is chosen.
     pub(super) null: bool,
+    /// Hear and be heard by all calls that are in it; no sound card.
+    pub(super) conference: bool,
     /// The sound card beside a recording.
     pub(super) listen_in: bool,
     /// The cards to use instead of the default ones.
@@ -128,6 +134,8 @@ pub(super) struct Terminals {
     record: Option<(PathBuf, Terminal)>,
     others: Vec<Terminal>,
 }
+    /// What belongs on both streams: an echo, a place in a conference.
+    both: Option<Terminal>,
 
 impl Sound {
     /// Makes the terminals; the error says what cannot be opened and how to go on.
@@ -144,22 +152,26 @@ impl Sound {
                 Failure(format!("{why} (to go on without a sound card: {file}{tone}, or --null)"))
             })
         };
-        let mut terminals = Terminals { play: None, record: None, others: Vec::new() };
+        let mut terminals = Terminals { play: None, record: None, both: None, others: Vec::new() };
         if self.echo {
-            terminals.others.push(make(TerminalClass::Echo, Direction::Capture)?);
-        } else if let Some(path) = &self.play {
+            terminals.both = Some(make(TerminalClass::Echo, Direction::Capture)?);
+        } else if self.conference {
+            let class = TerminalClass::Conference { name: CONFERENCE.to_owned() };
+            terminals.both = Some(make(class, Direction::Capture)?);
+        }
+        if let Some(path) = &self.play {
             let class = TerminalClass::FilePlayback { path: path.clone(), repeat: self.repeat };
             terminals.play = Some((path.clone(), make(class, Direction::Capture)?));
         } else if let Some(frequency) = self.tone {
             terminals.others.push(make(TerminalClass::Tone { frequency, level: -10.0 }, Direction::Capture)?);
-        } else {
+        } else if terminals.both.is_none() {
             terminals.others.push(card(Direction::Capture)?);
         }
         if let Some(path) = &self.record {
             let class = TerminalClass::FileRecord { path: path.clone() };
             terminals.record = Some((path.clone(), make(class, Direction::Render)?));
         }
-        if self.listen_in || (self.record.is_none() && !self.echo) {
+        if self.listen_in || (self.record.is_none() && terminals.both.is_none()) {
             terminals.others.push(card(Direction::Render)?);
         }
         Ok(terminals)
@@ -167,15 +179,14 @@ impl Sound {
 }
 
 impl Terminals {
-    /// Selects each on the stream that it fits; an echo on both.
-    pub(super) fn select(&self, call: &Call, echo: bool) -> Result<(), Failure> {
+    /// Selects each on the stream that it fits, or on both.
+    pub(super) fn select(&self, call: &Call) -> Result<(), Failure> {
         for stream in call.streams().map_err(Failure::new)? {
-            for terminal in self.all() {
-                if echo && self.others.first().is_some_and(|t| t.name() == terminal.name())
-                    || terminal.direction() == stream.direction()
-                {
-                    stream.select_terminal(terminal).map_err(Failure::new)?;
-                }
+            let fits = |terminal: &&Terminal| {
+                self.both.as_ref() == Some(*terminal) || terminal.direction() == stream.direction()
+            };
+            for terminal in self.all().filter(fits) {
+                stream.select_terminal(terminal).map_err(Failure::new)?;
             }
         }
         Ok(())
@@ -208,7 +219,7 @@ impl Terminals {
 
     fn all(&self) -> impl Iterator<Item = &Terminal> {
         let files = self.play.iter().chain(&self.record).map(|(_, terminal)| terminal);
-        files.chain(&self.others)
+        files.chain(&self.both).chain(&self.others)
     }
 }
 
@@ -235,6 +246,18 @@ pub(super) struct Course {
 
 impl Course {
     /// Takes up a call whose state was reported before anybody followed it.
+    /// What happened to the media, in order.
+    pub(super) media: Vec<MediaEvent>,
+}
+
+/// Something that happened to a stream or terminal.
+#[derive(Clone, Debug)]
+pub(super) struct MediaEvent {
+    /// When it was told.
+    pub(super) at: Timestamp,
+    pub(super) event: MspCallEvent,
+    pub(super) cause: MspEventCause,
+    pub(super) direction: Option<Direction>,
     pub(super) fn resume(&mut self, status: &CallStatus) {
         if let Some((state, at)) = status.line_state.zip(status.at) {
             self.enter(state, at);
@@ -246,14 +269,11 @@ impl Course {
         match event {
             Event::CallState { line_state, at, .. } => self.enter(*line_state, *at),
             Event::Digit { digit, .. } => self.digits.push(*digit),
-            Event::CallMedia {
-                event: event @ (MspCallEvent::StreamFail | MspCallEvent::TerminalFail),
-                cause,
-                terminal,
-                ..
-            } => {
-                let why = terminal.as_ref().and_then(|t| t.status().ok()?.failed);
-                self.troubles.push(why.unwrap_or_else(|| format!("{event:?}: {cause:?}")));
+            Event::CallMedia { event, cause, stream, terminal, .. } => {
+                let direction = stream.as_ref().map(Stream::direction);
+                self.media.push(MediaEvent { at: Timestamp::now(), event: *event, cause: *cause, direction });
+                let failed = terminal.as_ref().and_then(|t| t.status().ok()?.failed);
+                self.troubles.extend(trouble(*event, *cause, failed));
             }
             _ => {}
         }
@@ -270,5 +290,23 @@ impl Course {
         };
         moment.get_or_insert(at);
         self.state = Some(state);
+    }
+}
+
+/// What went wrong, in words for people; most that happens is nothing wrong.
+fn trouble(event: MspCallEvent, cause: MspEventCause, failed: Option<String>) -> Option<String> {
+    match (event, cause) {
+        (MspCallEvent::StreamInactive, MspEventCause::MediaTimeout) => {
+            Some("the far end's sound stopped coming".to_owned())
+        }
+        (MspCallEvent::StreamActive, MspEventCause::MediaRecovered) => {
+            Some("the far end's sound is back".to_owned())
+        }
+        // The call ends, and the report says why.
+        (MspCallEvent::StreamFail, MspEventCause::ConnectFail) => None,
+        (MspCallEvent::StreamFail | MspCallEvent::TerminalFail, _) => {
+            Some(failed.unwrap_or_else(|| format!("{event:?}: {cause:?}")))
+        }
+        _ => None,
     }
 }

@@ -66,6 +66,22 @@ pub(crate) struct CallReport {
 }
 
 /// Milliseconds since Setup.
+    /// What happened to streams and terminals, in order.
+    #[serde(default)]
+    pub(crate) media_events: Vec<MediaReport>,
+}
+
+/// Something that happened to a stream or terminal, in TAPI's words.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct MediaReport {
+    /// Milliseconds since Setup.
+    pub(crate) ms: Option<f64>,
+    /// Alias `MSP_CALL_EVENT`: "StreamActive", "TerminalFail" …
+    pub(crate) event: String,
+    /// Alias `MSP_CALL_EVENT_CAUSE`: "RemoteRequest", "MediaTimeout" …
+    pub(crate) cause: String,
+    /// "capture" or "render", if it was a stream's.
+    pub(crate) stream: Option<String>,
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SetupTimes {
     /// To CallProceeding.
@@ -217,6 +233,16 @@ impl CallReport {
     }
 
     /// What the exit status says of it.
+            media_events: course
+                .media
+                .iter()
+                .map(|told| MediaReport {
+                    ms: since(Some(told.at)),
+                    event: format!("{:?}", told.event),
+                    cause: format!("{:?}", told.cause),
+                    stream: told.direction.map(|way| format!("{way:?}").to_lowercase()),
+                })
+                .collect(),
     pub(super) fn outcome(&self) -> Outcome {
         match (self.connected, self.received.packets) {
             (false, _) => Outcome::NoCall,

@@ -101,6 +101,10 @@ impl Process {
         if status.success() { Ok(()) } else { Err("kill failed".into()) }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }

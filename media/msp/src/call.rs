@@ -21,6 +21,7 @@ use crate::outbox::Reporter;
 use crate::random;
 use crate::rtcp::{Consequence, Rtcp, RtcpTotals};
 use crate::service::Served;
+use crate::silence::MediaWatch;
 use crate::statistics;
 use crate::stream::{Phase, Selected, Stream};
 use crate::transport::Transport;
@@ -61,6 +62,7 @@ pub(crate) struct CallState {
     /// Where media were sent back to, because they come from there ([`Latch::Any`]).
     pub(crate) followed: Option<SocketAddr>,
     pub(crate) was_prepared: bool,
+    pub(crate) watch: MediaWatch,
     pub(crate) digits: Digits,
     /// The receiving half has a playout: other codecs come as decoders.
     pub(crate) has_playout: bool,
@@ -100,6 +102,7 @@ impl Call {
             told: [None; 3],
             followed: None,
             was_prepared: false,
+            watch: MediaWatch::default(),
             digits: Digits::default(),
             has_playout: false,
             has_listened: false,
@@ -277,6 +280,11 @@ impl CallState {
                 self.reporter.stream(id, MspCallEvent::StreamInactive, cause);
                 self.run(direction, false)
             }
+            // That nothing comes was told.
+            (Phase::TimedOut, false) => {
+                stream.phase = Phase::Idle;
+                self.run(direction, false)
+            }
             // Nobody listens yet: what comes until somebody does is old by then, and not to wait in the socket.
             (Phase::Idle, false) if direction == Direction::Render && is_open && !has_listened => {
                 self.run(direction, true).and_then(|()| self.run(direction, false))
@@ -290,13 +298,18 @@ impl CallState {
 
     /// The stream cannot do what is asked of it.
     pub(crate) fn stream_failed(&mut self, direction: Direction, why: &str) {
+        self.stream_failed_because(direction, why, MspEventCause::Unknown);
+    }
+
+    /// The same, with a cause that TAPI has a name for.
+    pub(crate) fn stream_failed_because(&mut self, direction: Direction, why: &str, cause: MspEventCause) {
         tracing::warn!(call = self.id.0, ?direction, why, "a stream failed");
         let stream = self.towards(direction);
         let (id, phase) = (stream.info.id, std::mem::replace(&mut stream.phase, Phase::Idle));
         if phase == Phase::Active {
-            self.reporter.stream(id, MspCallEvent::StreamInactive, MspEventCause::Unknown);
+            self.reporter.stream(id, MspCallEvent::StreamInactive, cause);
         }
-        self.reporter.stream(id, MspCallEvent::StreamFail, MspEventCause::Unknown);
+        self.reporter.stream(id, MspCallEvent::StreamFail, cause);
     }
 
     fn run(&mut self, direction: Direction, start: bool) -> Result<(), String> {
@@ -316,6 +329,7 @@ impl CallState {
             return;
         }
         self.control.collect();
+        self.watch_media();
         self.note_running();
         self.note_dead_cards();
         self.follow_peer();

@@ -8,8 +8,8 @@ use std::time::Instant;
 use offhook_engine::{Peer, RxCommand, TxCommand, TxFormat};
 use offhook_pair::{Channel, ChannelId, Flow, Session, ToTsp};
 use offhook_rtp::PayloadTypes;
-use offhook_spi::MspEventCause;
 use offhook_spi::mspi::Direction;
+use offhook_spi::{MspCallEvent, MspEventCause};
 
 use crate::Latch;
 use crate::call::CallState;
@@ -31,6 +31,9 @@ impl CallState {
             && let Err(why) = self.open(peer)
         {
             tracing::warn!(call = self.id.0, why, "no media for a call");
+            for direction in [Direction::Capture, Direction::Render] {
+                self.stream_failed_because(direction, &why, MspEventCause::ConnectFail);
+            }
             return self.reporter.tell_tsp(&ToTsp::Failed { why });
         }
         let Some(transport) = &self.transport else { return };
@@ -105,6 +108,12 @@ impl CallState {
             self.refresh(direction, MspEventCause::RemoteRequest);
         }
         let Some(transport) = self.transport.take() else { return };
+        // Sound went one way only: the far end did not open, or did not take, the other.
+        let used = [Direction::Capture, Direction::Render].map(|way| self.towards(way).codec.is_some());
+        if let [true, false] | [false, true] = used {
+            let unused = if matches!(used, [true, _]) { self.render.info.id } else { self.capture.info.id };
+            self.reporter.stream(unused, MspCallEvent::StreamNotUsed, MspEventCause::RemoteRequest);
+        }
         let left = self.tell_tx(TxCommand::ClearTransport);
         if let Err(why) = left.and_then(|()| self.tell_rx(RxCommand::ClearTransport)) {
             tracing::warn!(call = self.id.0, why, "ports are freed late");

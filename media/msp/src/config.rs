@@ -21,6 +21,8 @@ const PACKET_MS: RangeInclusive<u16> = 5..=120;
 const DYNAMIC: RangeInclusive<u8> = 96..=127;
 /// Periods that sound cards can be asked for, in microseconds.
 const CARD_PERIOD_US: RangeInclusive<u32> = 500..=100_000;
+/// Silences that can be told of, in milliseconds: shorter ones are pauses of packets.
+const MEDIA_TIMEOUT_MS: RangeInclusive<u32> = 100..=3_600_000;
 /// The longest playout delay that can be asked for, in milliseconds.
 const LONGEST_PLAYOUT_MS: u32 = 5_000;
 
@@ -57,6 +59,9 @@ pub struct MspConfig {
     pub max_playout_ms: u32,
     /// The period that sound cards are asked for, in microseconds. A card that does not keep up gets longer ones.
     pub card_period_us: u32,
+    /// Milliseconds without a packet after which a render stream is told to be inactive (`MEDIA_TIMEOUT`), until one comes
+    /// again (`MEDIA_RECOVERED`): 100 to an hour's, or 0 for never.
+    pub media_timeout_ms: u32,
     /// Whose media are heard.
     pub latch: Latch,
     /// Whether RTCP carries extended reports (RFC 3611): how we hear the far end, and reference times for the round trip
@@ -71,8 +76,9 @@ pub struct MspConfig {
 }
 
 impl Default for MspConfig {
-    /// Every codec, 20 ms packets, telephone-events of payload type 101, ports 16384 to 32767, Expedited Forwarding, playout of up to half a second, only the
-    /// negotiated host heard, no extended reports, nothing told of us.
+    /// Every codec, 20 ms packets, telephone-events of payload type 101, ports 16384 to 32767, Expedited Forwarding,
+    /// playout of up to half a second, five seconds of patience with a peer that sends nothing, only the negotiated host
+    /// heard, no extended reports, nothing told of us.
     fn default() -> Self {
         Self {
             bind: None,
@@ -84,6 +90,7 @@ impl Default for MspConfig {
             min_playout_ms: 0,
             max_playout_ms: 500,
             card_period_us: 10_000,
+            media_timeout_ms: 5_000,
             latch: Latch::Negotiated,
             extended_reports: false,
             description: Vec::new(),
@@ -127,6 +134,9 @@ pub enum StartError {
     /// The period of sound cards is out of range.
     #[error("sound cards cannot be asked for periods of {0} µs; 500 to 100000 µs can")]
     CardPeriod(u32),
+    /// The patience with a silent peer is out of range.
+    #[error("silence of {0} ms cannot be told of; 100 to 3600000 ms can, and 0 is never")]
+    MediaTimeout(u32),
     /// The range of ports holds no pair.
     #[error(transparent)]
     Ports(#[from] PortRangeError),
@@ -155,6 +165,9 @@ impl MspConfig {
         }
         if !CARD_PERIOD_US.contains(&self.card_period_us) {
             return Err(StartError::CardPeriod(self.card_period_us));
+        }
+        if self.media_timeout_ms != 0 && !MEDIA_TIMEOUT_MS.contains(&self.media_timeout_ms) {
+            return Err(StartError::MediaTimeout(self.media_timeout_ms));
         }
         if self.min_playout_ms > self.max_playout_ms || self.max_playout_ms > LONGEST_PLAYOUT_MS {
             return Err(StartError::Playout(self.min_playout_ms, self.max_playout_ms));
@@ -189,6 +202,7 @@ mod tests {
         assert!(why(MspConfig { packet_ms: 500, ..usual() }).contains("500 ms"));
         assert!(why(MspConfig { telephone_event: Some(95), ..usual() }).contains("type 95"));
         assert!(why(MspConfig { card_period_us: 1, ..usual() }).contains("1 µs"));
+        assert!(why(MspConfig { media_timeout_ms: 99, ..usual() }).contains("99 ms"));
         assert!(why(MspConfig { min_playout_ms: 9, max_playout_ms: 8, ..usual() }).contains("9 to 8 ms"));
         assert!(why(MspConfig { ports: 5_005..=5_005, ..usual() }).contains("5005"));
     }

@@ -15,9 +15,12 @@
 //!
 //! `STREAM_ACTIVE` is told once the engine's half has really started: the channel is open, at least one terminal is
 //! selected, the last verb was not stop, and the half has carried the command out, at most a tick and a service turn
-//! (20 ms) later. A silent peer does not keep a render stream from being active. `STREAM_INACTIVE` is told at once
-//! when one of the conditions goes. Causes: `LocalRequest` for the application's verbs and selections, `RemoteRequest`
-//! for what the TSP's buffers bring about. Shutting a call down ends its events as well.
+//! (20 ms) later. A silent peer does not keep a render stream from being active, until it has been silent for
+//! `MspConfig::media_timeout_ms`: then the stream is inactive by `MediaTimeout`, and active again by `MediaRecovered` with
+//! the next packet. `STREAM_INACTIVE` is told at once when one of the conditions goes. Causes: `LocalRequest` for the
+//! application's verbs and selections, `RemoteRequest` for what the TSP's buffers bring about. When the call ends, a
+//! stream that never had a channel though the other had one is told to be not used. A call whose ports cannot be had tells
+//! both streams to have failed by `ConnectFail`. Shutting a call down ends its events as well.
 
 mod address;
 mod call;
@@ -34,6 +37,7 @@ mod random;
 mod rtcp;
 mod selection;
 mod service;
+mod silence;
 mod statistics;
 mod stream;
 mod tap;

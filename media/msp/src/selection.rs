@@ -34,6 +34,10 @@ impl Call {
                     Ok(())
                 }
                 Err(error) => {
+                    if let Kind::Conference(_) = terminal.kind {
+                        // It may have joined before it failed.
+                        terminal.detach();
+                    }
                     terminal.vacate(id);
                     Err(error)
                 }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! Idle ─ channel ∧ terminal ∧ ¬stopped ─▶ Starting ─ the half runs ─▶ Active    (STREAM_ACTIVE)
-//!   ▲──────────────── one of them goes ──────┴──────────────────────────┘       (STREAM_INACTIVE, from Active)
+//!   ▲──────────────── one of them goes ──────┴──────────────────────────┤       (STREAM_INACTIVE, from Active)
+//!   └────────── one of them goes ── TimedOut ⇄ render only: packets stop and come again (INACTIVE, ACTIVE)
 //! ```
 //!
 //! Not here: commands to the engine and events (`call.rs`).
@@ -46,6 +47,8 @@ pub(crate) enum Phase {
     Starting(MspEventCause),
     /// It runs.
     Active,
+    /// It runs, and nothing has come for long.
+    TimedOut,
 }
 
 /// A terminal and what stands for it in the engine.

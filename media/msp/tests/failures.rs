@@ -116,6 +116,8 @@ fn without_a_free_port_the_tsp_is_told_why() {
         Some(ToTsp::Failed { why }) => assert!(why.contains(&first.to_string()), "{why}"),
         other => panic!("{other:?}"),
     }
+    let failed = |stream| (MspCallEvent::StreamFail, MspEventCause::ConnectFail, Some(stream));
+    assert_eq!(a.events(), [failed(a.capture), failed(a.render)]);
     assert_eq!(a.tell(&ToMsp::Start(vec![receive(Codec::Pcmu)])), Ok(()), "late: ignored");
     drop(_held);
     assert_eq!(a.prepare().rtp.port() % 2, 0, "asked again, it has them");

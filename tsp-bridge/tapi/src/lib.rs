@@ -45,6 +45,7 @@
 mod address;
 mod call;
 mod core;
+mod ends;
 mod error;
 mod event;
 mod pump;
@@ -52,19 +53,27 @@ mod reaper;
 mod state;
 mod stream;
 mod terminal;
+#[cfg(feature = "webrtc")]
+mod webrtc;
 
 pub use address::Address;
 pub use call::Call;
 pub use core::{Diagnostics, Tapi};
+pub use ends::{PcmReader, PcmWriter, RtpInjector, RtpTap, ToneGenerator};
 pub use error::TapiError;
 pub use event::{AddressEvent, Event, EventFilter, EventStream};
 pub use state::{CallState, CallStatus, DisconnectCause, DisconnectCode};
 pub use stream::Stream;
 pub use terminal::Terminal;
+#[cfg(feature = "webrtc")]
+pub use webrtc::RtpSamples;
 
 pub use offhook_spi::{
     AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConnectedMode, DevSpecific,
     DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineError, MediaTypes, MspCallEvent, MspError,
     MspEventCause, Party, Privilege, Timestamp,
-    mspi::{CardStatus, Direction, StreamStatistics, TerminalClass, TerminalStatus},
+    mspi::{CardStatus, Direction, SoundLevel, StreamStatistics, TerminalClass, TerminalStatus, Volume},
+    terminal::{
+        PcmBlock, PcmReaderStatus, PcmWriterStatus, ProgressTone, RtpOctets, RtpReaderStatus, RtpSendError,
+    },
 };

@@ -8,13 +8,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use offhook_spi::mspi::{Direction, TerminalInfo, TerminalStatus};
+use offhook_spi::mspi::{Direction, SoundLevel, TerminalInfo, TerminalStatus, Volume, VolumeChange};
+use offhook_spi::terminal::TerminalEnd;
 use offhook_spi::{MspAddress, TerminalId};
 
 use crate::TapiError;
 
 /// A sound card, a file, a tone. Cheap to clone. Alias `ITTerminal`.
 #[doc(alias = "ITTerminal")]
+#[doc(alias = "ITBasicAudioTerminal")]
 #[derive(Clone)]
 pub struct Terminal(Arc<TerminalShared>);
 
@@ -47,6 +49,40 @@ impl Terminal {
     /// What it has done so far.
     pub fn status(&self) -> Result<TerminalStatus, TapiError> {
         Ok(self.0.msp.terminal_status(self.0.info.id)?)
+    }
+
+    /// How loud it was made.
+    #[doc(alias = "ITBasicAudioTerminal::get_Volume")]
+    pub fn volume(&self) -> Result<Volume, TapiError> {
+        Ok(self.status()?.volume)
+    }
+
+    /// Makes it louder or quieter by decibels, within [`Volume::GAIN_DB`] (−96 to +30); legal at any time, heard without
+    /// a click. A terminal that faces both ways (echo, conference) is as loud as it hears its call.
+    ///
+    /// # Errors
+    ///
+    /// [`MspError::OutOfRange`](crate::MspError::OutOfRange); the gain is as before.
+    #[doc(alias = "ITBasicAudioTerminal::put_Volume")]
+    #[doc(alias = "ITAudioSettings")]
+    pub fn set_gain_db(&self, gain_db: f32) -> Result<(), TapiError> {
+        Ok(self.0.msp.change_volume(self.id(), VolumeChange::GainDb(gain_db))?)
+    }
+
+    /// Silences it, or makes it as loud again as it was.
+    pub fn set_mute(&self, mute: bool) -> Result<(), TapiError> {
+        Ok(self.0.msp.change_volume(self.id(), VolumeChange::Mute(mute))?)
+    }
+
+    /// How loud it is, over the last tenth of a second and after its volume; `None` while it is not selected, and for
+    /// packets.
+    #[doc(alias = "ITAudioSettings::SignalLevel")]
+    pub fn level(&self) -> Result<Option<SoundLevel>, TapiError> {
+        Ok(self.status()?.level)
+    }
+
+    pub(crate) fn end(&self) -> Result<TerminalEnd, TapiError> {
+        Ok(self.0.msp.terminal_end(self.id())?)
     }
 
     /// Lets it go now, whoever else holds a handle. A recording is complete on disk when this has returned `Ok`.

@@ -143,6 +143,12 @@ impl ConferenceTerminal {
     }
 }
 
+impl Drop for ConferenceTerminal {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
 /// Never: a port has two ends.
 fn gone() -> MspError {
     MspError::Resource("the conference gave no place".to_owned())
