@@ -566,11 +566,14 @@ pub struct ReceiverStats {
 impl ReceiverStats {
     /// Packets expected of the source (RFC 3550 §A.3).
     pub const fn expected(&self) -> u64 {
-        if self.ssrc.is_some() { self.highest_sequence.saturating_sub(self.base_sequence) + 1 } else { 0 }
+        match self.ssrc {
+            Some(_) => self.highest_sequence.saturating_sub(self.base_sequence).saturating_add(1),
+            None => 0,
+        }
     }
 
     /// Packets of the source lost so far (RFC 3550 §A.3); duplicates make it smaller, even negative.
     pub const fn lost(&self) -> i64 {
-        self.expected() as i64 - self.received as i64
+        (self.expected() as i64).saturating_sub(self.received as i64)
     }
 }

@@ -74,6 +74,19 @@ fn a_report_is_made_at_most_once_a_deadline() {
 }
 
 #[test]
+fn an_interval_without_end_is_never_over_not_even_at_the_end_of_time() {
+    let endless = SessionConfig { minimum_interval_ns: u64::MAX, ..SessionConfig::new(OWN, "me@here", 3) };
+    for (config, begun_ns) in [(endless, 5), (SessionConfig::new(OWN, "me@here", 3), u64::MAX - 9)] {
+        let mut session = RtcpSession::new(config, begun_ns);
+        for now_ns in [u64::MAX - 1, u64::MAX, u64::MAX] {
+            let sent = std::iter::from_fn(|| transmit(&mut session, now_ns, &sending(9))).take(10).count();
+            assert!(sent <= 1, "{sent} reports at {now_ns}");
+        }
+        assert_eq!(session.poll_timeout(), u64::MAX);
+    }
+}
+
+#[test]
 fn a_sender_report_puts_both_clocks_side_by_side() {
     let mut session = session();
     let sender = SenderStats {

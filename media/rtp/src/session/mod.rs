@@ -244,7 +244,8 @@ impl RtcpSession {
                 Some(self.account(bytes))
             }
             State::Active => {
-                if now_ns < self.timing.next_ns() {
+                // The end of time is never: reports after it would have no end.
+                if now_ns < self.timing.next_ns() || self.timing.next_ns() == u64::MAX {
                     return None;
                 }
                 self.age(now_ns);
