@@ -56,13 +56,13 @@ pub(crate) struct Situation {
 impl Situation {
     /// Names the operation.
     pub(crate) fn decide(&self) -> Operation {
-        let slack = SLACK_NS.max(self.pull_ns + 1_000_000);
+        let slack = SLACK_NS.max(self.pull_ns.saturating_add(1_000_000));
         if self.waited_ns > self.max_ns.saturating_add(slack).saturating_add(URGENT_NS) {
-            Operation::Skip { by_ns: self.waited_ns - self.max_ns }
+            Operation::Skip { by_ns: self.waited_ns.saturating_sub(self.max_ns) }
         } else if self.excess_ns > slack {
             Operation::Accelerate { most_ns: self.excess_ns }
         } else if self.excess_ns < 0 {
-            Operation::PreemptiveExpand { most_ns: SLACK_NS - self.excess_ns }
+            Operation::PreemptiveExpand { most_ns: SLACK_NS.saturating_sub(self.excess_ns) }
         } else {
             Operation::Normal
         }
@@ -101,6 +101,27 @@ mod tests {
             target_ns: 4 * MS,
             waited_ns: excess_ms.max(0) * MS,
             max_ns: 500 * MS,
+        }
+    }
+
+    #[test]
+    fn times_beyond_reason_are_decided_about_as_well() {
+        let ends = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX];
+        for excess_ns in ends {
+            for waited_ns in ends {
+                for pull_ns in [0, i64::MAX] {
+                    let situation = Situation { excess_ns, pull_ns, waited_ns, target_ns: 0, max_ns: 0 };
+                    let most = match situation.decide() {
+                        Operation::Normal => 0,
+                        Operation::Skip { by_ns } => by_ns,
+                        Operation::Accelerate { most_ns } | Operation::PreemptiveExpand { most_ns } => {
+                            most_ns
+                        }
+                    };
+                    assert!(most >= 0, "{situation:?}");
+                    assert!((ANY..=1.0).contains(&situation.least_likeness()));
+                }
+            }
         }
     }
 

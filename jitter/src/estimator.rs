@@ -184,7 +184,7 @@ impl Estimator {
                 *first += fallen;
             }
             self.used = self.used.saturating_sub(shift).max(1);
-            self.base += shift as i64 * BIN_NS;
+            self.base = self.base.saturating_add(shift as i64 * BIN_NS);
         } else if base < self.base {
             let shift = usize::try_from(-shift).unwrap_or(last).min(last);
             let risen: f64 = self.bins.iter().rev().take(shift).sum();

@@ -581,7 +581,8 @@ impl Playout {
 
     fn ns(&self, samples: i64) -> i64 {
         let rate = i64::from(self.config.sample_rate);
-        (samples / rate).saturating_mul(1_000_000_000) + samples % rate * 1_000_000_000 / rate
+        let rest = samples % rate * 1_000_000_000 / rate;
+        (samples / rate).saturating_mul(1_000_000_000).saturating_add(rest)
     }
 
     fn samples_in(&self, ns: i64) -> usize {
