@@ -38,6 +38,20 @@ pub struct Config {
     /// Ask a caller that sends digits one by one (canOverlapSend) for more: Setup is answered with
     /// SetupAcknowledge, and the application says when the number is complete (Q.931 5.2.4).
     pub overlap_receiving: bool,
+    /// Several calls may share one call signalling connection: our messages say multipleCalls (H.323 7.3), and the
+    /// driver joins calls and connections by [`Connection`](crate::Connection). Off as made: the endpoints in wide use
+    /// announce that they cannot, and what breaks a shared connection ends all of its calls. Switch it on
+    /// towards gateways and gatekeepers that carry many calls between the same two addresses.
+    pub multiple_calls: bool,
+    /// A connection without calls may stay for the next one: our messages say maintainConnection. It stays for
+    /// `Timers::connection_idle` if the peer says the same. Needs a driver that uses
+    /// [`Connection`](crate::Connection).
+    pub maintain_connection: bool,
+    /// An active call outlives its call signalling connection: the caller makes a new one to the same address and asks
+    /// for the call's state (StatusInquiry), the called side waits for it; after `Timers::signaling_loss` without one
+    /// the call is released with cause 41. Off as made: H.323 8.6 ends a call whose signalling connection fails, and
+    /// some endpoints hang up by closing it.
+    pub survive_signaling_loss: bool,
     /// What to do when the called side sends us elsewhere.
     pub forwarding: Forwarding,
     /// Both directions of a session must use one codec: as master we reject another
@@ -85,6 +99,9 @@ impl Default for Config {
             h245_after_fast_start: true,
             call_proceeding: true,
             overlap_receiving: false,
+            multiple_calls: false,
+            maintain_connection: false,
+            survive_signaling_loss: false,
             forwarding: Forwarding::default(),
             symmetric_codecs: false,
             codec_preference: CodecPreference::default(),
@@ -153,6 +170,8 @@ pub struct Limits {
     pub status_answers: u32,
     /// FunctionNotSupported and rejects of unsupported procedures that we send in one call.
     pub h245_refusals: u32,
+    /// Calls on one call signalling connection: one more is refused with newConnectionNeeded.
+    pub calls_per_connection: usize,
     /// Logical channels in each direction.
     pub channels: usize,
     /// Octets, events and actions waiting for the driver, counted as entries of each queue.
@@ -172,6 +191,7 @@ impl Default for Limits {
             protocol_errors: 5,
             status_answers: 32,
             h245_refusals: 64,
+            calls_per_connection: 64,
             channels: 16,
             queue: 1024,
             h245_waiting: 256,

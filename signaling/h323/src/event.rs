@@ -35,8 +35,12 @@ pub enum Action {
     ConnectH245(SocketAddr),
     /// Flush, then close the H.245 connection, the listener and any attempt to connect.
     CloseH245,
-    /// Flush, then close the call signalling connection.
+    /// Flush, then close the call signalling connection, or give up the attempt to make it again.
     CloseSignaling,
+    /// The signalling connection of an active call was lost (`Config::survive_signaling_loss`): connect to the peer's call
+    /// signalling address again, then `handle_connected(Signaling)` or `handle_closed(Signaling, …)`. On the called side
+    /// the peer does so: what it connects names the call ([`ConnectionEvent::Resumes`](crate::ConnectionEvent)).
+    ReopenSignaling(SocketAddr),
 }
 
 /// What an application gets to know. `Released` is the last one.
@@ -67,6 +71,10 @@ pub enum Event {
     },
     /// Calling side: Alerting.
     Alerting,
+    /// The signalling connection of the active call is gone; media goes on. `SignalingRestored` or `Released` follows.
+    SignalingLost,
+    /// The signalling connection is back.
+    SignalingRestored,
     /// Connect was sent or received.
     Connected(Box<ConnectInfo>),
     /// A channel is agreed: media may flow this way now. For a session and direction that has one already,

@@ -7,9 +7,12 @@
 //!  application ◀── poll_event ─────────────────────────────────────────────────── └──────┘
 //! ```
 //!
-//! [`Call`] is one call on one call signalling connection: H.225.0 (Q.931) signalling, fast connect,
+//! [`Call`] is one call: H.225.0 (Q.931) signalling, fast connect,
 //! H.245 tunnelled or on its own connection, H.245's procedures. It owns no socket and no clock; time
 //! is a `Duration` since an epoch of the driver's choice, randomness is a seed.
+//!
+//! A call has its call signalling connection to itself, unless the driver puts a [`Connection`] between them: that one
+//! tells the messages of several calls apart (H.323 7.3).
 //!
 //! Call order: after **every** `handle_*` and every command, drain `poll_transmit`, `poll_action` and
 //! `poll_event` until they return `None`, then ask `poll_timeout` when to call `handle_timeout`. When
@@ -22,6 +25,7 @@ mod call;
 mod capability;
 mod cause;
 mod config;
+mod connection;
 mod event;
 mod fast_connect;
 mod h245;
@@ -38,6 +42,7 @@ pub use call::{Call, CallState, Channel, Closed, IncomingParams, OutgoingParams}
 pub use capability::{RemoteMedia, TelephoneEvents};
 pub use cause::{Release, ReleaseReason};
 pub use config::{Config, H245Counters, Limits, LimitsHit, Vendor};
+pub use connection::{CallSlot, Connection, ConnectionCounters, ConnectionEvent, PlaceError, SignalMessage};
 pub use event::{
     Action, ConnectInfo, DigitVia, Event, Loop, MediaCommand, ModeResponse, Origin, PeerInfo, ReleaseInfo,
     SetupInfo, Transmit,
@@ -50,5 +55,6 @@ pub use media::{
 pub use number::{Number, Redirecting};
 pub use offhook_wire::per::Oid;
 pub use offhook_wire::q931::{Cause, NumberingPlan, Presentation, Screening, TypeOfNumber};
+pub use offhook_wire::tpkt::TpktError;
 pub use quirks::Quirks;
 pub use timer::{Timer, Timers};

@@ -55,6 +55,10 @@ pub enum Timer {
     EndSession,
     /// ReleaseComplete sent, the peer has not closed (ours).
     Linger,
+    /// The signalling connection of an active call is lost and not yet back (ours).
+    SignalingLoss,
+    /// The next attempt to get it back is due (ours).
+    SignalingRetry,
 }
 
 impl Timer {
@@ -126,6 +130,12 @@ pub struct Timers {
     pub end_session: Duration,
     /// Peer's close after ReleaseComplete.
     pub linger: Duration,
+    /// A lost signalling connection, before its call is released (`Config::survive_signaling_loss`).
+    pub signaling_loss: Duration,
+    /// Between attempts to make it again.
+    pub signaling_retry: Duration,
+    /// A connection without calls that both sides maintain ([`Connection`](crate::Connection)).
+    pub connection_idle: Duration,
 }
 
 impl Default for Timers {
@@ -153,6 +163,9 @@ impl Default for Timers {
             round_trip_interval: Some(Duration::from_secs(10)),
             end_session: Duration::from_secs(3),
             linger: Duration::from_secs(1),
+            signaling_loss: Duration::from_secs(20),
+            signaling_retry: Duration::from_secs(2),
+            connection_idle: Duration::from_secs(60),
         }
     }
 }
@@ -183,6 +196,8 @@ impl Timers {
             Timer::RoundTripInterval => self.round_trip_interval,
             Timer::EndSession => Some(self.end_session),
             Timer::Linger => Some(self.linger),
+            Timer::SignalingLoss => Some(self.signaling_loss),
+            Timer::SignalingRetry => Some(self.signaling_retry),
         }
     }
 }

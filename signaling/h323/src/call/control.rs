@@ -426,7 +426,8 @@ impl Call {
         self.drive_h245(now);
         self.send_outbox();
         let limits = &self.config.limits;
-        let crowded = self.transmits.len() > limits.queue || self.control.waiting() > limits.h245_waiting;
+        let queued = self.transmits.len().max(self.outbox.len());
+        let crowded = queued > limits.queue || self.control.waiting() > limits.h245_waiting;
         if crowded && !self.released {
             self.hit.overload = self.hit.overload.saturating_add(1);
             let cause = Cause::SWITCHING_EQUIPMENT_CONGESTION;
@@ -448,6 +449,13 @@ impl Call {
             }
             Path::Closed => drop(self.take_h245_messages()),
             _ => {}
+        }
+        if self.link == Link::Lost {
+            // It waits for the next connection, if there is a call to go on with.
+            if self.released {
+                self.outbox.clear();
+            }
+            return;
         }
         let flag = self.h245.tunnelling.ours();
         for mut signal in std::mem::take(&mut self.outbox) {

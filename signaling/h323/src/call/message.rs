@@ -90,8 +90,8 @@ impl Identity {
         uuie.media_wait_for_connect = Some(false);
         uuie.can_overlap_send = Some(setup.overlap);
         uuie.fast_start = setup.fast_start;
-        uuie.multiple_calls = Some(false);
-        uuie.maintain_connection = Some(false);
+        uuie.multiple_calls = Some(config.multiple_calls);
+        uuie.maintain_connection = Some(config.maintain_connection);
         let mut number = own_number(config);
         if setup.withhold_identity {
             uuie.presentation_indicator = Some(presentation_to(Presentation::Restricted));
@@ -123,8 +123,8 @@ impl Identity {
     pub(super) fn call_proceeding(&self, config: &Config) -> CallSignal {
         let mut uuie = CallProceedingUuie::new(PROTOCOL_IDENTIFIER, endpoint(&config.vendor));
         uuie.call_identifier = Some(self.call_identifier());
-        uuie.multiple_calls = Some(false);
-        uuie.maintain_connection = Some(false);
+        uuie.multiple_calls = Some(config.multiple_calls);
+        uuie.maintain_connection = Some(config.maintain_connection);
         let signal = self.signal(MessageType::CALL_PROCEEDING, Body::CallProceeding(uuie.into()));
         with_display(signal, config)
     }
@@ -135,8 +135,8 @@ impl Identity {
         uuie.h245_address = answer.h245_address.map(to_h225);
         uuie.fast_start = answer.fast_start;
         uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
-        uuie.multiple_calls = Some(false);
-        uuie.maintain_connection = Some(false);
+        uuie.multiple_calls = Some(config.multiple_calls);
+        uuie.maintain_connection = Some(config.maintain_connection);
         uuie.alerting_address = aliases_to(&config.aliases);
         let signal = self.signal(MessageType::ALERTING, Body::Alerting(uuie.into()));
         with_display(with_user_user(signal, answer.user_user.as_ref()), config)
@@ -148,8 +148,8 @@ impl Identity {
         uuie.h245_address = answer.h245_address.map(to_h225);
         uuie.fast_start = answer.fast_start;
         uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
-        uuie.multiple_calls = Some(false);
-        uuie.maintain_connection = Some(false);
+        uuie.multiple_calls = Some(config.multiple_calls);
+        uuie.maintain_connection = Some(config.maintain_connection);
         uuie.connected_address = aliases_to(&config.aliases);
         if let Some(number) = &config.number {
             uuie.presentation_indicator = Some(presentation_to(number.presentation));
@@ -170,8 +170,8 @@ impl Identity {
         uuie.h245_address = answer.h245_address.map(to_h225);
         uuie.fast_start = answer.fast_start;
         uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
-        uuie.multiple_calls = Some(false);
-        uuie.maintain_connection = Some(false);
+        uuie.multiple_calls = Some(config.multiple_calls);
+        uuie.maintain_connection = Some(config.maintain_connection);
         let mut signal = self.signal(MessageType::PROGRESS, Body::Progress(uuie.into()));
         signal.q931 = signal.q931.with(&ProgressIndicator::new(Location::USER, description));
         with_user_user(signal, answer.user_user.as_ref())

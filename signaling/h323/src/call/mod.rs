@@ -37,8 +37,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::q931::{CallReference, Cause};
-use offhook_wire::tpkt::TpktDecoder;
+use offhook_wire::tpkt::{TpktDecoder, TpktError};
 
+use crate::connection::SignalMessage;
 use crate::event::{Action, Event, Transmit};
 use crate::fast_connect::FastConnect;
 use crate::h245::Control;
@@ -53,6 +54,7 @@ use message::Identity;
 use overlap::Overlap;
 pub use params::{CallState, Channel, Closed, IncomingParams, OutgoingParams};
 use release::Ending;
+pub(crate) use status::answer_to_foreign;
 
 /// Which side of the call we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,8 @@ enum Side {
 enum Link {
     Connecting,
     Open,
+    /// Gone, and the call waits for it to come back (`release`).
+    Lost,
     /// Closed, or ordered to close.
     Closed,
 }
@@ -325,6 +329,25 @@ impl Call {
             Channel::H245 => self.on_h245_octets(now, octets),
         }
         self.flush(now);
+    }
+
+    /// A message of this call that a [`Connection`](crate::Connection) has taken from a connection of several calls:
+    /// in place of `handle_bytes(Channel::Signaling)`, never mixed with it.
+    pub fn handle_message(&mut self, now: Duration, message: SignalMessage) {
+        if self.link == Link::Open {
+            self.on_decoded(now, message.0);
+            self.flush(now);
+        }
+    }
+
+    /// The connection of several calls carries no TPKT any more ([`ConnectionEvent::Garbled`]): cause 111.
+    ///
+    /// [`ConnectionEvent::Garbled`]: crate::ConnectionEvent::Garbled
+    pub fn handle_garbled(&mut self, now: Duration, error: &TpktError) {
+        if self.link == Link::Open {
+            self.on_garbled(now, error);
+            self.flush(now);
+        }
     }
 
     /// A connection is gone or could not be made.

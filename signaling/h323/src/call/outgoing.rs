@@ -23,6 +23,9 @@ use crate::{LocalMedia, Number, Timer};
 
 impl Call {
     pub(super) fn on_signaling_connected(&mut self, now: Duration) {
+        if self.link == Link::Lost {
+            return self.on_signaling_restored(now);
+        }
         if self.link != Link::Connecting || self.released {
             return;
         }

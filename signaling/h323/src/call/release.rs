@@ -7,12 +7,20 @@
 //! ```
 //! Tunnelled, endSession rides in ReleaseComplete; on its own connection the peer's is waited for
 //! (H.323 8.5), which the application need not.
+//!
+//! A lost connection ends the call, unless the configuration lets it come back:
+//!
+//! ```text
+//!   Open ─ lost ▶ Lost ─ caller: ReopenSignaling, SignalingRetry … ▶ Open, StatusInquiry ─ Status ▶ goes on
+//!                  └─ SignalingLoss ▶ cause 41
+//! ```
 
 use std::time::Duration;
 
 use offhook_wire::h225::H323UuPduH323MessageBody as Body;
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::q931::Cause;
+use offhook_wire::tpkt::TpktDecoder;
 use tracing::debug;
 
 use super::message::reason_from;
@@ -133,10 +141,21 @@ impl Call {
     }
 
     pub(super) fn on_signaling_closed(&mut self, now: Duration, why: Closed) {
+        if self.link == Link::Lost {
+            // The attempt to make it again has failed.
+            return self.start_timer(Timer::SignalingRetry, now);
+        }
         let before = std::mem::replace(&mut self.link, Link::Closed);
         self.timers.stop(Timer::Linger);
         if self.released || before == Link::Closed {
             return;
+        }
+        if self.config.survive_signaling_loss && before == Link::Open && self.state == CallState::Active {
+            self.link = Link::Lost;
+            self.timers.stop(Timer::T322);
+            self.start_timer(Timer::SignalingLoss, now);
+            self.notify(Event::SignalingLost);
+            return self.reopen();
         }
         let (cause, text) = match (before, why) {
             (Link::Connecting, Closed::Refused) => {
@@ -149,9 +168,35 @@ impl Call {
         self.finish(now, Ending::new(Origin::Network, cause, text).silent());
     }
 
+    /// The caller makes the connection, as it made the first one; were both to do so there would be two.
+    fn reopen(&mut self) {
+        if self.side == Side::Caller && self.link == Link::Lost {
+            self.actions.push_back(Action::ReopenSignaling(self.remote_address));
+        }
+    }
+
+    /// A connection that was lost is back: whether the peer still has the call is the first thing to ask.
+    pub(super) fn on_signaling_restored(&mut self, now: Duration) {
+        self.link = Link::Open;
+        self.signal_decoder = TpktDecoder::with_limit(self.config.limits.tpkt);
+        self.timers.stop(Timer::SignalingLoss);
+        self.timers.stop(Timer::SignalingRetry);
+        self.notify(Event::SignalingRestored);
+        if self.side == Side::Caller && self.on_inquire(now) {
+            // It says whose connection this is: what has waited comes behind it.
+            self.outbox.rotate_right(1);
+        }
+    }
+
     pub(super) fn on_timer(&mut self, now: Duration, timer: Timer) {
         let (cause, text) = match timer {
             Timer::Linger => return self.close_signaling(),
+            Timer::SignalingRetry => return self.reopen(),
+            Timer::SignalingLoss => {
+                let (cause, text) =
+                    (Cause::TEMPORARY_FAILURE, "the connection was lost and has not come back");
+                return self.finish(now, Ending::new(Origin::Network, cause, text).silent());
+            }
             Timer::EndSession if self.released => return self.close_h245(),
             Timer::EndSession => {
                 let cause = Cause::NORMAL_CALL_CLEARING;

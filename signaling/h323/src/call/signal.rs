@@ -34,22 +34,28 @@ impl Call {
             match self.signal_decoder.next() {
                 Ok(Some(payload)) => self.on_payload(now, &payload),
                 Ok(None) => return,
-                Err(error) => {
-                    // TPKT cannot be resynchronised: nothing that follows can be read.
-                    self.errors = self.errors.saturating_add(1);
-                    self.count_tpkt(&error);
-                    let text = format!("the connection carries no TPKT: {error}");
-                    self.finish(now, Ending::new(Origin::Machine, Cause::PROTOCOL_ERROR, text));
-                    return self.close_signaling();
-                }
+                Err(error) => return self.on_garbled(now, &error),
             }
             // Each message is a turn of its own: what it brings about is sent before the next is read.
             self.flush(now);
         }
     }
 
+    /// TPKT cannot be resynchronised: nothing that follows can be read.
+    pub(super) fn on_garbled(&mut self, now: Duration, error: &TpktError) {
+        self.errors = self.errors.saturating_add(1);
+        self.count_tpkt(error);
+        let text = format!("the connection carries no TPKT: {error}");
+        self.finish(now, Ending::new(Origin::Machine, Cause::PROTOCOL_ERROR, text));
+        self.close_signaling();
+    }
+
     fn on_payload(&mut self, now: Duration, payload: &Bytes) {
-        match CallSignal::decode(payload) {
+        self.on_decoded(now, CallSignal::decode(payload));
+    }
+
+    pub(super) fn on_decoded(&mut self, now: Duration, decoded: Result<CallSignal, CallSignalError>) {
+        match decoded {
             Ok(signal) => self.on_signal(now, &signal),
             Err(CallSignalError::Uuie { q931, source }) => {
                 debug!(%source, "UUIE not understood");

@@ -142,41 +142,18 @@ impl Call {
 
     /// A message of another call, or of none (Q.931 5.8.3.2).
     pub(super) fn on_foreign(&mut self, now: Duration, signal: &CallSignal) {
-        let reference = signal.q931.call_reference;
-        let kind = signal.q931.message_type;
         if self.side == Side::Called && self.state == CallState::Null {
             // Each one uses up the patience with a caller that has not come to the point.
             self.on_patience(now);
         }
-        let state = signal.q931.readable::<CallStateElement>().map_or(0, |state| state.value);
-        // 5.8.11: whoever is in the null state and hears of a call that is not, releases it.
-        let silent = match kind {
-            MessageType::RELEASE_COMPLETE => true,
-            MessageType::STATUS => state == 0,
-            _ => false,
-        };
-        if silent || reference.value() == 0 || self.released || !self.may_answer() {
+        if self.released {
             return;
         }
-        let identity = Identity {
-            call_reference: reference.flipped(),
-            call_identifier: [0; 16],
-            conference_id: [0; 16],
-        };
-        let answer = match kind {
-            MessageType::SETUP => {
-                // One call a connection: the other one needs another.
-                let reason = ReleaseReason::NewConnectionNeeded;
-                identity.release_complete(reason.cause(), Some(reason), None)
-            }
-            MessageType::STATUS => identity.release_complete(Cause::INCOMPATIBLE_CALL_STATE, None, None),
-            MessageType::STATUS_INQUIRY => {
-                // 5.8.10 is answered in the null state too.
-                identity.status(Cause::RESPONSE_TO_STATUS_ENQUIRY, Bytes::new(), CallState::Null)
-            }
-            _ => identity.release_complete(Cause::INVALID_CALL_REFERENCE, None, None),
-        };
-        self.outbox.push(answer);
+        if let Some(answer) = answer_to_foreign(signal)
+            && self.may_answer()
+        {
+            self.outbox.push(answer);
+        }
     }
 
     fn on_patience(&mut self, now: Duration) {
@@ -186,6 +163,38 @@ impl Call {
             self.finish(now, ending.silent());
         }
     }
+}
+
+/// What a message of a call that is not here is answered with (Q.931 5.8.3.2, 5.8.10, 5.8.11); a Setup is of a call that
+/// the connection has no room for. None where silence is the answer.
+pub(crate) fn answer_to_foreign(signal: &CallSignal) -> Option<CallSignal> {
+    let reference = signal.q931.call_reference;
+    let kind = signal.q931.message_type;
+    let identity =
+        Identity { call_reference: reference.flipped(), call_identifier: [0; 16], conference_id: [0; 16] };
+    let state = signal.q931.readable::<CallStateElement>().map_or(0, |state| state.value);
+    Some(match kind {
+        // 5.8.3.2 f: no call is meant, so nothing is released. H.225.0 has no Restart either.
+        MessageType::STATUS if reference.value() == 0 => return None,
+        _ if reference.is_global() => {
+            identity.status(Cause::INVALID_CALL_REFERENCE, Bytes::new(), CallState::Null)
+        }
+        _ if reference.value() == 0 => return None,
+        // 5.8.11: whoever is in the null state and hears of a call that is not, releases it.
+        MessageType::RELEASE_COMPLETE => return None,
+        MessageType::STATUS if state == 0 => return None,
+        MessageType::STATUS => identity.release_complete(Cause::INCOMPATIBLE_CALL_STATE, None, None),
+        MessageType::SETUP => {
+            // H.323 7.3: the other call needs another connection.
+            let reason = ReleaseReason::NewConnectionNeeded;
+            identity.release_complete(reason.cause(), Some(reason), None)
+        }
+        MessageType::STATUS_INQUIRY => {
+            // 5.8.10 is answered in the null state too.
+            identity.status(Cause::RESPONSE_TO_STATUS_ENQUIRY, Bytes::new(), CallState::Null)
+        }
+        _ => identity.release_complete(Cause::INVALID_CALL_REFERENCE, None, None),
+    })
 }
 
 /// The first element of codeset 0 that we do not know and that its sender does not let us ignore: bits 8 to 5 are

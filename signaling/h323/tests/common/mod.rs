@@ -160,6 +160,10 @@ pub(crate) struct World {
     pub delay: u64,
     /// Connections that may be made.
     pub can_listen: bool,
+    /// A lost signalling connection can be made again.
+    pub can_reopen: bool,
+    /// How often that was tried.
+    pub reopened: u32,
     pub octets: [u64; 2],
     /// The connection that breaks, and at which of its messages, which is lost.
     pub cut: Option<(Channel, u64)>,
@@ -204,6 +208,8 @@ impl World {
             ends,
             delay: 30,
             can_listen: true,
+            can_reopen: true,
+            reopened: 0,
             octets: [0; 2],
             cut: None,
             mangle: false,
@@ -289,6 +295,8 @@ impl World {
                 self.ends[end].call.handle_bytes(now, channel, &bytes);
             }
             Item::Bytes(..) => {}
+            // The caller has given up the attempt to make it again.
+            Item::Connected(Channel::Signaling) if self.ends[CALLER].call.is_finished() => {}
             Item::Connected(channel) => {
                 self.ends[end].up[index(channel)] = true;
                 self.ends[end].call.handle_connected(now, channel);
@@ -426,6 +434,19 @@ impl World {
             }
             Action::CloseH245 => self.close(end, Channel::H245),
             Action::CloseSignaling => self.close(end, Channel::Signaling),
+            Action::ReopenSignaling(_) => {
+                assert_eq!(end, CALLER, "who made the connection makes it again");
+                self.reopened += 1;
+                // Nothing of the old connection is under way any more.
+                let late = Duration::from_millis(2 * self.delay + 10);
+                if !self.can_reopen {
+                    return self.at(late, end, Item::Closed(Channel::Signaling, Closed::Refused));
+                }
+                self.cut = None;
+                for end in [CALLER, CALLED] {
+                    self.at(late, end, Item::Connected(Channel::Signaling));
+                }
+            }
         }
     }
 

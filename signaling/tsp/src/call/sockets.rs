@@ -148,6 +148,7 @@ impl Running {
                 let connection = self.h245.take();
                 self.close(connection);
             }
+            Action::ReopenSignaling(_) => self.lost(Channel::Signaling, Closed::Unreachable),
             Action::CloseSignaling => {
                 let connection = self.signaling.take();
                 self.close(connection);
