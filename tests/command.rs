@@ -79,6 +79,83 @@ fn three_calls_at_once_are_answered_and_recorded_apart() -> Tested {
 }
 
 #[test]
+fn three_callers_in_a_conference_hear_the_others_and_not_themselves() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let (mut answer, at) = answering(&["--conference", "--calls", "3"])?;
+    let tones = [500u32, 900, 1_500];
+    let path = |hz: u32| dir.path().join(format!("{hz}.wav"));
+    let callers: Vec<_> = tones
+        .into_iter()
+        .map(|hz| {
+            let (at, path) = (at.clone(), path(hz));
+            std::thread::spawn(move || {
+                let mut command = offhook();
+                command.args(["call", &at, "--duration", "5", "--quiet", "--tone", &hz.to_string()]);
+                command.arg("--record").arg(path);
+                run(&mut command).map(|output| output.status.code()).map_err(|e| e.to_string())
+            })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.join().map_err(|_| "caller")??, Some(0));
+    }
+    for own in tones {
+        let heard = samples(&path(own))?;
+        for hz in tones {
+            // Pieces of 50 ms: most of the time all three are there.
+            let mut pieces: Vec<_> = heard.chunks_exact(400).map(|piece| strength(piece, hz)).collect();
+            pieces.sort_by(f64::total_cmp);
+            let (usual, nearly_always) = (pieces[pieces.len() / 2], pieces[pieces.len() * 9 / 10]);
+            if hz == own {
+                assert!(nearly_always < 0.01, "{own} hears itself: {nearly_always}");
+            } else {
+                assert!((0.2..0.5).contains(&usual), "{own} hears {hz} at {usual}");
+            }
+        }
+    }
+    assert_eq!(answer.end(Duration::from_secs(5))?.1, Some(0));
+    Ok(())
+}
+
+#[test]
+fn a_far_end_that_stops_sending_is_told_of_and_so_is_its_return() -> Tested {
+    // The far end's process stands still for a while: its connections stay, its packets do not come.
+    let (mut answer, at) = answering(&["--echo", "--calls", "1"])?;
+    let pid = answer.id().to_string();
+    let args =
+        ["call", &at, "--tone", "440", "--null", "--duration", "4", "--media-timeout", "0.5", "--json"];
+    let mut call = common::Process::start(offhook().args(args))?;
+    std::thread::sleep(Duration::from_millis(1_200));
+    let signal = |name: &str| std::process::Command::new("kill").args([name, &pid]).status();
+    assert!(signal("-STOP")?.success());
+    std::thread::sleep(Duration::from_millis(1_300));
+    assert!(signal("-CONT")?.success());
+    let (said, status) = call.end(Duration::from_secs(20))?;
+    let report: Value = serde_json::from_str(&said)?;
+    assert_eq!(status, Some(0), "{report:#}");
+    let events = report["media_events"].as_array().ok_or("no events")?;
+    let has = |event: &str, cause: &str| {
+        events.iter().position(|e| e["event"] == event && e["cause"] == cause && e["stream"] == "render")
+    };
+    let (lost, back) = (has("StreamInactive", "MediaTimeout"), has("StreamActive", "MediaRecovered"));
+    assert!(lost.is_some() && lost < back, "{report:#}");
+    assert!(report["troubles"].to_string().contains("stopped coming"), "{report:#}");
+    answer.end(Duration::from_secs(5))?;
+    Ok(())
+}
+
+/// Amplitude of one frequency, full scale being 1 (Goertzel).
+fn strength(samples: &[i16], hz: u32) -> f64 {
+    let (mut re, mut im) = (0.0, 0.0);
+    for (n, sample) in samples.iter().enumerate() {
+        let phase = std::f64::consts::TAU * f64::from(hz) * n as f64 / 8_000.0;
+        re += f64::from(*sample) / 32_768.0 * phase.cos();
+        im += f64::from(*sample) / 32_768.0 * phase.sin();
+    }
+    2.0 * re.hypot(im) / samples.len() as f64
+}
+
+#[test]
 fn digits_reach_the_far_end() -> Tested {
     for modes in [&[][..], &["--no-fast-start"], &["--no-fast-start", "--no-tunnel"]] {
         let (mut answer, at) = answering(&[modes, &["--echo", "--calls", "1"]].concat())?;

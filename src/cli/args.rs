@@ -281,13 +281,6 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.0..=864_000.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("between 0 and 864000 seconds".to_owned())
-    }
 /// As [`MspConfig::media_timeout_ms`](offhook::MspConfig) can be.
 fn media_timeout(text: &str) -> Result<Duration, String> {
     let value: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
@@ -298,6 +291,13 @@ fn media_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.0..=864_000.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("between 0 and 864000 seconds".to_owned())
+    }
 }
 
 fn period(text: &str) -> Result<Duration, String> {
@@ -404,6 +404,9 @@ mod tests {
             &["offhook", "call", "h", "--microphone", "desk", "--tone", "440"],
             &["offhook", "devices", "--period", "5"],
             &["offhook", "demo", "--codec", "opus"],
+            &["offhook", "call", "h", "--media-timeout", "0.01"],
+            &["offhook", "answer", "--conference", "--echo"],
+            &["offhook", "answer", "--conference", "--speaker", "desk"],
             &["offhook", "answer", "--calls", "0"],
             &["offhook", "answer", "--listen", "nowhere"],
             &["offhook", "answer", "--rtp-ports", "9-3"],
@@ -413,6 +416,3 @@ mod tests {
         }
     }
 }
-            &["offhook", "call", "h", "--media-timeout", "0.01"],
-            &["offhook", "answer", "--conference", "--echo"],
-            &["offhook", "answer", "--conference", "--speaker", "desk"],

@@ -69,7 +69,7 @@ async fn place(
         params.block_id = args.withhold;
     })
     .map_err(Failure::new)?;
-    terminals.select(&call, false)?;
+    terminals.select(&call)?;
     let events = phone.tapi().events(EventFilter::ALL.only(&call));
     let mut progress = Progress { course: Course::default(), live: Live::new(args.output.no_live_line()) };
     let ended = progress.follow(&call, events, args).await;

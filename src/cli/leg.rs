@@ -43,9 +43,9 @@ pub(super) fn configure(
     msp.packet_ms = media.packet_ms;
     msp.latch = media.latch;
     msp.extended_reports = media.rtcp_xr;
+    msp.media_timeout_ms = media.media_timeout.as_millis() as u32;
     msp.card_period_us = media.period.as_micros() as u32;
     if let Some(host) = &media.sound_host {
-    msp.media_timeout_ms = media.media_timeout.as_millis() as u32;
         msp.sound = Some(Arc::new(offhook::device::Sound::on(host).map_err(Failure::new)?));
     }
     if let Some((low, high)) = media.rtp_ports {
@@ -91,10 +91,10 @@ pub(super) struct Sound {
     pub(super) record: Option<PathBuf>,
     /// Say back what is heard.
     pub(super) echo: bool,
-    /// No sound card where nothing else is chosen.
-    pub(super) null: bool,
     /// Hear and be heard by all calls that are in it; no sound card.
     pub(super) conference: bool,
+    /// No sound card where nothing else is chosen.
+    pub(super) null: bool,
     /// The sound card beside a recording.
     pub(super) listen_in: bool,
     /// The cards to use instead of the default ones.
@@ -132,10 +132,10 @@ impl Cards {
 pub(super) struct Terminals {
     play: Option<(PathBuf, Terminal)>,
     record: Option<(PathBuf, Terminal)>,
-    others: Vec<Terminal>,
-}
     /// What belongs on both streams: an echo, a place in a conference.
     both: Option<Terminal>,
+    others: Vec<Terminal>,
+}
 
 impl Sound {
     /// Makes the terminals; the error says what cannot be opened and how to go on.
@@ -242,10 +242,6 @@ pub(super) struct Course {
     pub(super) digits: String,
     /// Failures of streams and terminals, for people.
     pub(super) troubles: Vec<String>,
-}
-
-impl Course {
-    /// Takes up a call whose state was reported before anybody followed it.
     /// What happened to the media, in order.
     pub(super) media: Vec<MediaEvent>,
 }
@@ -258,6 +254,10 @@ pub(super) struct MediaEvent {
     pub(super) event: MspCallEvent,
     pub(super) cause: MspEventCause,
     pub(super) direction: Option<Direction>,
+}
+
+impl Course {
+    /// Takes up a call whose state was reported before anybody followed it.
     pub(super) fn resume(&mut self, status: &CallStatus) {
         if let Some((state, at)) = status.line_state.zip(status.at) {
             self.enter(state, at);

@@ -63,9 +63,6 @@ pub(crate) struct CallReport {
     pub(crate) digits: String,
     /// What failed on the way.
     pub(crate) troubles: Vec<String>,
-}
-
-/// Milliseconds since Setup.
     /// What happened to streams and terminals, in order.
     #[serde(default)]
     pub(crate) media_events: Vec<MediaReport>,
@@ -82,6 +79,9 @@ pub(crate) struct MediaReport {
     pub(crate) cause: String,
     /// "capture" or "render", if it was a stream's.
     pub(crate) stream: Option<String>,
+}
+
+/// Milliseconds since Setup.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SetupTimes {
     /// To CallProceeding.
@@ -229,10 +229,6 @@ impl CallReport {
             capture: capture.map(Path::to_owned),
             digits: course.digits.clone(),
             troubles: course.troubles.clone(),
-        }
-    }
-
-    /// What the exit status says of it.
             media_events: course
                 .media
                 .iter()
@@ -243,6 +239,10 @@ impl CallReport {
                     stream: told.direction.map(|way| format!("{way:?}").to_lowercase()),
                 })
                 .collect(),
+        }
+    }
+
+    /// What the exit status says of it.
     pub(super) fn outcome(&self) -> Outcome {
         match (self.connected, self.received.packets) {
             (false, _) => Outcome::NoCall,
