@@ -272,10 +272,10 @@ mod tests {
     /// Odd channels, rates and lengths; times that stand still, go back, jump to the ends of what can be told.
     #[test]
     fn callbacks_of_any_length_at_any_time_are_answered() {
-        let lengths = [0, 1, 2, 3, 479, 960, 961, 5_000, 48_001];
+        let lengths = [0, 1, 2, 961, 2_000];
         let times = [5, 5, 0, u64::MAX, 1 << 40, u64::MAX - 1, 7];
         for (channels, device_rate, rate) in
-            [(0, 48_000, 8_000), (1, 4_000, 768_000), (2, 768_000, 8_000), (7, 12_345, 48_000), (2, 0, 8_000)]
+            [(0, 48_000, 8_000), (1, 4_000, 192_000), (2, 768_000, 8_000), (7, 12_345, 48_000), (2, 0, 8_000)]
         {
             let seats = (Arc::new(Seats::new()), Arc::new(Seats::new()));
             if device_rate > 0 {
@@ -290,20 +290,19 @@ mod tests {
             let status = Arc::<StreamStatus>::default();
             let mut capture = CaptureBlocks::new(channels, device_rate, seats.0, Arc::clone(&status));
             let mut playback = PlaybackBlocks::new(channels, device_rate, seats.1, Arc::clone(&status));
+            let stamps = [None, Some(Duration::ZERO), Some(Duration::MAX), Some(Duration::from_millis(9))];
+            let mut apart = stamps.into_iter().cycle();
             for now_ns in times {
                 for length in lengths {
-                    for apart in
-                        [None, Some(Duration::ZERO), Some(Duration::MAX), Some(Duration::from_millis(9))]
-                    {
-                        capture.push(now_ns, apart, &vec![f32::NAN; length]);
-                        capture.push(now_ns, apart, &vec![i16::MIN; length]);
-                        let mut out = vec![77u8; length];
-                        playback.pull(now_ns, apart, &mut out);
-                        let left = length % usize::from(channels.max(1));
-                        assert_eq!(out[length - left..], vec![128; left], "half a frame is silent");
-                        let frame = out.get(..usize::from(channels.max(1))).unwrap_or_default();
-                        assert_eq!(frame.iter().skip(2).filter(|sample| **sample != 128).count(), 0);
-                    }
+                    let apart = apart.next().flatten();
+                    capture.push(now_ns, apart, &vec![f32::NAN; length]);
+                    capture.push(now_ns, apart, &vec![i16::MIN; length]);
+                    let mut out = vec![77u8; length];
+                    playback.pull(now_ns, apart, &mut out);
+                    let left = length % usize::from(channels.max(1));
+                    assert_eq!(out[length - left..], vec![128; left], "half a frame is silent");
+                    let frame = out.get(..usize::from(channels.max(1))).unwrap_or_default();
+                    assert_eq!(frame.iter().skip(2).filter(|sample| **sample != 128).count(), 0);
                 }
             }
             assert!(status.snapshot().drift_ppm.is_finite());

@@ -4,7 +4,7 @@
 //!
 //! Under the model the place of an object has a word beside it that loom watches: an object that is touched by an end to
 //! which the other end's last access is not yet visible is a failure, as reading its memory would be.
-//! Not here: the protocols themselves (`command.rs`, `trash.rs`, `meters.rs`, `rt/driven.rs`), their tests
+//! Not here: the protocols themselves (`command.rs`, `trash.rs`, `board.rs`, `rt/driven.rs`), their tests
 //! (`loom_tests.rs`).
 //! RT (`Producer::push`, `Consumer::pop`, atomics): no allocation, lock, syscall, log or panic.
 

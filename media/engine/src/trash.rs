@@ -2,9 +2,9 @@
 //! In: boxes, from one processor. Out: the same boxes, at `Control::collect`.
 //!
 //! The ring holds as many objects as the command ring holds commands, and control empties it before each command: it
-//! does not fill up. If it did, nothing would be lost: the object waits in the bin's one slot, is tried again at every block, and until it has
-//! gone the processor carries out no further command (each retires one object at most). Commands wait in their own
-//! ring meanwhile, in order; sound goes on.
+//! does not fill up. If it did, nothing would be lost: the object waits in the bin's one slot, is tried again at every
+//! block, and until it has gone the processor carries out no further command (each retires one object at most). Commands
+//! wait in their own ring meanwhile, in order; sound goes on.
 //! Not here: what is retired when (`rt/tx.rs`, `rt/rx.rs`).
 //! RT (`TrashBin`): no allocation, lock, syscall, log or panic.
 

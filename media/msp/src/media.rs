@@ -78,10 +78,15 @@ impl Media {
         kind: CodecKind,
         payload_types: PayloadTypes,
     ) -> Result<RxFormat, ConfigError> {
+        let usual = PlayoutConfig::for_codec(kind);
+        let longest_ms = self.config.max_playout_ms as usize;
         let config = PlayoutConfig {
+            // Twice what G.711 needs, in packets of 10 ms or longer.
+            max_packets: usual.max_packets.max(longest_ms / 10),
+            max_octets: usual.max_octets.max(longest_ms * 16),
             min_delay_ms: self.config.min_playout_ms,
             max_delay_ms: self.config.max_playout_ms,
-            ..PlayoutConfig::for_codec(kind)
+            ..usual
         };
         Ok(RxFormat::with_playout(Playout::new(config, kind.decoder())?, payload_types))
     }

@@ -1,6 +1,6 @@
 //! Gain without clicks: a change is a ramp of 5 ms; unity costs nothing.
 //! In: blocks. Out: the same blocks, scaled and saturated, or added to an accumulator.
-//! Not here: who is mixed with whom (`tx.rs`).
+//! Not here: who is mixed with whom (`sources.rs`, `bus.rs`).
 //! RT: no allocation, lock, syscall, log or panic.
 
 /// Milliseconds that a change of gain takes.
