@@ -36,4 +36,4 @@ pub use offhook_codecs::CodecKind;
 pub use offhook_device as device;
 pub use offhook_msp::{Latch, MspConfig};
 pub use offhook_tapi::*;
-pub use offhook_tsp::{Alias, CallConfig, Counters, Forwarding, H323Config};
+pub use offhook_tsp::{Alias, CallConfig, Counters, DigitsVia, Forwarding, H323Config};

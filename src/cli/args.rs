@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use offhook::{CodecKind, Latch};
+use offhook::{CodecKind, DigitsVia, Latch};
 
 /// An H.323/RTP telephone.
 #[derive(Debug, Parser)]
@@ -88,7 +88,7 @@ pub(crate) struct CallArgs {
     /// Give up ringing after so many seconds
     #[arg(long, value_name = "S", value_parser = seconds, default_value = "60")]
     pub(crate) timeout: Duration,
-    /// Once connected, send these digits
+    /// Once connected, send these digits; the call is not hung up before they have left
     #[arg(long, value_name = "DIGITS", value_parser = digits)]
     pub(crate) digits: Option<String>,
     /// Follow the far end so many times when it sends the call elsewhere; 0 stays with it
@@ -195,6 +195,9 @@ pub(crate) struct MediaArgs {
     /// Tell the far end by RTCP how it is heard (RFC 3611); what it tells is reported in any case
     #[arg(long)]
     pub(crate) rtcp_xr: bool,
+    /// The RTP payload type, 96 to 127, under which to take digits as telephone-events (RFC 4733), or `off`
+    #[arg(long, value_name = "PT", value_parser = telephone_event, default_value = "101")]
+    pub(crate) telephone_event: TelephoneEvents,
     /// Write everything sent and received to this pcap file
     #[arg(long, value_name = "FILE.pcap")]
     pub(crate) capture: Option<PathBuf>,
@@ -213,6 +216,10 @@ pub(crate) struct SignallingArgs {
     /// As caller, begin H.245 inside Setup
     #[arg(long)]
     pub(crate) h245_in_setup: bool,
+    /// Which way digits go: `auto` takes the first that the far end has of `rfc4733` (telephone-events), `signal` and
+    /// `alphanumeric` (H.245), `keypad` (Q.931); `inband` sends tones in the sound
+    #[arg(long, value_name = "WAY", value_parser = digits_via, default_value = "auto")]
+    pub(crate) digits_via: DigitsVia,
     /// The name to show to the far end
     #[arg(long, value_name = "NAME", default_value = "offhook")]
     pub(crate) display: String,
@@ -318,6 +325,30 @@ fn digits(text: &str) -> Result<String, String> {
     }
 }
 
+fn digits_via(text: &str) -> Result<DigitsVia, String> {
+    Ok(match text {
+        "auto" => DigitsVia::Auto,
+        "rfc4733" | "rfc2833" => DigitsVia::TelephoneEvent,
+        "signal" => DigitsVia::Signal,
+        "alphanumeric" => DigitsVia::Alphanumeric,
+        "keypad" => DigitsVia::Keypad,
+        "inband" => DigitsVia::InBand,
+        _ => return Err("known ways: auto, rfc4733, signal, alphanumeric, keypad, inband".to_owned()),
+    })
+}
+
+/// Whether digits are taken as telephone-events, and under which payload type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TelephoneEvents(pub(crate) Option<u8>);
+
+fn telephone_event(text: &str) -> Result<TelephoneEvents, String> {
+    match text.parse() {
+        Ok(payload_type @ 96..=127) => Ok(TelephoneEvents(Some(payload_type))),
+        _ if text == "off" => Ok(TelephoneEvents(None)),
+        _ => Err("96 to 127, or off".to_owned()),
+    }
+}
+
 fn conference(text: &str) -> Result<[u8; 16], String> {
     let mut id = [0; 16];
     if text.len() != 32 || !text.is_ascii() {
@@ -411,6 +442,8 @@ mod tests {
             &["offhook", "answer", "--listen", "nowhere"],
             &["offhook", "answer", "--rtp-ports", "9-3"],
             &["offhook", "answer", "--latch", "nobody"],
+            &["offhook", "call", "h", "--digits-via", "shouting"],
+            &["offhook", "answer", "--telephone-event", "95"],
         ] {
             assert!(Cli::try_parse_from(bad).is_err(), "{bad:?}");
         }

@@ -11,6 +11,7 @@ use offhook::{
     TapiError,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::args::CallArgs;
@@ -159,6 +160,7 @@ impl Progress {
         let mut until = Instant::now() + args.timeout;
         let mut ticks = tokio::time::interval(INTERVAL);
         let mut connected = false;
+        let mut sending = JoinSet::new();
         let mut stopped = Stopped::Ended;
         loop {
             tokio::select! {
@@ -167,7 +169,11 @@ impl Progress {
                     None => return Err(TapiError::BrokerGone),
                 },
                 _ = ticks.tick() => self.live.draw(call, &self.course),
-                () = sleep_until(until) => {
+                Some(sent) = sending.join_next() => match sent.map_err(Failure::new).and_then(|sent| sent) {
+                    Ok(()) => self.course.digits_sent.clone_from(&args.digits),
+                    Err(Failure(why)) => self.course.troubles.push(format!("digits were not sent: {why}")),
+                },
+                () = sleep_until(until), if sending.is_empty() => {
                     let code = if connected { DisconnectCode::Normal } else { DisconnectCode::NoAnswer };
                     if !connected {
                         stopped = Stopped::NoAnswer;
@@ -185,13 +191,17 @@ impl Progress {
             }
             if self.course.ended.is_some() {
                 self.catch_up(&mut events);
+                if !sending.is_empty() {
+                    self.course.troubles.push("digits were not sent: the call ended".to_owned());
+                }
                 return Ok(stopped);
             }
             if self.course.connect.is_some() && !connected {
                 connected = true;
                 until = Instant::now() + args.duration.unwrap_or(leg::FOREVER);
-                if let Some(digits) = &args.digits {
-                    call.generate_digits(digits).await?;
+                if let Some(digits) = args.digits.clone() {
+                    let call = call.clone();
+                    sending.spawn(async move { call.generate_digits(&digits).await.map_err(Failure::new) });
                 }
             }
         }

@@ -38,10 +38,12 @@ pub(super) fn configure(
         h245_in_setup: signalling.h245_in_setup,
         ..h323.call.clone()
     };
+    let h323 = H323Config { digits_via: signalling.digits_via, ..h323 };
     let mut msp = MspConfig { bind: media.media_address, ..MspConfig::default() };
     msp.codecs.clone_from(&media.codec);
     msp.packet_ms = media.packet_ms;
     msp.latch = media.latch;
+    msp.telephone_event = media.telephone_event.0;
     msp.extended_reports = media.rtcp_xr;
     msp.media_timeout_ms = media.media_timeout.as_millis() as u32;
     msp.card_period_us = media.period.as_micros() as u32;
@@ -240,6 +242,8 @@ pub(super) struct Course {
     pub(super) state: Option<LineCallState>,
     /// Digits that came.
     pub(super) digits: String,
+    /// Digits that were sent, all of them.
+    pub(super) digits_sent: Option<String>,
     /// Failures of streams and terminals, for people.
     pub(super) troubles: Vec<String>,
     /// What happened to the media, in order.

@@ -48,9 +48,10 @@ fn line(call: &Call, course: &Course) -> String {
     };
     let seconds = Timestamp::now().since(connect).as_secs_f64();
     let codec = sent.codec.or(received.codec).unwrap_or_else(|| "no codec".to_owned());
+    let digits = if course.digits.is_empty() { String::new() } else { format!("  digits {}", course.digits) };
     format!(
         "{state}  {codec}  {seconds:.1} s  packets ↑{} ↓{}  jitter {:.2} ms  lost {} late {}  playout {:.0} ms  \
-         level ↑{:.0} ↓{:.0} dBFS",
+         level ↑{:.0} ↓{:.0} dBFS{digits}",
         sent.packets,
         received.packets,
         received.jitter_ms,

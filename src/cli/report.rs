@@ -61,6 +61,9 @@ pub(crate) struct CallReport {
     pub(crate) capture: Option<PathBuf>,
     /// Digits that came.
     pub(crate) digits: String,
+    /// Digits that were sent to the end.
+    #[serde(default)]
+    pub(crate) digits_sent: Option<String>,
     /// What failed on the way.
     pub(crate) troubles: Vec<String>,
     /// What happened to streams and terminals, in order.
@@ -228,6 +231,7 @@ impl CallReport {
             recorded: terminals.record().and_then(|(path, t)| FileReport::of(path, t)),
             capture: capture.map(Path::to_owned),
             digits: course.digits.clone(),
+            digits_sent: course.digits_sent.clone(),
             troubles: course.troubles.clone(),
             media_events: course
                 .media
@@ -361,6 +365,9 @@ impl fmt::Display for CallReport {
         }
         if let Some(path) = &self.capture {
             writeln!(f, "  capture          {}", path.display())?;
+        }
+        if let Some(digits) = &self.digits_sent {
+            writeln!(f, "  digits sent      {digits}")?;
         }
         if !self.digits.is_empty() {
             writeln!(f, "  digits           {}", self.digits)?;

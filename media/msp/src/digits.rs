@@ -3,7 +3,7 @@
 //! the TSP.
 //!
 //! ```text
-//! waiting ─ the stream runs ─▶ playing ─ the last packet and its repeats have left ─▶ DigitsPlayed
+//! waiting ─ the stream runs ─▶ playing ─ the last packet, its repeats and a pause ──▶ DigitsPlayed
 //!    └── no stream in time ───────┴── channel closed, cancelled, overdue ───────────▶ DigitsFailed
 //! ```
 //! Not here: the packets (`offhook_rtp`), tones (`offhook_codecs`), which way digits go (the TSP).
@@ -85,10 +85,10 @@ impl CallState {
 
     /// Plays no more.
     pub(crate) fn cancel_digits(&mut self, why: &str) {
-        if let Some(playing) = self.digits.playing.take() {
-            if let Err(full) = self.end_means(playing.means) {
-                tracing::debug!(call = self.id.0, why = full, "digits end by themselves");
-            }
+        if let Some(playing) = self.digits.playing.take()
+            && let Err(full) = self.end_means(playing.means)
+        {
+            tracing::debug!(call = self.id.0, why = full, "digits end by themselves");
         }
         for job in std::mem::take(&mut self.digits.waiting) {
             self.digits_failed(job.id, job.has_begun, why.to_owned());
@@ -211,7 +211,10 @@ impl CallState {
         }
         let silent = *playing.silent.get_or_insert(now);
         let packet_ms = self.capture.channel.map_or(self.media.config.packet_ms, |channel| channel.packet_ms);
-        if silent.elapsed() < Duration::from_millis(u64::from(packet_ms)) * LAST_PACKETS {
+        // The pause after the last digit is part of it: a call that ended earlier would cut it off at the far end, which
+        // waits a while for packets that were overtaken.
+        let pause = Duration::from_millis(u64::from(DtmfTiming::default().off_ms));
+        if silent.elapsed() < Duration::from_millis(u64::from(packet_ms)) * LAST_PACKETS + pause {
             return Ok(Some(playing));
         }
         if let Means::Tones { source, .. } = playing.means {

@@ -11,6 +11,8 @@ use offhook_tsp::{CallConfig, DigitsVia, H323Config};
 use tokio::runtime::Runtime;
 
 const CONNECTED: &str = "Connected(Active)";
+type Adjust = fn(&mut H323Config);
+
 const KEYS: TelephoneEvent = TelephoneEvent { payload_type: 101, events: 0x1_ffff };
 
 fn events() -> Wishes {
@@ -69,14 +71,14 @@ fn digits_go_as_telephone_events_if_both_sides_agreed_on_them() {
 fn each_way_can_be_asked_for_and_carries_every_digit_once() {
     let runtime = Runtime::new().unwrap();
     let digits = "1234567890*#ABCD";
-    let adjust: [(fn(&mut H323Config), &str); 5] = [
+    let ways: [(Adjust, &str); 5] = [
         (|config| config.digits_via = DigitsVia::TelephoneEvent, "TelephoneEvent"),
         (|config| config.digits_via = DigitsVia::Signal, ""),
         (|config| config.digits_via = DigitsVia::Alphanumeric, ""),
         (|config| config.digits_via = DigitsVia::Keypad, ""),
         (|config| config.digits_via = DigitsVia::InBand, "InBand"),
     ];
-    for (adjust, played) in adjust {
+    for (adjust, played) in ways {
         let (alice, bob) =
             (Desk::new(&runtime, Wishes { adjust, ..events() }), Desk::new(&runtime, events()));
         let placed = connected(&alice, &bob);
@@ -94,7 +96,7 @@ fn each_way_can_be_asked_for_and_carries_every_digit_once() {
 #[test]
 fn a_way_that_is_not_there_is_an_error_that_says_so() {
     let runtime = Runtime::new().unwrap();
-    let adjust: fn(&mut H323Config) = |config| {
+    let adjust: Adjust = |config| {
         config.digits_via = DigitsVia::TelephoneEvent;
         config.digits_patience = Duration::from_millis(500);
     };
@@ -121,7 +123,7 @@ fn digits_that_the_msp_could_not_begin_go_the_next_way() {
 #[test]
 fn a_key_that_comes_in_rtp_and_in_signalling_is_told_once() {
     let runtime = Runtime::new().unwrap();
-    let adjust: fn(&mut H323Config) = |config| config.digits_via = DigitsVia::Signal;
+    let adjust: Adjust = |config| config.digits_via = DigitsVia::Signal;
     let alice = Desk::new(&runtime, Wishes { adjust, ..events() });
     let bob = Desk::new(&runtime, events());
     let placed = connected(&bob, &alice);
@@ -143,7 +145,7 @@ fn a_key_that_comes_in_rtp_and_in_signalling_is_told_once() {
 #[test]
 fn digits_under_way_fail_when_the_call_ends() {
     let runtime = Runtime::new().unwrap();
-    let patient: fn(&mut H323Config) = |config| config.digits_patience = Duration::from_secs(60);
+    let patient: Adjust = |config| config.digits_patience = Duration::from_secs(60);
     // H.245 never comes: the digits wait.
     let quiet = || CallConfig { h245_after_fast_start: false, ..CallConfig::default() };
     let alice = Desk::new(&runtime, Wishes { adjust: patient, call: quiet(), ..events() });
