@@ -150,6 +150,10 @@ impl Call {
         if self.released || before == Link::Closed {
             return;
         }
+        if self.timers.is_running(Timer::EndSession) {
+            // The peer took its leave in H.245 and spares itself the ReleaseComplete.
+            return self.finish(now, session_ended().silent());
+        }
         if self.config.survive_signaling_loss && before == Link::Open && self.state == CallState::Active {
             self.link = Link::Lost;
             self.timers.stop(Timer::T322);
@@ -198,11 +202,7 @@ impl Call {
                 return self.finish(now, Ending::new(Origin::Network, cause, text).silent());
             }
             Timer::EndSession if self.released => return self.close_h245(),
-            Timer::EndSession => {
-                let cause = Cause::NORMAL_CALL_CLEARING;
-                let ending = Ending::new(Origin::Remote, cause, "the peer ended the H.245 session");
-                return self.finish(now, ending);
-            }
+            Timer::EndSession => return self.finish(now, session_ended()),
             Timer::T303 if !self.t303_repeated => {
                 // The second T303 of Q.931 5.1.1, without its repeated Setup: TCP has delivered the first.
                 self.t303_repeated = true;
@@ -253,4 +253,9 @@ impl Call {
         }
         self.h245.path = Path::Closed;
     }
+}
+
+/// A release by endSession alone.
+fn session_ended() -> Ending {
+    Ending::new(Origin::Remote, Cause::NORMAL_CALL_CLEARING, "the peer ended the H.245 session")
 }
