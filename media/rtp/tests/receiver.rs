@@ -1,8 +1,8 @@
 //! The receiver's verdicts: probation, sources, restarts, counters; the sender's numbering.
 
 use offhook_rtp::{
-    Accepted, Continuity, PacketizeError, PayloadTypes, Receipt, ReceiverConfig, Reject, RtpHeader,
-    RtpReceiver, RtpSender, SenderConfig,
+    Accepted, Continuity, PacketizeError, PayloadTypes, Receipt, ReceiverConfig, ReceiverStats, Reject,
+    RtpHeader, RtpReceiver, RtpSender, SenderConfig,
 };
 use proptest::prelude::*;
 
@@ -364,4 +364,15 @@ fn losses_and_discards_reach_the_runs_of_the_source_and_a_restart_begins_them_an
     assert_eq!(receiver.stats().restarts, 1);
     let runs = receiver.stats().runs;
     assert_eq!((runs.packets, runs.lost, runs.gap_packets), (8, 0, 8), "both packets of the beginning count");
+}
+
+#[test]
+fn counts_that_cannot_be_are_subtracted_all_the_same() {
+    for (highest_sequence, received) in
+        [(u64::MAX, 0), (u64::MAX, u64::MAX), (0, u64::MAX), (1 << 63, 1 << 63)]
+    {
+        let stats = ReceiverStats { ssrc: Some(1), highest_sequence, received, ..ReceiverStats::default() };
+        assert!(stats.expected() > 0, "{stats:?}");
+        let _ = stats.lost();
+    }
 }
