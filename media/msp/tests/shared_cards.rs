@@ -8,7 +8,7 @@ use std::sync::Arc;
 use offhook_device::Sound;
 use offhook_msp::MspConfig;
 use offhook_pair::{Codec, ToMsp};
-use offhook_spi::mspi::{Direction, TerminalClass};
+use offhook_spi::mspi::{Direction, TerminalClass, VolumeChange};
 use offhook_spi::{MspCallEvent, MspError, MspEvent, MspEventCause, TerminalId};
 use offhook_virtual_sound::{CardSpec, Running, Way, World, monotonic_ns};
 use support::*;
@@ -207,4 +207,52 @@ fn a_card_that_stops_calling_is_taken_for_dead_and_breaks_are_in_the_statistics(
     until("the call goes on", || far.received().packets > packets + 25);
     world.freeze("desk", false);
     until("it is back", || near.status(microphone).failed.is_none() && (level(&far) + 15.0).abs() < 2.0);
+}
+
+#[test]
+fn a_card_plays_what_a_file_records_and_a_tap_sees_on_the_same_stream() {
+    let (world, _running, sound) = world(&["desk"]);
+    let (near, _far, _, speaker) = call(&sound, 440.0);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("heard.wav");
+    let file = near.record(&path);
+    let tap = near.msp.create_terminal(TerminalClass::RtpTap, Direction::Render).unwrap().id;
+    near.msp.select_terminal(near.render, tap).unwrap();
+    // The recording is not the speaker's business.
+    near.msp.change_volume(speaker, VolumeChange::Mute(true)).unwrap();
+    until("a second is recorded", || near.status(file).samples > 8_000);
+    assert!(!plays(&world, "desk", 440.0));
+    near.msp.change_volume(speaker, VolumeChange::Mute(false)).unwrap();
+    until("the speaker again", || plays(&world, "desk", 440.0));
+    near.msp.release_terminal(file).unwrap();
+    assert!((usual_tone_dbfs(&read_sound(&path), 440.0) + 10.0).abs() < 1.0);
+    let seen = match near.msp.terminal_end(tap).unwrap() {
+        offhook_spi::terminal::TerminalEnd::RtpReader(tap) => tap.status().packets,
+        _ => 0,
+    };
+    assert!(seen > 40, "{seen} packets");
+}
+
+#[test]
+fn cards_have_volumes_and_levels_that_outlive_their_being_pulled_out() {
+    let (world, _running, sound) = world(&["usb"]);
+    let (near, far, microphone, speaker) = call(&sound, 440.0);
+    let rms = |terminal| near.status(terminal).level.map_or(-120.0, |level| level.rms_dbfs);
+    until("levels", || (rms(microphone) + 15.0).abs() < 2.0 && (rms(speaker) + 13.0).abs() < 2.0);
+    near.msp.change_volume(microphone, VolumeChange::GainDb(-20.0)).unwrap();
+    near.msp.change_volume(speaker, VolumeChange::GainDb(-20.0)).unwrap();
+    until("quieter", || {
+        (level(&far) + 35.0).abs() < 2.0
+            && (rms(microphone) + 35.0).abs() < 2.0
+            && (rms(speaker) + 33.0).abs() < 2.0
+    });
+    world.unplug("usb");
+    until("failures", || near.status(microphone).failed.is_some() && near.status(speaker).failed.is_some());
+    assert_eq!(near.status(microphone).level, None);
+    world.plug(CardSpec::new("usb"));
+    until("it is back", || near.status(microphone).failed.is_none() && near.status(speaker).failed.is_none());
+    until("as quiet as before", || (level(&far) + 35.0).abs() < 2.0 && (rms(speaker) + 33.0).abs() < 2.0);
+    near.msp.change_volume(microphone, VolumeChange::Mute(true)).unwrap();
+    // A-law has no zero.
+    until("mute", || level(&far) < -60.0 && rms(microphone) <= -100.0);
 }

@@ -242,7 +242,8 @@ mod tests {
         mouth.detach();
         assert_eq!(mouth.write(&[5; 80]), 80);
         let mut source = mouth.source().unwrap();
-        assert_eq!((source.fill(2_000, &mut out), out[70]), (80, 5));
+        source.fill(2_000, &mut out);
+        assert_eq!(out[70], 5);
         let status = PcmWriter::status(&mouth);
         assert_eq!((status.written, status.refused, status.taken, status.waiting), (400, 80, 240, 0));
         assert_eq!(status.position, Some((320, Timestamp(2_000))));
