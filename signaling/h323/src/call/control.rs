@@ -94,14 +94,14 @@ impl Call {
         if way != Some(DtmfWay::Keypad) {
             return way;
         }
-        // WIRE.md 16: the last resort. The element holds 32 characters (Q.931 4.5.18: 34 octets).
+        // WIRE.md 16: the last resort. The element holds 32 characters (Q.931 4.5.18: 34 octets), of which some peers
+        // (Asterisk's chan_ooh323) hear the first: one a message.
         let keys: Vec<char> = digits.chars().filter(char::is_ascii).take(128).collect();
         if keys.is_empty() || self.link != Link::Open {
             return None;
         }
-        for part in keys.chunks(32) {
-            let keys: String = part.iter().collect();
-            self.outbox.push(self.identity.information(&keys));
+        for key in keys {
+            self.outbox.push(self.identity.information(key.encode_utf8(&mut [0; 4])));
         }
         way
     }

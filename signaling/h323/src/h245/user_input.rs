@@ -108,20 +108,27 @@ impl UserInput {
             DtmfWay::Keypad => true,
         };
         let way = ways.first(order, possible)?;
-        let keys = keys.unwrap_or_default();
         match way {
             DtmfWay::TelephoneEvent => {
                 let (payload_type, _) = ways.telephone_event()?;
                 let session_id = ways.channel?.session_id;
-                let digits = keys.iter().map(|(key, _)| *key).collect();
+                let digits = keys.iter().flatten().map(|(key, _)| *key).collect();
                 scope.tell(Event::SendTelephoneEvents { session_id, payload_type, digits });
             }
             DtmfWay::Signal => {
-                for (key, _) in keys {
+                for (key, _) in keys.into_iter().flatten() {
                     scope.send(pdu::signal(key, Some(DIGIT_MS)));
                 }
             }
-            DtmfWay::Alphanumeric => scope.send(pdu::alphanumeric(&kept)),
+            // Asterisk's chan_ooh323 hears the first character of a string: keys go one by one, text as it is.
+            DtmfWay::Alphanumeric => match keys {
+                Some(keys) => {
+                    for (key, _) in keys {
+                        scope.send(pdu::alphanumeric(key.encode_utf8(&mut [0; 4])));
+                    }
+                }
+                None => scope.send(pdu::alphanumeric(&kept)),
+            },
             DtmfWay::Keypad => {}
         }
         Some(way)
