@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use offhook_h323::LimitsHit;
+use offhook_h323::{ConnectionCounters, LimitsHit};
 
 use crate::config::H323Config;
 
@@ -40,6 +40,14 @@ pub struct Counters {
     pub capabilities: u64,
     /// Status messages that were not sent any more.
     pub status_answers: u64,
+    /// Calls that took a connection which was there before them, either way.
+    pub shared: u64,
+    /// Setups refused with newConnectionNeeded: their connection has no room for one more call.
+    pub connection_full: u64,
+    /// Setups with the call reference of a call that is up: ignored.
+    pub call_reference_collisions: u64,
+    /// Calls that went on over a new connection after theirs was lost.
+    pub resumed: u64,
 }
 
 /// One limit's count.
@@ -63,6 +71,10 @@ pub(crate) struct Counts {
     pub(crate) rate: Count,
     pub(crate) unanswered: Count,
     pub(crate) conferences: Count,
+    pub(crate) shared: Count,
+    pub(crate) resumed: Count,
+    connection_full: Count,
+    collisions: Count,
     tpkt: Count,
     overload: Count,
     fast_start: Count,
@@ -207,6 +219,13 @@ impl Gate {
         self.counts.status_answers.add(hit.status_answers.into());
     }
 
+    /// Adds what a connection of several calls has met in its time.
+    pub(crate) fn add_connection(&self, hit: ConnectionCounters) {
+        self.counts.connection_full.add(hit.refused.into());
+        self.counts.collisions.add(hit.collisions.into());
+        self.counts.status_answers.add(hit.silenced.into());
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         let counts = &self.counts;
         Counters {
@@ -220,6 +239,10 @@ impl Gate {
             fast_start: counts.fast_start.read(),
             capabilities: counts.capabilities.read(),
             status_answers: counts.status_answers.read(),
+            shared: counts.shared.read(),
+            connection_full: counts.connection_full.read(),
+            call_reference_collisions: counts.collisions.read(),
+            resumed: counts.resumed.read(),
         }
     }
 }

@@ -24,6 +24,7 @@ mod provider;
 mod refuse;
 mod resolve;
 mod tap;
+mod trunk;
 
 pub use config::{DigitsVia, H323Config};
 pub use destination::{Destination, SIGNALLING_PORT};

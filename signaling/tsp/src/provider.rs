@@ -23,6 +23,7 @@ use crate::gate::{Counters, Gate};
 use crate::info;
 use crate::listener::{self, Listening};
 use crate::resolve::resolve;
+use crate::trunk::Trunks;
 
 /// The H.323 provider: one line device. Clones are the same provider.
 #[derive(Clone)]
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     active: watch::Sender<usize>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) trunks: Trunks,
 }
 
 #[derive(Default)]
@@ -73,6 +75,7 @@ impl H323Provider {
             state: Mutex::default(),
             active: watch::channel(0).0,
             gate: Arc::default(),
+            trunks: Trunks::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -95,9 +98,7 @@ impl H323Provider {
     }
 
     fn command(&self, call: HdCall, command: Command) -> Result<(), LineError> {
-        let state = self.inner.lock();
-        let entry = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?;
-        entry.commands.send(command).map_err(|_| LineError::InvalCallHandle)
+        self.inner.command(call, command)
     }
 
     fn release_calls(&self, of: impl Fn(&CallEntry) -> bool) {
@@ -112,6 +113,12 @@ impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code panics while it holds the lock; should it all the same, the maps are still whole.
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn command(&self, call: HdCall, command: Command) -> Result<(), LineError> {
+        let state = self.lock();
+        let entry = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?;
+        entry.commands.send(command).map_err(|_| LineError::InvalCallHandle)
     }
 
     /// Time since the provider began: what call machines are told.
@@ -199,6 +206,7 @@ impl Tspi for H323Provider {
             line.listening = None;
         }
         self.release_calls(|_| true);
+        self.inner.trunks.retire();
     }
 
     fn line_devices(&self) -> u32 {
@@ -236,6 +244,7 @@ impl Tspi for H323Provider {
             state.msps.retain(|_, (of, _)| *of != line);
         }
         self.release_calls(|entry| entry.line == line);
+        self.inner.trunks.retire();
         Ok(())
     }
 
@@ -247,6 +256,7 @@ impl Tspi for H323Provider {
         let entry = state.lines.get_mut(&line).ok_or(LineError::InvalLineHandle)?;
         if media.is_empty() {
             entry.listening = None;
+            self.inner.trunks.retire_accepted();
         } else if entry.listening.is_none() {
             entry.listening = Some(listener::listen(&self.inner, line, entry.ht)?);
         }

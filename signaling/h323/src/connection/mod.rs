@@ -143,8 +143,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that stands, of an endpoint with this configuration. Its first call comes by [`place`](Self::place)
-    /// or [`expect_setup`](Self::expect_setup).
+    /// A connection that stands, of an endpoint with this configuration. Its first call comes by
+    /// [`begin`](Self::begin) or [`expect_setup`](Self::expect_setup).
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
@@ -175,6 +175,11 @@ impl Connection {
     /// gets everything that comes before, too.
     pub fn expect_setup(&mut self) -> CallSlot {
         self.add(None, [0; 16])
+    }
+
+    /// A connection that we made: the slot of its first call, which is ours.
+    pub fn begin(&mut self, call_reference: u16, call_identifier: [u8; 16]) -> CallSlot {
+        self.add(Some(CallReference::new(call_reference, true)), call_identifier)
     }
 
     /// A slot for a call that we set up here: any first one, another one where both sides have announced
@@ -326,6 +331,15 @@ impl Connection {
         if self.is_maintained() {
             self.idle_until = Some(now.saturating_add(self.idle));
         } else {
+            self.close();
+        }
+    }
+
+    /// No more calls are to come: the connection closes with its last one, at once if there is none.
+    pub fn retire(&mut self) {
+        self.multiple_calls = false;
+        self.maintain = false;
+        if self.calls.is_empty() {
             self.close();
         }
     }

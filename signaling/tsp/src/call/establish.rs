@@ -12,12 +12,19 @@ use offhook_spi::{CallInfoChange, DisconnectMode, LineCallState, LineError, Requ
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::sockets::Signaling;
 use super::{Command, Context};
-use crate::connection::Connection;
 use crate::destination::Destination;
 use crate::dial::connect;
 use crate::resolve::resolve;
-use crate::{info, media};
+use crate::{info, media, trunk};
+
+/// What a call is called on its connection.
+#[derive(Clone, Copy)]
+pub(super) struct Named {
+    pub(super) reference: u16,
+    pub(super) identifier: [u8; 16],
+}
 
 /// How a call without a machine ended.
 pub(super) enum Ended {
@@ -35,7 +42,8 @@ pub(super) async fn dialled(
     commands: &mut mpsc::UnboundedReceiver<Command>,
     request: RequestId,
     destination: &Destination,
-) -> Result<(Connection, LocalMedia), Ended> {
+    call: Named,
+) -> Result<(Signaling, LocalMedia), Ended> {
     let addresses =
         match unless_ended(context, commands, resolve(&Arc::clone(&context.inner).config, destination)).await
         {
@@ -50,30 +58,54 @@ pub(super) async fn dialled(
             }
         };
     context.complete(request, Ok(()));
-    arrive(context, commands, addresses).await
+    arrive(context, commands, addresses, call, true).await
 }
 
-/// A later leg: the address is known.
+/// A later leg: the address is known. `reuse`: a connection that stands will do.
 pub(super) async fn forwarded(
     context: &mut Context,
     commands: &mut mpsc::UnboundedReceiver<Command>,
     address: SocketAddr,
-) -> Result<(Connection, LocalMedia), Ended> {
-    arrive(context, commands, vec![address]).await
+    call: Named,
+    reuse: bool,
+) -> Result<(Signaling, LocalMedia), Ended> {
+    arrive(context, commands, vec![address], call, reuse).await
 }
 
 async fn arrive(
     context: &mut Context,
     commands: &mut mpsc::UnboundedReceiver<Command>,
     addresses: Vec<SocketAddr>,
-) -> Result<(Connection, LocalMedia), Ended> {
-    let patience = context.inner.config.call.timers.signaling_connect;
+    call: Named,
+    reuse: bool,
+) -> Result<(Signaling, LocalMedia), Ended> {
+    let inner = Arc::clone(&context.inner);
+    let config = &inner.config.call;
+    let shares = config.multiple_calls || config.maintain_connection;
+    let seat = async {
+        for address in addresses.iter().filter(|_| shares && reuse) {
+            if let Some(seat) = inner.trunks.place(*address, call.reference, call.identifier).await {
+                return Some(seat);
+            }
+        }
+        None
+    };
+    if let Some(seat) = unless_ended(context, commands, seat).await? {
+        let remote = seat.remote;
+        return Ok((Signaling::Shared(seat), prepare(context, commands, remote).await?));
+    }
+    let patience = config.timers.signaling_connect;
     let connection = unless_ended(context, commands, connect(addresses, patience))
         .await?
         .map_err(|why| Ended::Failed(DisconnectMode::Unreachable, why))?;
-    context.inner.tap_opened(connection.local, connection.remote);
-    let media = prepare(context, commands, &connection).await?;
-    Ok((connection, media))
+    inner.tap_opened(connection.local, connection.remote);
+    let remote = connection.remote;
+    let signaling = if shares {
+        Signaling::Shared(trunk::made(&inner, connection, call.reference, call.identifier))
+    } else {
+        Signaling::Own(connection)
+    };
+    Ok((signaling, prepare(context, commands, remote).await?))
 }
 
 /// Waits for `work`, unless the call is dropped meanwhile.
@@ -132,6 +164,8 @@ fn early(context: &mut Context, command: Option<Command>) -> Result<Option<Comma
             context.ending = true;
             Err(Ended::Locally)
         }
+        // Nothing is lost before there is a machine.
+        Some(Command::Resume(_)) => Ok(None),
         Some(said @ Command::MspData(..)) => Ok(Some(said)),
     }
 }
@@ -146,11 +180,11 @@ fn stop_media(context: &Context) {
 async fn prepare(
     context: &mut Context,
     commands: &mut mpsc::UnboundedReceiver<Command>,
-    connection: &Connection,
+    remote: SocketAddr,
 ) -> Result<LocalMedia, Ended> {
     let failed = |why: String| Ended::Failed(DisconnectMode::Unavail, why);
     context
-        .to_msp(&ToMsp::Prepare { peer: connection.remote.ip() })
+        .to_msp(&ToMsp::Prepare { peer: remote.ip() })
         .map_err(|why| failed(format!("no media: {why}")))?;
     let patience = context.inner.config.prepare_timeout;
     let late = sleep(patience);

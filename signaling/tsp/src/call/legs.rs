@@ -17,8 +17,8 @@ use offhook_pair::ToMsp;
 use offhook_spi::{CallInfoChange, CallParams, DisconnectMode, LineCallState, Party, RequestId};
 use tokio::sync::mpsc;
 
-use super::establish::{self, Ended};
-use super::running::Running;
+use super::establish::{self, Ended, Named};
+use super::running::{Next, Running};
 use super::{Command, Context, Identity};
 use crate::destination::Destination;
 use crate::info;
@@ -93,10 +93,20 @@ impl Leg {
         if self.visited.contains(&place) {
             return Err(format!("forwarded in a circle, to {address} again"));
         }
+        self.renew()?;
+        Ok(address)
+    }
+
+    /// Another call of the same conference.
+    fn renew(&mut self) -> Result<(), String> {
         let conference = self.identity.conference;
         let fresh = Identity::draw().map_err(|error| error.to_string())?;
         self.identity = Identity { conference, ..fresh };
-        Ok(address)
+        Ok(())
+    }
+
+    fn named(&self) -> Named {
+        Named { reference: self.identity.reference, identifier: self.identity.call }
     }
 
     fn params(
@@ -139,36 +149,52 @@ pub(super) async fn run(
     destination: Destination,
     mut leg: Leg,
 ) {
-    let mut established = establish::dialled(&mut context, &mut commands, request, &destination).await;
+    let named = leg.named();
+    let mut established = establish::dialled(&mut context, &mut commands, request, &destination, named).await;
     loop {
-        let (connection, media) = match established {
+        let (signaling, media) = match established {
             Ok(established) => established,
             Err(ended) => return establish::linger(&mut context, &mut commands, ended).await,
         };
+        let (local, at) = signaling.ends();
         let identity = &leg.identity;
         context.note(CallInfoChange::Other, |info| {
             info::identify(info, &identity.call, &identity.conference, identity.reference);
-            info::set_id(info, "peer", &connection.remote.to_string());
+            info::set_id(info, "peer", &at.to_string());
         });
         context.member = Some(context.inner.gate.join(identity.conference));
-        let at = connection.remote;
-        leg.visited.push((at, leg.alias.clone()));
+        let place = (at, leg.alias.clone());
+        // A second attempt goes where the first one went.
+        if leg.visited.last() != Some(&place) {
+            leg.visited.push(place);
+        }
         let now = context.inner.now();
-        let params = leg.params(connection.local, at, media);
+        let params = leg.params(local, at, media);
         let mut machine = Call::outgoing(leg.config.clone(), params, now);
         let (digits, complete) = std::mem::take(&mut context.dialled);
         if complete || !digits.is_empty() {
             machine.dial(now, &digits, complete);
         }
-        let mut running = Running::new(context, machine, connection);
+        let mut running = Running::new(context, machine, signaling);
         running.setup_connected();
-        let Some(forward) = running.run(&mut commands).await else { return };
+        let Some(next) = running.run(&mut commands).await else { return };
         context = running.into_context();
-        let next = leg.follow(&forward, at);
-        established = match next {
-            Ok(address) => {
+        let next = match next {
+            Next::Forward(forward) => leg.follow(&forward, at).map(|address| {
                 announce(&mut context, &leg, address);
-                establish::forwarded(&mut context, &mut commands, address).await
+                (address, true)
+            }),
+            Next::OwnConnection => {
+                if let Err(error) = context.to_msp(&ToMsp::StopAll) {
+                    tracing::debug!(%error, "the MSP was not told to stop");
+                }
+                leg.renew().map(|()| (at, false))
+            }
+        };
+        established = match next {
+            Ok((address, reuse)) => {
+                let named = leg.named();
+                establish::forwarded(&mut context, &mut commands, address, named, reuse).await
             }
             Err(why) => Err(Ended::Failed(DisconnectMode::Unreachable, why)),
         };

@@ -28,15 +28,18 @@ use offhook_spi::{
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use self::legs::Leg;
 use self::running::Running;
+use self::sockets::Signaling;
 use crate::connection::Connection;
 use crate::destination::Destination;
 use crate::gate::{Member, Silent};
 use crate::info;
 use crate::provider::{CallEntry, Inner};
 use crate::refuse::refuse;
+use crate::trunk::{self, Seat};
 
 /// What the provider asks of a call's task.
 pub(crate) enum Command {
@@ -58,6 +61,8 @@ pub(crate) enum Command {
     UserUser(RequestId, UserUser),
     /// What TAPI has no request for.
     DevSpecific(RequestId, DevSpecific),
+    /// The call's signalling connection, which was lost, is this one now.
+    Resume(Seat),
     /// A buffer from an MSP instance.
     MspData(HtMspLine, Opaque),
     /// The line or the provider closes.
@@ -90,8 +95,13 @@ pub(crate) fn outgoing(
     context.partial = params.partial;
     let hd = context.hd;
     let leg = Leg::first(config, identity, alias, params, user_user);
-    inner.runtime.spawn(legs::run(context, commands, request, destination, leg));
+    inner.runtime.spawn(legs::run(context, commands, request, destination, leg).instrument(span(hd)));
     Ok(hd)
+}
+
+/// What all that a call logs stands in: which call it is of.
+fn span(call: HdCall) -> tracing::Span {
+    tracing::info_span!("call", id = call.0)
 }
 
 /// Starts a call on an accepted connection.
@@ -110,12 +120,9 @@ pub(crate) fn incoming(
     let Some(silent) = inner.gate.silent(&inner.config, host) else {
         return Err(LineError::ResourceUnavail("too many connections are silent".to_owned()));
     };
-    let info = CallInfo {
-        caller: Party { address: remote.to_string(), name: None },
-        ..CallInfo::new(CallOrigin::Inbound, CallReason::Unknown, MediaTypes::AUDIO)
-    };
+    let info = arriving(remote);
     let seed = Identity::draw()?.seed;
-    let (mut context, mut commands) = match enter(inner, hd_line, line, info) {
+    let (mut context, commands) = match enter(inner, hd_line, line, info) {
         Ok(entered) => entered,
         Err(error) => {
             inner.gate.counts.calls.add(1);
@@ -124,22 +131,53 @@ pub(crate) fn incoming(
         }
     };
     let connection = Connection::new(stream).map_err(LineError::failed)?;
-    context.inbound = true;
-    context.silent = Some(silent);
     context.inner.tap_opened(connection.remote, connection.local);
-    let params = IncomingParams {
-        seed,
-        local_signal_address: Some(connection.local),
-        remote_signal_address: connection.remote,
+    context.silent = Some(silent);
+    let call = &inner.config.call;
+    let signaling = if call.multiple_calls || call.maintain_connection || call.survive_signaling_loss {
+        Signaling::Shared(trunk::accepted(inner, connection, (hd_line, line)))
+    } else {
+        Signaling::Own(connection)
     };
+    arrive(context, commands, signaling, seed);
+    Ok(())
+}
+
+/// Starts a call whose Setup came on a connection of several.
+pub(crate) fn seated(inner: &Arc<Inner>, hd_line: HdLine, line: HtLine, seat: Seat) -> Result<(), LineError> {
+    let info = arriving(seat.remote);
+    let seed = Identity::draw()?.seed;
+    let (context, commands) = enter(inner, hd_line, line, info)?;
+    arrive(context, commands, Signaling::Shared(seat), seed);
+    Ok(())
+}
+
+fn arriving(remote: SocketAddr) -> CallInfo {
+    CallInfo {
+        caller: Party { address: remote.to_string(), name: None },
+        ..CallInfo::new(CallOrigin::Inbound, CallReason::Unknown, MediaTypes::AUDIO)
+    }
+}
+
+fn arrive(
+    mut context: Context,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    signaling: Signaling,
+    seed: u64,
+) {
+    context.inbound = true;
+    let inner = Arc::clone(&context.inner);
+    let (local, remote) = signaling.ends();
+    let params = IncomingParams { seed, local_signal_address: Some(local), remote_signal_address: remote };
     let machine = offhook_h323::Call::incoming(inner.config.call.clone(), params, inner.now());
-    inner.runtime.spawn(async move {
-        let mut running = Running::new(context, machine, connection);
+    let hd = context.hd;
+    let task = async move {
+        let mut running = Running::new(context, machine, signaling);
         running.setup_connected();
         // Nobody forwards a call that arrived.
         let _ = running.run(&mut commands).await;
-    });
-    Ok(())
+    };
+    inner.runtime.spawn(task.instrument(span(hd)));
 }
 
 fn enter(

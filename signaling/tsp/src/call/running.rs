@@ -21,17 +21,25 @@ use tokio::task::JoinSet;
 
 use super::digits::Digits;
 use super::heard::Way;
-use super::sockets::{Connecting, accept, connect, drive, expire};
+use super::sockets::{Connecting, Signaling, accept, connect, drive, expire, hear};
 use super::{Command, Context};
 use crate::connection::Connection;
 use crate::mode::{cause_of_mode, disconnect_mode};
 use crate::{info, media};
 
+/// How a call that is not over goes on.
+pub(super) enum Next {
+    Forward(Box<Forward>),
+    OwnConnection,
+}
+
 /// The task's state.
 pub(super) struct Running {
     pub(super) context: Context,
     pub(super) machine: Call,
-    pub(super) signaling: Option<Connection>,
+    pub(super) signaling: Option<Signaling>,
+    /// The attempt to get back a lost one.
+    pub(super) reopening: Option<Connecting>,
     pub(super) h245: Option<Connection>,
     pub(super) h245_listener: Option<TcpListener>,
     pub(super) h245_connecting: Option<Connecting>,
@@ -48,17 +56,24 @@ pub(super) struct Running {
     pub(super) connected: bool,
     /// Where the called side has sent us, once the machine has let go.
     pub(super) forward: Option<Box<Forward>>,
+    /// The connection was there before the call; with the first answer that is forgotten.
+    reused: bool,
+    /// The call is to be set up once more, on a connection of its own.
+    again: bool,
     /// Channels that are agreed and wait for Connect.
     pub(super) held: Vec<PairChannel>,
     pub(super) digits: Digits,
 }
 
 impl Running {
-    pub(super) fn new(context: Context, machine: Call, signaling: Connection) -> Self {
+    pub(super) fn new(context: Context, machine: Call, signaling: Signaling) -> Self {
         Self {
             context,
             machine,
-            signaling_ends: (signaling.local, signaling.remote),
+            signaling_ends: signaling.ends(),
+            reused: signaling.is_reused(),
+            again: false,
+            reopening: None,
             signaling: Some(signaling),
             h245: None,
             h245_listener: None,
@@ -89,23 +104,22 @@ impl Running {
     }
 
     /// Runs until the broker has closed the call and the wire is quiet, or until the call is to go elsewhere.
-    pub(super) async fn run(
-        &mut self,
-        commands: &mut mpsc::UnboundedReceiver<Command>,
-    ) -> Option<Box<Forward>> {
+    pub(super) async fn run(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) -> Option<Next> {
         loop {
             self.drain();
-            if self.released
-                && let Some(forward) = self.forward.take()
-            {
+            let next = match self.forward.take_if(|_| self.released) {
+                Some(forward) => Some(Next::Forward(forward)),
+                None => self.again.then_some(Next::OwnConnection),
+            };
+            if let Some(next) = next {
                 // ReleaseComplete is in the connection's queue: it leaves before the connection closes.
                 self.h245_listener = None;
                 self.h245_connecting = None;
-                for connection in [self.signaling.take(), self.h245.take()] {
-                    self.close(connection);
-                }
+                self.close_signaling();
+                let connection = self.h245.take();
+                self.close(connection);
                 self.context.inner.gate.add(self.machine.limits_hit());
-                return Some(forward);
+                return Some(next);
             }
             let nobody_waits = self.context.closed || self.context.ending || self.context.ht.is_none();
             if nobody_waits && self.released && self.machine.is_finished() {
@@ -116,7 +130,8 @@ impl Running {
             let deadline = by.map(|at| self.context.inner.deadline(at));
             tokio::select! {
                 command = commands.recv() => self.obey(command.unwrap_or(Command::Close)),
-                progress = drive(&mut self.signaling) => self.progress(Channel::Signaling, progress),
+                signalled = hear(&mut self.signaling) => self.heard_signaling(signalled),
+                connected = connect(&mut self.reopening) => self.reopened(connected),
                 progress = drive(&mut self.h245) => self.progress(Channel::H245, progress),
                 accepted = accept(&self.h245_listener) => self.h245_accepted(accepted),
                 connected = connect(&mut self.h245_connecting) => self.h245_connected(connected),
@@ -223,6 +238,9 @@ impl Running {
                 self.context.ending = true;
                 self.release(Release::normal());
             }
+            Command::Resume(seat) if !self.released => self.resume(Signaling::Shared(seat)),
+            // Dropped: the call has left again, and the peer will hear that there is none.
+            Command::Resume(_) => {}
             Command::MspData(msp, data) => self.msp_said(msp, &data),
         }
     }
@@ -309,7 +327,12 @@ impl Running {
                     }
                 });
             }
-            Event::Proceeding => self.proceeding(),
+            Event::Proceeding => {
+                self.reused = false;
+                self.proceeding();
+            }
+            Event::SignalingLost => self.note_id("signaling", "lost"),
+            Event::SignalingRestored => self.note_id("signaling", "restored"),
             Event::Progress { description, .. } => {
                 if let Some(description) = description {
                     self.note_id("progress", &description.to_string());
@@ -346,6 +369,11 @@ impl Running {
                     self.context.complete(request, Ok(()));
                 }
                 self.connected = true;
+                self.reused = false;
+                if self.context.inbound && self.machine.config().survive_signaling_loss {
+                    let (id, host) = (self.machine.call_identifier(), self.signaling_ends.1.ip());
+                    self.context.inner.trunks.survive(id, host, self.context.hd);
+                }
                 self.context.report(LineCallState::Connected(ConnectedMode::Active));
                 let held = std::mem::take(&mut self.held);
                 if !held.is_empty() {
@@ -428,6 +456,13 @@ impl Running {
         self.released = true;
         self.prepare_by = None;
         self.end_digits();
+        self.context.inner.trunks.is_over(self.machine.call_identifier(), self.context.hd);
+        // Of a connection of several calls: there was no room for this one, or it closed before it knew of it.
+        let no_room = release.reason == Some(ReleaseReason::NewConnectionNeeded);
+        if self.reused && !self.context.inbound && (no_room || release.origin == Origin::Network) {
+            self.again = true;
+            return;
+        }
         if self.forward.is_some() {
             // The TAPI call goes on, with the next machine.
             return;

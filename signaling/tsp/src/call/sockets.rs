@@ -9,12 +9,14 @@ use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use offhook_h323::{Action, Channel, Closed};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep_until, timeout};
 
 use super::running::Running;
 use crate::connection::{Connection, Progress};
+use crate::trunk::{Delivery, Seat};
 
 /// How long a connection that we close may take to hand over what is queued.
 const FINISH: Duration = Duration::from_secs(2);
@@ -22,7 +24,71 @@ const FINISH: Duration = Duration::from_secs(2);
 /// An attempt to connect, under way.
 pub(super) struct Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>);
 
+/// The call signalling connection: the call's own, or a seat on one of several calls.
+pub(super) enum Signaling {
+    Own(Connection),
+    Shared(Seat),
+}
+
+/// What came over it.
+pub(super) enum Signalled {
+    Own(Progress),
+    Shared(Delivery),
+}
+
+impl Signaling {
+    /// Our end and the peer's.
+    pub(super) fn ends(&self) -> (SocketAddr, SocketAddr) {
+        match self {
+            Self::Own(connection) => (connection.local, connection.remote),
+            Self::Shared(seat) => (seat.local, seat.remote),
+        }
+    }
+
+    /// The connection was there before this call.
+    pub(super) fn is_reused(&self) -> bool {
+        matches!(self, Self::Shared(seat) if seat.reused)
+    }
+}
+
 impl Running {
+    pub(super) fn heard_signaling(&mut self, signalled: Signalled) {
+        let now = self.now();
+        match signalled {
+            Signalled::Own(progress) => self.progress(Channel::Signaling, progress),
+            Signalled::Shared(Delivery::Message(message)) => self.machine.handle_message(now, *message),
+            Signalled::Shared(Delivery::Garbled(error)) => self.machine.handle_garbled(now, &error),
+            Signalled::Shared(Delivery::Closed(why)) => self.lost(Channel::Signaling, why),
+        }
+    }
+
+    /// A connection in place of the one that was lost, or that is about to be found lost.
+    pub(super) fn resume(&mut self, signaling: Signaling) {
+        if self.signaling.is_some() {
+            self.lost(Channel::Signaling, Closed::Failed);
+        }
+        self.reopening = None;
+        self.signaling_ends = signaling.ends();
+        self.signaling = Some(signaling);
+        let now = self.now();
+        self.machine.handle_connected(now, Channel::Signaling);
+    }
+
+    pub(super) fn reopened(&mut self, connected: io::Result<TcpStream>) {
+        self.reopening = None;
+        match connected.and_then(Connection::new) {
+            Ok(connection) => {
+                self.context.inner.tap_opened(connection.local, connection.remote);
+                self.context.inner.gate.counts.resumed.add(1);
+                self.resume(Signaling::Own(connection));
+            }
+            Err(error) => {
+                tracing::info!(call = self.context.hd.0, %error, "the signalling connection is not back yet");
+                self.lost(Channel::Signaling, Closed::Unreachable);
+            }
+        }
+    }
+
     pub(super) fn progress(&mut self, channel: Channel, progress: Progress) {
         let now = self.now();
         match progress {
@@ -42,7 +108,11 @@ impl Running {
 
     fn lost(&mut self, channel: Channel, why: Closed) {
         let gone = match channel {
-            Channel::Signaling => self.signaling.take(),
+            Channel::Signaling => match self.signaling.take() {
+                Some(Signaling::Own(connection)) => Some(connection),
+                // A shared one is reported by its trunk.
+                Some(Signaling::Shared(_)) | None => None,
+            },
             Channel::H245 => self.h245.take(),
         };
         if let Some(c) = gone {
@@ -55,7 +125,10 @@ impl Running {
 
     fn connection(&mut self, channel: Channel) -> Option<&mut Connection> {
         match channel {
-            Channel::Signaling => self.signaling.as_mut(),
+            Channel::Signaling => match &mut self.signaling {
+                Some(Signaling::Own(connection)) => Some(connection),
+                Some(Signaling::Shared(_)) | None => None,
+            },
             Channel::H245 => self.h245.as_mut(),
         }
     }
@@ -118,7 +191,10 @@ impl Running {
         self.machine.handle_connected(now, Channel::H245);
     }
 
-    pub(super) fn send(&mut self, channel: Channel, octets: &[u8]) {
+    pub(super) fn send(&mut self, channel: Channel, octets: &Bytes) {
+        if let (Channel::Signaling, Some(Signaling::Shared(seat))) = (channel, &self.signaling) {
+            return seat.send(octets.clone());
+        }
         let Some(c) = self.connection(channel) else { return };
         let (local, remote) = (c.local, c.remote);
         let sent = c.send(octets);
@@ -133,14 +209,7 @@ impl Running {
         match action {
             Action::ListenH245 => self.listen_h245(),
             Action::StopListeningH245 => self.h245_listener = None,
-            Action::ConnectH245(address) => {
-                let patience = self.context.inner.config.call.timers.signaling_connect;
-                self.h245_connecting = Some(Connecting(Box::pin(async move {
-                    timeout(patience, TcpStream::connect(address))
-                        .await
-                        .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
-                })));
-            }
+            Action::ConnectH245(address) => self.h245_connecting = Some(self.connecting(address)),
             Action::CloseH245 => {
                 self.h245_listener = None;
                 self.h245_connecting = None;
@@ -148,11 +217,27 @@ impl Running {
                 let connection = self.h245.take();
                 self.close(connection);
             }
-            Action::ReopenSignaling(_) => self.lost(Channel::Signaling, Closed::Unreachable),
+            Action::ReopenSignaling(address) => self.reopening = Some(self.connecting(address)),
             Action::CloseSignaling => {
-                let connection = self.signaling.take();
-                self.close(connection);
+                self.reopening = None;
+                self.close_signaling();
             }
+        }
+    }
+
+    fn connecting(&self, address: SocketAddr) -> Connecting {
+        let patience = self.context.inner.config.call.timers.signaling_connect;
+        Connecting(Box::pin(async move {
+            timeout(patience, TcpStream::connect(address))
+                .await
+                .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+        }))
+    }
+
+    pub(super) fn close_signaling(&mut self) {
+        // A seat is left by dropping it.
+        if let Some(Signaling::Own(connection)) = self.signaling.take() {
+            self.close(Some(connection));
         }
     }
 
@@ -187,6 +272,14 @@ fn same_host(a: IpAddr, b: IpAddr) -> bool {
 }
 
 // Each waits for ever where there is nothing to wait for, and may be dropped at any await.
+
+pub(super) async fn hear(signaling: &mut Option<Signaling>) -> Signalled {
+    match signaling {
+        Some(Signaling::Own(connection)) => Signalled::Own(connection.drive().await),
+        Some(Signaling::Shared(seat)) => Signalled::Shared(seat.next().await),
+        None => std::future::pending().await,
+    }
+}
 
 pub(super) async fn drive(connection: &mut Option<Connection>) -> Progress {
     match connection {

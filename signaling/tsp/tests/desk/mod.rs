@@ -265,6 +265,11 @@ impl Desk {
         self.events.msp_says(call, message);
     }
 
+    /// All calls that have come.
+    pub(crate) fn all_incoming(&self) -> Vec<HdCall> {
+        self.events.calls.lock().unwrap().clone()
+    }
+
     pub(crate) fn incoming(&self) -> HdCall {
         *self.events.calls.lock().unwrap().last().unwrap()
     }
