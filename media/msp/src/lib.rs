@@ -4,7 +4,7 @@
 //! application ─ verbs ─▶ Address ─▶ Call ─▶ streams ─ commands ─▶ engine ⇄ sockets
 //! TSP ═ opaque buffers ═▶   │         │ └─ clocks: headless ticker or sound card, for each half
 //!     ◀═════════════════ outbox       └─ transport: ports, RTCP, tap
-//!                           └─▶ terminals: files, tones, echo, cards
+//!                           └─▶ terminals: files, tones, echo, cards, conferences, the application's samples and packets
 //! threads: service (RTCP, taps, events, cards that fail) · disk (files) · ticker's · cards' own
 //! ```
 //!
