@@ -7,6 +7,9 @@
 //!        ══ opaque: Prepared, Failed, digits ══════▶╡
 //! ```
 //!
+//! A call has its call signalling connection to itself, unless the configuration lets calls share one
+//! (`CallConfig::multiple_calls`): then a task of the connection's stands between it and its calls (`trunk.rs`).
+//!
 //! In: TSPI requests, opaque buffers of our MSP, octets of peers. Out: TSPI events, opaque buffers, octets.
 //! Not here: what a message means (`h323`), media ports and codecs (the MSP says them), who may do what (`broker`).
 
