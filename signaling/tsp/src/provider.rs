@@ -115,6 +115,12 @@ impl Inner {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// A line that takes calls.
+    pub(crate) fn taking_calls(&self) -> Option<(HdLine, HtLine)> {
+        let state = self.lock();
+        state.lines.iter().find(|(_, line)| line.listening.is_some()).map(|(hd, line)| (*hd, line.ht))
+    }
+
     pub(crate) fn command(&self, call: HdCall, command: Command) -> Result<(), LineError> {
         let state = self.lock();
         let entry = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?;

@@ -178,7 +178,7 @@ struct Trunk {
     inner: Arc<Inner>,
     connection: Connection,
     demux: Demux,
-    /// Whose new calls are; none on a connection that we made before a line said that it takes calls.
+    /// Whose new calls are; none on a connection that we made.
     lines: Option<(HdLine, HtLine)>,
     calls: HashMap<CallSlot, mpsc::Sender<Delivery>>,
     orders: mpsc::UnboundedSender<Order>,
@@ -309,7 +309,8 @@ impl Trunk {
 
     async fn new_call(&mut self, slot: CallSlot, message: Box<SignalMessage>) {
         let host = self.connection.remote.ip();
-        let Some((hd, ht)) = self.lines else {
+        // H.323 7.3: the other side may call over our connection, too, if anybody takes calls here.
+        let Some((hd, ht)) = self.lines.or_else(|| self.inner.taking_calls()) else {
             return self.refuse(slot, *message, Release::with_reason(ReleaseReason::NewConnectionNeeded));
         };
         if !self.inner.gate.in_rate(&self.inner.config, host, self.inner.now()) {

@@ -63,8 +63,14 @@ fn counted(desk: &Desk, enough: impl Fn(&Counters) -> bool) {
 
 #[test]
 fn calls_to_one_address_share_a_connection_and_end_one_by_one() {
+    share(several());
+    // With H.245 connections of their own.
+    share(CallConfig { fast_start: false, tunnelling: false, ..several() });
+}
+
+fn share(config: CallConfig) {
     let runtime = Runtime::new().unwrap();
-    let (alice, bob) = (desk(&runtime, 5_000, several()), desk(&runtime, 6_000, several()));
+    let (alice, bob) = (desk(&runtime, 5_000, config.clone()), desk(&runtime, 6_000, config));
     let at = bob.listen().to_string();
     let mut placed = vec![alice.dial(&at).unwrap()];
     let mut offered = vec![answer(&bob)];
@@ -227,6 +233,26 @@ fn a_gateway_sets_up_two_calls_in_one_segment() {
     gateway.shutdown(Shutdown::Both).unwrap();
     let said = bob.until("msp stop all");
     assert!(said.iter().any(|s| s.starts_with("Disconnected")), "{said:#?}");
+}
+
+#[test]
+fn the_called_side_may_call_back_over_the_same_connection() {
+    let runtime = Runtime::new().unwrap();
+    let alice = desk(&runtime, 5_000, several());
+    alice.listen();
+    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = gateway.local_addr().unwrap();
+    alice.dial(&at.to_string()).unwrap();
+    let (mut stream, _) = gateway.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    alice.until("Dialing");
+    stream.write_all(&setup(5, at)).unwrap();
+    alice.until("newcall");
+    let said = alice.until("msp prepare 127.0.0.1 to None");
+    assert!(said.contains(&"Offering".to_owned()), "{said:#?}");
+    alice.provider.line_answer(RequestId(4), alice.incoming()).unwrap();
+    alice.until(CONNECTED);
+    assert_eq!(alice.provider.counters().shared, 1);
 }
 
 /// Carries octets between whoever connects and `to`; gives the connections, for somebody to break.

@@ -310,6 +310,8 @@ impl Running {
 
     fn happened(&mut self, event: Event) {
         tracing::debug!(call = self.context.hd.0, ?event);
+        // Whatever the peer says of the call, it knows it.
+        self.reused &= matches!(event, Event::SetupSent | Event::Released(_));
         match event {
             Event::Setup(setup) => self.offered(&setup),
             Event::SetupSent => {
@@ -327,10 +329,7 @@ impl Running {
                     }
                 });
             }
-            Event::Proceeding => {
-                self.reused = false;
-                self.proceeding();
-            }
+            Event::Proceeding => self.proceeding(),
             Event::SignalingLost => self.note_id("signaling", "lost"),
             Event::SignalingRestored => self.note_id("signaling", "restored"),
             Event::Progress { description, .. } => {
@@ -369,7 +368,6 @@ impl Running {
                     self.context.complete(request, Ok(()));
                 }
                 self.connected = true;
-                self.reused = false;
                 if self.context.inbound && self.machine.config().survive_signaling_loss {
                     let (id, host) = (self.machine.call_identifier(), self.signaling_ends.1.ip());
                     self.context.inner.trunks.survive(id, host, self.context.hd);
