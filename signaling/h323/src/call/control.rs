@@ -18,7 +18,7 @@ use offhook_wire::{per, tpkt};
 use tracing::debug;
 
 use super::release::Ending;
-use super::{Call, CallState, Channel, Link, Side};
+use super::{Call, CallState, Channel, Link, Side, log};
 use crate::event::{Action, Event, Transmit};
 use crate::fast_connect::{Agreed, FastConnect};
 use crate::h245::{Control, Environment, Notice};
@@ -162,9 +162,13 @@ impl Call {
 
     fn on_h245_message(&mut self, now: Duration, octets: &Bytes) {
         let message = match per::decode::<MultimediaSystemControlMessage>(octets) {
-            Ok(message) => message.into_value(),
+            Ok(message) => {
+                log::h245(log::Way::In, octets);
+                message.into_value()
+            }
             Err(error) => {
                 debug!(%error, "H.245 message not understood");
+                log::unreadable("H.245", octets);
                 self.errors = self.errors.saturating_add(1);
                 if !self.released {
                     self.control.undecodable(environment!(self, now), octets);
@@ -413,7 +417,11 @@ impl Call {
                 self.hit.capabilities = self.hit.capabilities.saturating_add(1);
             }
             match per::encode(&message) {
-                Ok(octets) => encoded.push(Bytes::from(octets)),
+                Ok(octets) => {
+                    let octets = Bytes::from(octets);
+                    log::h245(log::Way::Out, &octets);
+                    encoded.push(octets);
+                }
                 // Only what the application put in can break a constraint.
                 Err(error) => debug!(%error, "H.245 message cannot be encoded"),
             }
@@ -462,6 +470,7 @@ impl Call {
             if let Some(uuie) = &mut signal.uuie {
                 uuie.h323_uu_pdu.h245_tunnelling = Some(flag);
             }
+            log::signal(log::Way::Out, &signal);
             match signal.encode() {
                 Ok(octets) => self.transmit(Channel::Signaling, &octets),
                 Err(error) => debug!(%error, "call signalling message cannot be encoded"),

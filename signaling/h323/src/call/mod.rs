@@ -22,6 +22,7 @@ mod control;
 mod control_api;
 mod incoming;
 mod inform;
+mod log;
 mod message;
 mod outgoing;
 mod overlap;

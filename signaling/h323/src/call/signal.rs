@@ -18,7 +18,7 @@ use tracing::debug;
 
 use super::message::Common;
 use super::release::Ending;
-use super::{Call, CallState, Link, Side};
+use super::{Call, CallState, Link, Side, log};
 use crate::event::{DigitVia, Event};
 use crate::fast_connect::{self, FastConnect};
 use crate::quirks;
@@ -51,12 +51,19 @@ impl Call {
     }
 
     fn on_payload(&mut self, now: Duration, payload: &Bytes) {
-        self.on_decoded(now, CallSignal::decode(payload));
+        let decoded = CallSignal::decode(payload);
+        if decoded.is_err() {
+            log::unreadable("call signalling", payload);
+        }
+        self.on_decoded(now, decoded);
     }
 
     pub(super) fn on_decoded(&mut self, now: Duration, decoded: Result<CallSignal, CallSignalError>) {
         match decoded {
-            Ok(signal) => self.on_signal(now, &signal),
+            Ok(signal) => {
+                log::signal(log::Way::In, &signal);
+                self.on_signal(now, &signal);
+            }
             Err(CallSignalError::Uuie { q931, source }) => {
                 debug!(%source, "UUIE not understood");
                 self.on_bad_uuie(now, *q931);
