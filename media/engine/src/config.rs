@@ -48,7 +48,7 @@ impl EngineConfig {
             max_block: (sample_rate / 50) as usize,
             max_packet_ms: 120,
             max_datagram: 1_500,
-            commands: 64,
+            commands: 48,
             commands_per_block: 8,
             packets_per_block: 16,
             max_nodes: 8,

@@ -7,6 +7,7 @@
 //!      │    ── RxCommand ───────────────┊──▶ RxProcessor: PacketRx ─▶ check ─▶ playout ─▶ speaker + sinks
 //!      │◀── retired objects (trash) ────┊──── both
 //!      │◀── meters (atomics) ───────────┊──── both
+//!      │◀── log records (slots) ────────┊──── both
 //!   ClipFeeder ── samples ──────────────┊──▶ ClipSource        EchoSink ─▶ EchoSource (rx to tx)
 //!   Recorder ◀── samples ───────────────┊──── RecordSink       ToneSource, SilenceSource
 //!   PcmWriter ── samples ───────────────┊──▶ PcmSource         TonePlayer ── digits ──▶ TonePlayerSource
@@ -98,6 +99,7 @@ pub use rt::clip::ClipSource;
 pub use rt::driven::Driven;
 pub use rt::echo::{EchoSink, EchoSource, echo};
 pub use rt::gain::Gain;
+pub use rt::log::{LogEvent, LogRecord};
 pub use rt::node::{Sink, Source};
 pub use rt::packet::{PacketRx, PacketTx, Received, SendOutcome};
 pub use rt::packet_tap::{PacketInjector, PacketTap};

@@ -89,6 +89,7 @@ mod tests {
     use crate::command::{CommandRing, RxOrder, SinkId, commands};
     use crate::config::EngineConfig;
     use crate::meters::{Meters, RxMeters, TxMeters};
+    use crate::rt::log::LogEvent;
     use crate::rt::rx::RxProcessor;
 
     /// Counts how many of it were dropped.
@@ -111,7 +112,8 @@ mod tests {
         let (mut sender, receiver) = commands(16, CommandRing::Receive);
         let (bin, mut heap) = trash(2);
         let config = EngineConfig { max_nodes: 5, ..EngineConfig::new(8_000) };
-        let mut rx = RxProcessor::new(config, receiver, bin, Arc::clone(&meters), ring(1).0);
+        let (log, mut records) = ring(4);
+        let mut rx = RxProcessor::new(config, receiver, bin, Arc::clone(&meters), ring(1).0, log);
         for n in 0..5 {
             let sink = Box::new(Witness(Arc::clone(&dropped)));
             assert!(sender.send(RxOrder::AddSink(SinkId(n), sink, Arc::new(NodeMeter::new()))).is_ok());
@@ -129,6 +131,8 @@ mod tests {
         // Two removals are in the ring, one in the slot; the others wait.
         assert_eq!((stuck.commands, dropped.load(Ordering::Relaxed)), (8, 0));
         assert!(stuck.trash_stalls >= 8, "{}", stuck.trash_stalls);
+        assert_eq!(records.pop().map(|record| record.event), Some(LogEvent::RxStalls));
+        assert_eq!(records.pop(), None, "told once");
         assert_eq!((heap.empty(), dropped.load(Ordering::Relaxed)), (2, 2));
         assert_eq!(blocks(1).commands, 10 - 1 + 1);
         assert_eq!((heap.empty(), dropped.load(Ordering::Relaxed)), (2, 4));

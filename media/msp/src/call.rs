@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
-use offhook_engine::{Control, Peer, RxCommand, TxCommand};
+use offhook_engine::{Control, LogRecord, Peer, RxCommand, TxCommand};
 use offhook_pair::ToMsp;
 use offhook_spi::mspi::{Direction, StreamInfo, StreamStatistics};
 use offhook_spi::{MspCallEvent, MspCallId, MspError, MspEventCause, StreamId};
@@ -324,11 +324,19 @@ impl CallState {
         }
     }
 
+    /// Puts into words what the engine's halves recorded.
+    fn pass_on_log(&mut self) {
+        while let Some(LogRecord { at_ns, lost_before, event }) = self.control.next_log() {
+            tracing::debug!(call = self.id.0, at_ns, lost_before, ?event, "engine");
+        }
+    }
+
     fn turn(&mut self) {
         if self.is_shut {
             return;
         }
         self.control.collect();
+        self.pass_on_log();
         self.watch_media();
         self.note_running();
         self.note_dead_cards();

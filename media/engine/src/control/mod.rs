@@ -23,6 +23,7 @@ use crate::config::EngineConfig;
 use crate::meters::{Meters, RxMeters, TxMeters};
 use crate::rt::events::EVENTS_WAITING;
 use crate::rt::gain::Gain;
+use crate::rt::log::{LogRecord, RECORDS_WAITING};
 use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::rx::RxProcessor;
 use crate::rt::tx::TxProcessor;
@@ -40,8 +41,9 @@ pub fn split(config: EngineConfig) -> (Control, TxProcessor, RxProcessor) {
     let (rx_bin, rx_heap) = trash(config.commands);
     let meters = Arc::new(Meters::new(&TxMeters::default(), &RxMeters::default()));
     let (received, events) = ring(EVENTS_WAITING);
-    let tx = TxProcessor::new(config, tx_orders, tx_bin, Arc::clone(&meters));
-    let rx = RxProcessor::new(config, rx_orders, rx_bin, Arc::clone(&meters), received);
+    let [(tx_log, tx_records), (rx_log, rx_records)] = [ring(RECORDS_WAITING), ring(RECORDS_WAITING)];
+    let tx = TxProcessor::new(config, tx_orders, tx_bin, Arc::clone(&meters), tx_log);
+    let rx = RxProcessor::new(config, rx_orders, rx_bin, Arc::clone(&meters), received, rx_log);
     let control = Control {
         config,
         tx: tx_sender,
@@ -51,6 +53,7 @@ pub fn split(config: EngineConfig) -> (Control, TxProcessor, RxProcessor) {
         sources: Vec::new(),
         sinks: Vec::new(),
         events,
+        logs: [tx_records, rx_records],
         next_id: 0,
     };
     (control, tx, rx)
@@ -68,6 +71,7 @@ pub struct Control {
     sources: Vec<(SourceId, Arc<NodeMeter>)>,
     sinks: Vec<(SinkId, Arc<NodeMeter>)>,
     events: Consumer<ReceivedEvent>,
+    logs: [Consumer<LogRecord>; 2],
     next_id: u32,
 }
 
@@ -206,6 +210,12 @@ impl Control {
     /// The next event that the peer sent (RFC 4733), each once and in order; 64 wait, later ones are counted as lost.
     pub fn next_event(&mut self) -> Option<ReceivedEvent> {
         self.events.pop()
+    }
+
+    /// The next record of what happened in real time: the sending half's first, each half's in order. Eight wait for
+    /// each; later ones are counted by the next that finds a slot.
+    pub fn next_log(&mut self) -> Option<LogRecord> {
+        self.logs.iter_mut().find_map(Consumer::pop)
     }
 
     /// Drops what the halves have retired, and tells how many objects that were. Every other method does so as well;

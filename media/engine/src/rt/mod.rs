@@ -12,6 +12,7 @@ pub mod echo;
 pub(crate) mod elastic;
 pub(crate) mod events;
 pub mod gain;
+pub mod log;
 pub(crate) mod mix;
 pub mod node;
 pub(crate) mod orders;

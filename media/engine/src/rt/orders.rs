@@ -13,16 +13,19 @@ pub(crate) struct Orders<T> {
     per_block: usize,
     left: usize,
     stalls: u64,
+    is_stalled: bool,
+    is_told: bool,
 }
 
 impl<T> Orders<T> {
     pub(crate) fn new(ring: CommandReceiver<T>, trash: TrashBin, per_block: usize) -> Orders<T> {
-        Orders { ring, trash, per_block, left: 0, stalls: 0 }
+        Orders { ring, trash, per_block, left: 0, stalls: 0, is_stalled: false, is_told: false }
     }
 
     /// A block begins: so many orders may be carried out in it.
     pub(crate) fn begin(&mut self) {
         self.left = self.per_block;
+        self.is_stalled = false;
     }
 
     /// The block's next order. After each, [`Self::retire`] what it retired, one object at most.
@@ -30,6 +33,7 @@ impl<T> Orders<T> {
         self.left = self.left.checked_sub(1)?;
         if !self.trash.has_room() {
             self.stalls += 1;
+            self.is_stalled = true;
             self.left = 0;
             return None;
         }
@@ -51,6 +55,12 @@ impl<T> Orders<T> {
     /// Orders taken so far.
     pub(crate) fn taken(&self) -> u64 {
         self.ring.taken
+    }
+
+    /// Whether orders wait since this block because the trash ring is full; to be asked once a block.
+    pub(crate) fn begin_to_stall(&mut self) -> bool {
+        let was_told = std::mem::replace(&mut self.is_told, self.is_stalled);
+        self.is_stalled && !was_told
     }
 
     /// Blocks in which orders waited because the trash ring was full.

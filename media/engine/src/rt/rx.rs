@@ -22,6 +22,7 @@ use crate::command::{CommandReceiver, RxCommand, RxFormat, RxOrder};
 use crate::config::{EngineConfig, ms_to_samples, samples_to_ns};
 use crate::meters::{Meters, RxMeters};
 use crate::rt::gain::{Gain, Ramp};
+use crate::rt::log::{Log, LogEvent, LogRecord};
 use crate::rt::node::Sink;
 use crate::rt::orders::Orders;
 use crate::rt::packet::{PacketRx, Received};
@@ -59,6 +60,7 @@ pub struct RxProcessor {
     packet_tap: Option<Box<PacketTap>>,
     has_started: bool,
     reception: Reception,
+    log: Log,
 
     datagram: Box<[u8]>,
     scratch: Box<[i16]>,
@@ -71,6 +73,7 @@ impl RxProcessor {
         trash: TrashBin,
         shared: Arc<Meters>,
         events: Producer<ReceivedEvent>,
+        log: Producer<LogRecord>,
     ) -> RxProcessor {
         RxProcessor {
             orders: Orders::new(orders, trash, config.commands_per_block),
@@ -90,6 +93,7 @@ impl RxProcessor {
             packet_tap: None,
             has_started: false,
             reception: Reception::new(&config, events),
+            log: Log::new(log),
             datagram: vec![0; config.max_datagram].into(),
             scratch: vec![0; config.max_block].into(),
         }
@@ -100,7 +104,7 @@ impl RxProcessor {
     /// While the half is stopped or has no format, the block is silence.
     #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process(&mut self, now_ns: u64, speaker: &mut [i16]) {
-        self.obey();
+        self.obey(now_ns);
         self.read();
         self.reception.deliver_events(now_ns);
         for (n, block) in speaker.chunks_mut(self.config.max_block).enumerate() {
@@ -111,13 +115,13 @@ impl RxProcessor {
                 tap.write(at_ns, block);
             }
         }
-        self.publish();
+        self.publish(now_ns);
     }
 
     /// Like [`Self::process`] with `samples` samples of a driver that has no speaker: only the sinks hear.
     #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process_without_output(&mut self, now_ns: u64, samples: usize) {
-        self.obey();
+        self.obey(now_ns);
         self.read();
         self.reception.deliver_events(now_ns);
         // Taken out so that it can be lent to a method of `self`; an empty box does not allocate.
@@ -132,7 +136,7 @@ impl RxProcessor {
             done += len;
         }
         self.scratch = scratch;
-        self.publish();
+        self.publish(now_ns);
     }
 
     /// The rate that blocks have, Hz.
@@ -140,11 +144,14 @@ impl RxProcessor {
         self.config.sample_rate
     }
 
-    fn obey(&mut self) {
+    fn obey(&mut self, now_ns: u64) {
         self.orders.begin();
         while let Some(order) = self.orders.next() {
             let retired = self.carry_out(order);
             self.orders.retire(retired);
+        }
+        if self.orders.begin_to_stall() {
+            self.log.write(now_ns, LogEvent::RxStalls);
         }
     }
 
@@ -312,7 +319,19 @@ impl RxProcessor {
         }
     }
 
-    fn publish(&mut self) {
+    /// Records what is other than after the block before.
+    fn log_changes(&mut self, now_ns: u64) {
+        let (peer, source) = (self.reception.peer(), self.reception.stats().ssrc);
+        if let Some(address) = peer.filter(|_| peer != self.meters.peer) {
+            self.log.write(now_ns, LogEvent::Peer(address));
+        }
+        if let Some(ssrc) = source.filter(|_| source != self.meters.receiver.ssrc) {
+            self.log.write(now_ns, LogEvent::Source(ssrc));
+        }
+    }
+
+    fn publish(&mut self, now_ns: u64) {
+        self.log_changes(now_ns);
         self.meters.blocks += 1;
         self.meters.commands = self.orders.taken();
         self.meters.trash_stalls = self.orders.stalls();

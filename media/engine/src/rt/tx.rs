@@ -23,12 +23,14 @@ use crate::config::{EngineConfig, SenderIdentity, ms_to_samples, samples_to_ns};
 use crate::meters::{Meters, TxMeters};
 use crate::rt::events::EventPlayer;
 use crate::rt::gain::{Gain, Ramp};
+use crate::rt::log::{Log, LogEvent, LogRecord};
 use crate::rt::node::Sink;
 use crate::rt::orders::Orders;
 use crate::rt::packet::{PacketTx, SendOutcome};
 use crate::rt::packet_tap::{PacketInjector, PacketTap};
 use crate::rt::seam::Seam;
 use crate::rt::sources::Sources;
+use crate::sync::Producer;
 use crate::trash::{Trash, TrashBin};
 
 /// The sending half of an engine. Belongs to the capture callback, or to a ticker.
@@ -54,6 +56,9 @@ pub struct TxProcessor {
     events: EventPlayer,
     packet_tap: Option<Box<PacketTap>>,
     injector: Option<Box<PacketInjector>>,
+    log: Log,
+    /// What became of the last packet.
+    last_outcome: SendOutcome,
     /// Samples that went by since the last packet that was injected.
     uninjected: usize,
     /// Samples that passed unsent since the last packet: the next one has the marker bit.
@@ -73,6 +78,7 @@ impl TxProcessor {
         orders: CommandReceiver<TxOrder>,
         trash: TrashBin,
         shared: Arc<Meters>,
+        log: Producer<LogRecord>,
     ) -> TxProcessor {
         let pending = ms_to_samples(config.max_packet_ms, config.sample_rate).max(1);
         TxProcessor {
@@ -94,6 +100,8 @@ impl TxProcessor {
             events: EventPlayer::new(),
             packet_tap: None,
             injector: None,
+            log: Log::new(log),
+            last_outcome: SendOutcome::Sent,
             uninjected: 0,
             is_resuming: false,
             scratch: vec![0; config.max_block].into(),
@@ -110,7 +118,7 @@ impl TxProcessor {
     /// block only moves the RTP timestamp on.
     #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process(&mut self, captured_ns: u64, microphone: &[i16]) {
-        self.obey();
+        self.obey(captured_ns);
         let rate = self.config.sample_rate;
         for (n, block) in microphone.chunks(self.config.max_block).enumerate() {
             let at_ns = captured_ns.saturating_add(samples_to_ns(n * self.config.max_block, rate));
@@ -125,7 +133,7 @@ impl TxProcessor {
     /// Like [`Self::process`] with `samples` samples of a driver that has no microphone: only the sources are heard.
     #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
     pub fn process_without_input(&mut self, captured_ns: u64, samples: usize) {
-        self.obey();
+        self.obey(captured_ns);
         let rate = self.config.sample_rate;
         let mut done = 0;
         while done < samples {
@@ -150,11 +158,14 @@ impl TxProcessor {
         self.config.sample_rate
     }
 
-    fn obey(&mut self) {
+    fn obey(&mut self, now_ns: u64) {
         self.orders.begin();
         while let Some(order) = self.orders.next() {
             let retired = self.carry_out(order);
             self.orders.retire(retired);
+        }
+        if self.orders.begin_to_stall() {
+            self.log.write(now_ns, LogEvent::TxStalls);
         }
     }
 
@@ -464,6 +475,12 @@ impl TxProcessor {
     }
 
     fn count(&mut self, outcome: SendOutcome, octets: usize, sent_ns: u64) {
+        let last = std::mem::replace(&mut self.last_outcome, outcome);
+        match (last == SendOutcome::Sent, outcome == SendOutcome::Sent) {
+            (true, false) => self.log.write(sent_ns, LogEvent::SendingFails(outcome)),
+            (false, true) => self.log.write(sent_ns, LogEvent::SendingWorks),
+            _ => {}
+        }
         match outcome {
             SendOutcome::Sent => {
                 self.meters.packets_sent += 1;
