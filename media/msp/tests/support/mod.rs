@@ -180,9 +180,9 @@ pub(crate) fn join(a: &mut End, b: &mut End, codec: Codec) -> (Session, Session)
     (at_a, at_b)
 }
 
-/// Waits until `condition` holds, ten seconds at most.
+/// Waits until `condition` holds, half a minute at most: a busy machine takes its time over a sound server.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let give_up = Instant::now() + Duration::from_secs(10);
+    let give_up = Instant::now() + Duration::from_secs(30);
     while !condition() {
         assert!(Instant::now() < give_up, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(2));
