@@ -26,9 +26,9 @@ fn every_message_in_and_out_is_logged_with_its_call() -> Tested {
     let log = log(&["-vv"])?;
     let said = messages(&log);
     let place = |way: &str, message: &str| {
-        let found = said.iter().position(|line| {
-            line.contains(&format!(": {way}")) && line.contains(&format!("pdu={message}"))
-        });
+        let found = said
+            .iter()
+            .position(|line| line.contains(&format!(": {way}")) && line.contains(&format!("pdu={message}")));
         found.ok_or_else(|| format!("no {way} {message} in {said:#?}"))
     };
     let quoted = |name: &str| format!("\"{name}\"");
@@ -51,7 +51,8 @@ fn every_message_in_and_out_is_logged_with_its_call() -> Tested {
 #[test]
 fn trees_are_had_on_demand_and_nothing_is_said_unasked() -> Tested {
     let trees = log(&["-vvv"])?;
-    for what in ["h323-message-body", "callIdentifier", "multiplexCapability", "forwardLogicalChannelNumber"] {
+    for what in ["h323-message-body", "callIdentifier", "multiplexCapability", "forwardLogicalChannelNumber"]
+    {
         assert!(trees.contains(what), "no {what}");
     }
     assert!(messages(&log(&[])?).is_empty());
