@@ -42,7 +42,8 @@ fn every_message_in_and_out_is_logged_with_its_call() -> Tested {
         place("sent", "Release Complete")?,
     ];
     assert!(course.is_sorted(), "{said:#?}");
-    place("received H.245", &quoted("masterSlaveDetermination"))?;
+    // Its determination, or its answer to ours: which of them leaves first is chance.
+    place("received H.245", "\"masterSlaveDetermination")?;
     assert!(said.iter().all(|line| line.contains("call{id=")), "each says which call it is of: {said:#?}");
     assert!(!log.contains("h323-message-body"), "trees are for -vvv");
     Ok(())
