@@ -94,6 +94,7 @@ rtsan: build-packages
 
 # The standard library comes uninstrumented: what it orders by means other than atomics is not seen.
 tsan: build-packages
+	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan-suppressions \
 	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 	  $(SANITIZED) --target-dir target/tsan $(REALTIME) -p offhook-net
 
