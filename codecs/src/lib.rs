@@ -12,6 +12,7 @@ pub mod asynchronous;
 pub mod codec;
 pub mod dtmf;
 pub mod g711;
+mod history;
 pub mod level;
 pub mod resample;
 pub mod tone;

@@ -10,6 +10,8 @@
 
 use std::f64::consts::PI;
 
+use crate::history::History;
+
 /// The rates (Hz) between which a [`Resampler`] can be built, in any pair.
 pub const RATES: [u32; 10] = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000];
 
@@ -21,8 +23,6 @@ const MAX_HALF: f64 = 32.0;
 const KAISER_BETA: f64 = 5.65;
 /// Products that are summed side by side; rows of the filter are multiples of it.
 const LANES: usize = 8;
-/// Input samples held beyond the filter's length, so that history moves seldom.
-const SLACK: usize = 512;
 
 /// A rate that [`RATES`] does not list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,10 +56,8 @@ pub struct Resampler {
     taps: usize,
     /// Group delay, in seconds.
     delay_s: f64,
-    /// Input as floats; `filled` of them; the row of the next output starts at `start`.
-    history: Vec<f32>,
-    filled: usize,
-    start: usize,
+    /// The row of the next output begins where its window does.
+    history: History,
     phase: usize,
 }
 
@@ -72,19 +70,8 @@ impl Resampler {
         let common = gcd(from, to);
         let (up, down) = ((to / common) as usize, (from / common) as usize);
         let (rows, taps, delay_s) = if from == to { (Vec::new(), 1, 0.0) } else { design(from, to, up) };
-        let mut resampler = Resampler {
-            from,
-            to,
-            up,
-            down,
-            rows,
-            taps,
-            delay_s,
-            history: vec![0.0; taps + SLACK],
-            filled: 0,
-            start: 0,
-            phase: 0,
-        };
+        let mut resampler =
+            Resampler { from, to, up, down, rows, taps, delay_s, history: History::new(taps), phase: 0 };
         resampler.reset();
         Ok(resampler)
     }
@@ -106,16 +93,14 @@ impl Resampler {
 
     /// Forgets the past: the next input follows silence.
     pub fn reset(&mut self) {
-        self.history.fill(0.0);
-        self.filled = self.taps - 1;
-        self.start = 0;
+        self.history.reset(self.taps);
         self.phase = 0;
     }
 
     /// Output samples that will exist once `input` more samples are pushed.
     pub fn output_len(&self, input: usize) -> usize {
         // Output j needs the row that starts at start + (phase + j·down) / up, `taps` long.
-        let reach = (self.filled + input + 1).saturating_sub(self.taps + self.start);
+        let reach = (self.history.filled + input + 1).saturating_sub(self.taps + self.history.start);
         (reach * self.up).saturating_sub(self.phase).div_ceil(self.down)
     }
 
@@ -124,8 +109,8 @@ impl Resampler {
         match output.checked_sub(1) {
             None => 0,
             Some(last) => {
-                let end = self.start + (self.phase + last * self.down) / self.up + self.taps;
-                end.saturating_sub(self.filled)
+                let end = self.history.start + (self.phase + last * self.down) / self.up + self.taps;
+                end.saturating_sub(self.history.filled)
             }
         }
     }
@@ -152,7 +137,7 @@ impl Resampler {
                 return done;
             }
             let taken = if done.produced == output.len() { 1 } else { rest.len() };
-            done.consumed += self.fill(rest.get(..taken).unwrap_or_default());
+            done.consumed += self.history.fill(rest.get(..taken).unwrap_or_default());
         }
     }
 
@@ -172,28 +157,11 @@ impl Resampler {
             let mut rest = block.get_mut(..wanted).unwrap_or_default();
             source(rest);
             while !rest.is_empty() {
-                let taken = self.fill(rest);
+                let taken = self.history.fill(rest);
                 rest = rest.get_mut(taken..).unwrap_or_default();
                 produced += self.drain(output.get_mut(produced..).unwrap_or_default());
             }
         }
-    }
-
-    /// Moves input into the history, as much as fits; returns how much.
-    fn fill(&mut self, input: &[i16]) -> usize {
-        if self.filled + input.len() > self.history.len() && self.start > 0 {
-            let start = self.start.min(self.filled);
-            self.history.copy_within(start..self.filled, 0);
-            self.filled -= start;
-            self.start -= start;
-        }
-        let room = self.history.get_mut(self.filled..).unwrap_or_default();
-        let taken = room.len().min(input.len());
-        for (to, from) in room.iter_mut().zip(input) {
-            *to = f32::from(*from);
-        }
-        self.filled += taken;
-        taken
     }
 
     /// Computes output while the history reaches; returns how much.
@@ -201,20 +169,20 @@ impl Resampler {
         let mut produced = 0;
         let (whole, part) = (self.down / self.up, self.down % self.up);
         for sample in output {
-            let window = self.history.get(self.start..self.start + self.taps);
+            let window = self.history.samples.get(self.history.start..self.history.start + self.taps);
             let row = self.rows.get(self.phase * self.taps..(self.phase + 1) * self.taps);
             let (Some(window), Some(row)) = (window, row) else { break };
-            if self.start + self.taps > self.filled {
+            if self.history.start + self.taps > self.history.filled {
                 break;
             }
             // `as` saturates.
             *sample = dot(window, row).round_ties_even() as i16;
             produced += 1;
-            self.start += whole;
+            self.history.start += whole;
             self.phase += part;
             if self.phase >= self.up {
                 self.phase -= self.up;
-                self.start += 1;
+                self.history.start += 1;
             }
         }
         produced
