@@ -195,6 +195,14 @@ pub trait Decoder {
         false
     }
 
+    /// Fills `out` with the packet that was lost before `next_payload`, from what that carries of it (Opus in-band
+    /// FEC), and tells that it did; `next_payload` is decoded afterwards as usual. `false` (it carries nothing;
+    /// `out` untouched): the packet is concealed.
+    fn recover_lost(&mut self, next_payload: &[u8], out: &mut [i16]) -> bool {
+        let _ = (next_payload, out);
+        false
+    }
+
     /// Forgets the past, as for a new stream.
     fn reset(&mut self) {}
 }
