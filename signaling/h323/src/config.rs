@@ -26,6 +26,11 @@ pub struct Config {
     pub terminal_type: u8,
     /// Offer and accept fast connect (H.323 8.1.7).
     pub fast_start: bool,
+    /// As called side: which message carries our answer to fast connect.
+    pub fast_connect_answer: FastConnectAnswer,
+    /// As called side: say the answer again in every later message up to Connect, as ooh323c does, for a peer that looks
+    /// at one of them only. The first one counts.
+    pub repeat_fast_connect_answer: bool,
     /// Offer and accept H.245 inside the call signalling channel (H.323 8.2.1).
     pub tunnelling: bool,
     /// As caller send TerminalCapabilitySet and MasterSlaveDetermination in Setup already: in
@@ -57,8 +62,8 @@ pub struct Config {
     /// Both directions of a session must use one codec: as master we reject another
     /// (masterSlaveConflict). Our media side does not need it.
     pub symmetric_codecs: bool,
-    /// Whose order decides which codec we transmit in a channel that H.245 opens. Fast connect's answer follows
-    /// the order of the proposals (H.323 8.1.7.1).
+    /// Whose order decides which codec we transmit in a channel that H.245 opens, and what our answer to fast connect
+    /// takes.
     pub codec_preference: CodecPreference,
     /// The only codecs that are told, offered and taken, of those that the media side has; `None` restricts
     /// nothing. The order is the media side's.
@@ -94,6 +99,8 @@ impl Default for Config {
             vendor: Vendor::default(),
             terminal_type: 50,
             fast_start: true,
+            fast_connect_answer: FastConnectAnswer::default(),
+            repeat_fast_connect_answer: false,
             tunnelling: true,
             h245_in_setup: false,
             h245_after_fast_start: true,
@@ -129,6 +136,27 @@ impl Config {
         }
         media
     }
+}
+
+/// The earliest message in which the called side answers fast connect (H.323 8.1.7.1: any up to Connect). An answer
+/// that has missed its message, for the media side was not known or the caller wants no media before Connect, goes
+/// with the next one that can carry it.
+///
+/// The first three answer before the application has said what becomes of the call: channels open, and media may flow,
+/// as soon as the media side is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum FastConnectAnswer {
+    /// CallProceeding, which waits for the media side for up to `Timers::proceeding_wait`.
+    CallProceeding,
+    /// A Facility (forwardedElements) of its own, once the media side is known.
+    Facility,
+    /// A Progress of its own that announces in-band information, once the media side is known.
+    Progress,
+    /// What the application says first: Alerting (`Call::accept`), Progress (`Call::send_progress`) or Connect.
+    #[default]
+    Alerting,
+    /// Connect.
+    Connect,
 }
 
 /// The VendorIdentifier of H.225.0: T.35 codes, product and version.

@@ -28,7 +28,7 @@ use crate::address::to_h245;
 use crate::capability::{self, OpenChannel, Proposal};
 use crate::h245::lcse::{control_address, is_usable};
 use crate::h245::pdu;
-use crate::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession};
+use crate::{AudioCodec, ChannelPlan, CodecOffer, CodecPreference, Flow, LocalMedia, LocalSession};
 
 /// The number that reverse proposals carry.
 const REVERSE_NUMBER: u16 = 1;
@@ -168,28 +168,36 @@ pub(crate) fn read(elements: &[Bytes], limit: usize) -> Vec<OpenChannel> {
     decoded.map(|open: per::Message<OpenLogicalChannel>| OpenChannel::from(&*open)).collect()
 }
 
-/// The called side's choice: for each session one channel each way, in the caller's order of
-/// preference, the same codec both ways if it can be. `None`: nothing suits, fast connect is refused.
+/// The called side's choice: for each session one channel each way, by `preference`, the same codec both ways if it
+/// can be. `None`: nothing suits, fast connect is refused.
+///
+/// Packets: we send the shorter of ours and what the proposal takes. Towards us a proposal for longer packets than we
+/// announce is answered with our maximum, and taken all the same: some callers keep to their own number, and playout
+/// follows what arrives.
 pub(crate) fn answer(
     proposals: &[OpenChannel],
     media: &LocalMedia,
+    preference: CodecPreference,
     mut take_number: impl FnMut() -> u16,
 ) -> Option<(Vec<Bytes>, Vec<Agreed>)> {
     let mut elements = Vec::new();
     let mut agreed = Vec::new();
     for session in &media.sessions {
-        let towards_us = proposals
-            .iter()
-            .filter(|open| open.reverse.is_none())
-            .find_map(|open| Some((open, suits(&open.forward, session, None)?)));
-        let preferred = towards_us.map(|(_, (offer, _))| offer.codec);
-        let from_us = |codec| {
-            proposals.iter().filter_map(|open| open.reverse.as_ref()).find_map(|reverse| {
-                let rtp = reverse.media.filter(is_usable)?;
-                Some((reverse, rtp, suits(reverse, session, codec)?))
-            })
-        };
-        let from_us = preferred.and_then(|codec| from_us(Some(codec))).or_else(|| from_us(None));
+        let in_session = |proposal: &&Proposal| proposal.session_id == session.session_id;
+        let forward: Vec<&OpenChannel> =
+            proposals.iter().filter(|open| open.reverse.is_none() && in_session(&&open.forward)).collect();
+        let reverse: Vec<&Proposal> =
+            proposals.iter().filter_map(|open| open.reverse.as_ref()).filter(in_session).collect();
+        let mut forward = suitable(&forward, |open| &open.forward, session, preference).into_iter();
+        let mut reverse = suitable(&reverse, |reverse| reverse, session, preference);
+        reverse.retain(|(reverse, ..)| reverse.media.is_some_and(|rtp| is_usable(&rtp)));
+
+        let towards_us = forward.next();
+        let same =
+            |offer: &CodecOffer| towards_us.as_ref().is_some_and(|(_, ours, _)| ours.codec == offer.codec);
+        let at = reverse.iter().position(|(_, offer, _)| same(offer)).unwrap_or_default();
+        let from_us =
+            reverse.get(at).and_then(|(reverse, offer, ms)| Some((*reverse, reverse.media?, (*offer, *ms))));
 
         if let Some((reverse, rtp, (offer, ms))) = from_us {
             let number = take_number();
@@ -213,11 +221,11 @@ pub(crate) fn answer(
                 offer,
             });
         }
-        if let Some((open, (offer, ms))) = towards_us {
+        if let Some((open, offer, ms)) = towards_us {
             let mut parameters = pdu::channel_parameters(session, &offer);
             parameters.media_channel = Some(to_h245(session.rtp));
             parameters.dynamic_rtp_payload_type = open.forward.payload_type;
-            elements.push(forward_channel(open.number, offer.codec, ms, parameters));
+            elements.push(forward_channel(open.number, offer.codec, ms.min(offer.max_packet_ms), parameters));
             agreed.push(Agreed {
                 plan: ChannelPlan {
                     session_id: session.session_id,
@@ -240,11 +248,26 @@ pub(crate) fn answer(
     elements.filter(|elements| !elements.is_empty()).map(|elements| (elements, agreed))
 }
 
-/// Our offer for what `proposal` carries, and how many milliseconds a packet it may have.
-fn suits(proposal: &Proposal, session: &LocalSession, only: Option<AudioCodec>) -> Option<(CodecOffer, u16)> {
-    let (offer, ms) = proposal.data.offer_in(session)?;
-    let fits = proposal.session_id == session.session_id && only.is_none_or(|only| only == offer.codec);
-    fits.then_some((offer, ms))
+/// The proposals for which we have a codec, the best first, each with our offer and the milliseconds of a packet that it
+/// names.
+fn suitable<'p, T>(
+    proposals: &[&'p T],
+    proposal: impl Fn(&'p T) -> &'p Proposal,
+    session: &LocalSession,
+    preference: CodecPreference,
+) -> Vec<(&'p T, CodecOffer, u16)> {
+    let offered = proposals.iter().filter_map(|item| {
+        let (offer, ms) = proposal(item).data.offer_in(session)?;
+        Some((*item, offer, ms))
+    });
+    let mut suitable: Vec<(&'p T, CodecOffer, u16)> = offered.collect();
+    // Two proposals may be for one codec: the first of them stands for it.
+    let theirs: Vec<AudioCodec> = suitable.iter().map(|(_, offer, _)| offer.codec).collect();
+    let rank = |codec| theirs.iter().position(|theirs| *theirs == codec).unwrap_or(usize::MAX);
+    let ours = |codec| session.codecs.iter().position(|offer| offer.codec == codec).unwrap_or(usize::MAX);
+    suitable.sort_by_key(|(_, offer, _)| ours(offer.codec));
+    preference.sort(&mut suitable, |(_, offer, _)| offer.codec, rank);
+    suitable
 }
 
 fn session(media: &LocalMedia, id: u8) -> Option<&LocalSession> {

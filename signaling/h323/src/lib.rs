@@ -23,6 +23,7 @@
 mod address;
 mod call;
 mod capability;
+pub mod catalogue;
 mod cause;
 mod config;
 mod connection;
@@ -41,7 +42,7 @@ pub use address::Alias;
 pub use call::{Call, CallState, Channel, Closed, IncomingParams, OutgoingParams};
 pub use capability::{RemoteMedia, TelephoneEvents};
 pub use cause::{Release, ReleaseReason};
-pub use config::{Config, H245Counters, Limits, LimitsHit, Vendor};
+pub use config::{Config, FastConnectAnswer, H245Counters, Limits, LimitsHit, Vendor};
 pub use connection::{CallSlot, Connection, ConnectionCounters, ConnectionEvent, PlaceError, SignalMessage};
 pub use event::{
     Action, ConnectInfo, DigitVia, Event, Loop, MediaCommand, ModeResponse, Origin, PeerInfo, ReleaseInfo,
@@ -50,7 +51,7 @@ pub use event::{
 pub use information::{ConferenceGoal, Forward, ForwardKind, Forwarding, UserUser};
 pub use media::{
     AudioCodec, ChannelPlan, CodecOffer, CodecPreference, DescribedCodec, Description, DtmfWay, Flow,
-    LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Parameter,
+    GenericId, LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Parameter,
 };
 pub use number::{Number, Redirecting};
 pub use offhook_wire::per::Oid;

@@ -28,6 +28,12 @@ pub enum AudioCodec {
     G729,
     /// G.729 Annex A.
     G729A,
+    /// G.729 with the silence of Annex B.
+    #[doc(alias = "g729wAnnexB")]
+    G729B,
+    /// G.729 Annex A with the silence of Annex B.
+    #[doc(alias = "g729AnnexAwAnnexB")]
+    G729AB,
     /// GSM 06.10 full rate.
     #[doc(alias = "gsmFullRate")]
     Gsm,
@@ -45,8 +51,12 @@ pub struct DescribedCodec {
     pub description: Description,
     /// The length of a frame, in half milliseconds.
     pub frame_half_ms: u16,
-    /// Payload bit rate, in bit/s.
+    /// Payload bit rate, in bit/s: what flow control and bandwidth count.
     pub bit_rate: u32,
+    /// The highest payload bit rate that is taken, in bit/s: maxBitRate of a generic capability.
+    pub max_bit_rate: u32,
+    /// The RFC that defines the RTP payload: mediaPacketization of a channel names it.
+    pub rfc: Option<u16>,
 }
 
 /// How H.245 tells a codec without a name.
@@ -54,8 +64,10 @@ pub struct DescribedCodec {
 pub enum Description {
     /// genericAudioCapability (H.245 annexes E to I and other recommendations).
     Generic {
-        /// capabilityIdentifier, `standard`.
-        identifier: Oid,
+        /// capabilityIdentifier.
+        identifier: GenericId,
+        /// maxBitRate is part of the codec's name: another rate is another codec.
+        is_of_bit_rate: bool,
         /// The standard identifier of the collapsing parameter that counts frames in a packet, if the codec
         /// has one (maxAl-sduAudioFrames is 0 in most).
         frames: Option<u8>,
@@ -71,6 +83,15 @@ pub enum Description {
         /// What.
         data: &'static [u8],
     },
+}
+
+/// Whose a generic capability is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum GenericId {
+    /// `standard`: an object identifier.
+    Standard(Oid),
+    /// `uuid`: an identifier that nobody had to assign.
+    Uuid([u8; 16]),
 }
 
 /// ParameterValue of a GenericCapability.
@@ -136,7 +157,7 @@ impl AudioCodec {
             Self::Pcma => Some(8),
             Self::G722 => Some(9),
             Self::G728 => Some(15),
-            Self::G729 | Self::G729A => Some(18),
+            Self::G729 | Self::G729A | Self::G729B | Self::G729AB => Some(18),
             Self::Described(_) => None,
         }
     }
@@ -150,7 +171,7 @@ impl AudioCodec {
             // The higher of its rates.
             Self::G7231 => 6_400,
             Self::G728 => 16_000,
-            Self::G729 | Self::G729A => 8_000,
+            Self::G729 | Self::G729A | Self::G729B | Self::G729AB => 8_000,
             Self::Described(codec) => codec.bit_rate,
         }
     }
@@ -182,6 +203,10 @@ pub struct LocalSession {
     pub codecs: Vec<CodecOffer>,
     /// The payload type under which we take RFC 4733 telephone-events, if we do.
     pub telephone_event: Option<u8>,
+    /// We take comfort noise (RFC 3389) under payload type 13 while the peer says nothing.
+    pub comfort_noise: bool,
+    /// We may send nothing, or comfort noise, while nothing is said: silenceSuppression of our channels.
+    pub silence_suppression: bool,
 }
 
 /// Everything the media side prepared for a call. Without sessions it says: no media (a pause;
@@ -240,12 +265,32 @@ pub enum DtmfWay {
     Keypad,
 }
 
-/// Whose order of preference decides which codec we transmit.
+/// Whose order of preference decides which codec we transmit in a channel that H.245 opens, and which codec our answer
+/// to fast connect takes for either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CodecPreference {
     /// [`LocalSession::codecs`], first is best.
     #[default]
     Local,
-    /// The peer's: the order within its alternative capability sets, lower descriptors first.
+    /// The peer's: the order within its alternative capability sets, lower descriptors first; in fast connect the
+    /// order of its proposals.
     Remote,
+    /// The lowest bit rate first, [`LocalSession::codecs`] among equals.
+    LowestRate,
+}
+
+impl CodecPreference {
+    /// Sorts what stands in our order. `rank`: where a codec stands in the peer's.
+    pub(crate) fn sort<T>(
+        self,
+        codecs: &mut [T],
+        codec: impl Fn(&T) -> AudioCodec,
+        rank: impl Fn(AudioCodec) -> usize,
+    ) {
+        match self {
+            Self::Local => {}
+            Self::Remote => codecs.sort_by_key(|item| rank(codec(item))),
+            Self::LowestRate => codecs.sort_by_key(|item| codec(item).bit_rate()),
+        }
+    }
 }

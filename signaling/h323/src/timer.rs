@@ -28,6 +28,8 @@ pub enum Timer {
     StatusInterval,
     /// Called side: the caller was sent elsewhere and has not gone (ours).
     Deflection,
+    /// Called side: CallProceeding waits for the media side, whose answer to fast connect it is to carry (ours).
+    ProceedingWait,
     /// Application answered, media side has not (ours).
     MediaWait,
     /// Slow start: H.245 has to come up after Connect (ours).
@@ -106,6 +108,8 @@ pub struct Timers {
     pub status_interval: Option<Duration>,
     /// The caller's release after Facility callForwarded.
     pub deflection: Duration,
+    /// CallProceeding, for an answer to fast connect to go with it. Less than the caller's T303.
+    pub proceeding_wait: Duration,
     /// Media side after answer.
     pub media_wait: Duration,
     /// H.245 after Connect in slow start. H323Plus: 120 s.
@@ -151,6 +155,7 @@ impl Default for Timers {
             t322: Duration::from_secs(4),
             status_interval: None,
             deflection: Duration::from_secs(5),
+            proceeding_wait: Duration::from_secs(2),
             media_wait: Duration::from_secs(5),
             h245_start: Duration::from_secs(30),
             t101: Duration::from_secs(30),
@@ -184,6 +189,7 @@ impl Timers {
             Timer::T322 => Some(self.t322),
             Timer::StatusInterval => self.status_interval,
             Timer::Deflection => Some(self.deflection),
+            Timer::ProceedingWait => Some(self.proceeding_wait),
             Timer::MediaWait => Some(self.media_wait),
             Timer::H245Start => Some(self.h245_start),
             Timer::T101 => Some(self.t101),

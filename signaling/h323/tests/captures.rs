@@ -11,10 +11,7 @@ mod replay;
 
 use std::collections::BTreeSet;
 
-use offhook_h323::{
-    AudioCodec, CallState, Cause, DescribedCodec, Description, DigitVia, Event, Flow, NonStandardId, Oid,
-    Origin, ReleaseReason,
-};
+use offhook_h323::{AudioCodec, CallState, Cause, DigitVia, Event, Flow, Origin, ReleaseReason, catalogue};
 use replay::Place::{self, Called, Caller};
 use replay::{CODECS, Outcome, Recording, names, replay};
 
@@ -26,44 +23,9 @@ const PCMA: Option<AudioCodec> = Some(AudioCodec::Pcma);
 const PCMU: Option<AudioCodec> = Some(AudioCodec::Pcmu);
 const GSM: Option<AudioCodec> = Some(AudioCodec::Gsm);
 const G722: Option<AudioCodec> = Some(AudioCodec::G722);
-const G726: Option<AudioCodec> = Some(AudioCodec::Described(&G726_32K));
-const ILBC: Option<AudioCodec> = Some(AudioCodec::Described(&ILBC_30));
-const SPEEX: Option<AudioCodec> = Some(AudioCodec::Described(&SPEEX_8K));
-
-/// "G.726-32k" of Equivalence: H.221 9, 0, 61.
-static G726_32K: DescribedCodec = DescribedCodec {
-    name: "G.726-32k",
-    description: Description::NonStandard {
-        identifier: NonStandardId::H221 { t35_country: 9, t35_extension: 0, manufacturer: 61 },
-        data: b"G.726-32k",
-    },
-    frame_half_ms: 2,
-    bit_rate: 32_000,
-};
-
-/// Xiph.org's: H.221 181, 0, 38.
-static SPEEX_8K: DescribedCodec = DescribedCodec {
-    name: "Speex, 8 kHz",
-    description: Description::NonStandard {
-        identifier: NonStandardId::H221 { t35_country: 181, t35_extension: 0, manufacturer: 38 },
-        data: b"speex sr=8000;mode=3;vbr=off;cng=off",
-    },
-    frame_half_ms: 40,
-    bit_rate: 8_000,
-};
-
-/// H.245 Annex S.
-static ILBC_30: DescribedCodec = DescribedCodec {
-    name: "iLBC",
-    description: Description::Generic {
-        identifier: Oid::new(&[0, 0, 8, 245, 1, 1, 11]),
-        frames: Some(0),
-        collapsing: &[],
-        non_collapsing: &[],
-    },
-    frame_half_ms: 60,
-    bit_rate: 13_300,
-};
+const G726: Option<AudioCodec> = Some(AudioCodec::Described(&catalogue::G726_32));
+const ILBC: Option<AudioCodec> = Some(AudioCodec::Described(&catalogue::ILBC_30));
+const SPEEX: Option<AudioCodec> = Some(AudioCodec::Described(&catalogue::SPEEX));
 
 /// A recording; whether Connect is in it; who released first (ReleaseComplete or endSession), with which cause; what the
 /// caller's channel carries, what the called side's.

@@ -10,7 +10,7 @@ use common::script::Script;
 use common::{CALLER, media, offer};
 use offhook_h323::{
     AudioCodec, ChannelPlan, CodecOffer, CodecPreference, Config, DescribedCodec, Description, DtmfWay,
-    Event, Flow, LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Oid, Parameter,
+    Event, Flow, GenericId, LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Oid, Parameter,
     TelephoneEvents,
 };
 use peer::{ack, audio, config, open, ready, set, transmitting};
@@ -34,6 +34,8 @@ fn two_sessions() -> LocalMedia {
         rtcp: ([10, 0, 0, 1], 5001 + 10 * u16::from(session_id)).into(),
         codecs: G711.iter().map(|codec| offer(*codec)).collect(),
         telephone_event: None,
+        comfort_noise: false,
+        silence_suppression: false,
     };
     LocalMedia { sessions: vec![session(1), session(2)] }
 }
@@ -106,13 +108,16 @@ fn the_order_of_either_side_decides_and_a_list_restricts() {
 static WIDE: DescribedCodec = DescribedCodec {
     name: "wide band by identifier",
     description: Description::Generic {
-        identifier: Oid::new(&[0, 0, 7, 7221, 1, 0]),
+        identifier: GenericId::Standard(Oid::new(&[0, 0, 7, 7221, 1, 0])),
+        is_of_bit_rate: false,
         frames: Some(0),
         collapsing: &[(1, Parameter::BooleanArray(0x30))],
         non_collapsing: &[(2, Parameter::UnsignedMin(24_000))],
     },
     frame_half_ms: 40,
     bit_rate: 24_000,
+    max_bit_rate: 24_000,
+    rfc: None,
 };
 
 static OWN: DescribedCodec = DescribedCodec {
@@ -123,6 +128,8 @@ static OWN: DescribedCodec = DescribedCodec {
     },
     frame_half_ms: 40,
     bit_rate: 16_000,
+    max_bit_rate: 16_000,
+    rfc: None,
 };
 
 fn described() -> LocalMedia {

@@ -93,6 +93,13 @@ impl Call {
         self.control.remote_media()
     }
 
+    /// The highest payload bit rate that the peer takes of `codec`, in bit/s, if its TerminalCapabilitySets name one
+    /// (maxBitRate of a generic capability).
+    #[must_use]
+    pub fn remote_max_bit_rate(&self, codec: AudioCodec) -> Option<u32> {
+        self.control.remote_max_bit_rate(codec)
+    }
+
     /// What the H.245 procedures have refused or left out so far.
     #[must_use]
     pub fn h245_counters(&self) -> H245Counters {

@@ -1,9 +1,9 @@
 //! The called side of set-up: Setup, the application's decision, our answers (Q.931 5.2, H.323 8.1).
 //! In: Setup; accept, answer, set_media. Out: CallProceeding, Alerting, Connect, events.
 //!
-//! Fast connect is answered in the first message that is sent after the application has accepted or
-//! answered *and* the media side is known: Alerting, else Connect. A caller that sets mediaWaitForConnect
-//! gets it in Connect. Connect waits for the media side (MediaWait) and, when H.245 needs a
+//! Fast connect is answered when the media side is known and `Config::fast_connect_answer` allows: usually in the first
+//! message that is sent after the application has accepted or answered, Alerting, else Connect. A caller that sets
+//! mediaWaitForConnect gets it in Connect. Connect waits for the media side (MediaWait) and, when H.245 needs a
 //! connection of its own, for the driver to listen.
 //!
 //! Not here: releases (`release`), H.245 (`control`).
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use offhook_wire::h225::{H323UuPduH323MessageBody as Body, SetupUuie};
 use offhook_wire::h225_message::CallSignal;
-use offhook_wire::q931::{Cause, ElementId, Presentation, RedirectingNumber};
+use offhook_wire::q931::{Cause, ElementId, Presentation, ProgressIndicator, RedirectingNumber};
 
 use super::message::{Answer, Common, own_number};
 use super::overlap::Overlap;
@@ -24,7 +24,7 @@ use crate::event::{ConnectInfo, Event, SetupInfo};
 use crate::fast_connect::{self, FastConnect};
 use crate::number::presentation_from;
 use crate::tunnel::Path;
-use crate::{ConferenceGoal, Number, Origin, Redirecting, Timer, UserUser};
+use crate::{ConferenceGoal, FastConnectAnswer, Number, Origin, Redirecting, Timer, UserUser};
 
 impl Call {
     pub(super) fn on_setup(&mut self, now: Duration, signal: &CallSignal) {
@@ -81,8 +81,13 @@ impl Call {
         if self.config.overlap_receiving && self.overlap.possible {
             self.on_request_digits(now);
         } else if self.config.call_proceeding {
-            self.on_proceed(now);
+            if self.proceeding_waits() {
+                self.start_timer(Timer::ProceedingWait, now);
+            } else {
+                self.on_proceed(now);
+            }
         }
+        self.answer_by_itself(now);
         for octets in early {
             self.on_tunnelled(now, &octets);
         }
@@ -123,13 +128,11 @@ impl Call {
         if self.side != Side::Called || !rings || self.released {
             return;
         }
-        if !self.called.media_waits {
-            self.resolve_fast_connect(now);
-        }
+        let answer = self.answer_in(now, FastConnectAnswer::Alerting);
         self.timers.stop(Timer::T302);
+        self.timers.stop(Timer::ProceedingWait);
         self.state = CallState::Received;
         self.called.alerted = true;
-        let answer = self.take_answer();
         self.outbox.push(self.identity.alerting(&self.config, answer));
     }
 
@@ -156,7 +159,44 @@ impl Call {
     pub(super) fn on_media(&mut self, now: Duration) {
         self.media_changed(now);
         if self.side == Side::Called && !self.released {
+            self.answer_by_itself(now);
             self.try_connect(now);
+        }
+    }
+
+    /// CallProceeding is to carry the answer to fast connect, which the media side does not allow yet.
+    fn proceeding_waits(&self) -> bool {
+        let wanted = self.config.fast_connect_answer == FastConnectAnswer::CallProceeding;
+        let proposed = matches!(self.fast, FastConnect::Proposed(_));
+        wanted && proposed && self.media.is_none() && !self.called.media_waits
+    }
+
+    /// Sends the messages that answer fast connect before the application has said anything.
+    fn answer_by_itself(&mut self, now: Duration) {
+        let pending =
+            matches!(self.state, CallState::IncomingProceeding | CallState::Present | CallState::Received);
+        let due = matches!(self.fast, FastConnect::Proposed(_)) && self.media.is_some();
+        if !pending || !due || self.called.media_waits || self.called.answer || !self.can_speak() {
+            return;
+        }
+        match self.config.fast_connect_answer {
+            FastConnectAnswer::CallProceeding => {
+                if self.timers.is_running(Timer::ProceedingWait) {
+                    self.on_proceed(now);
+                }
+            }
+            FastConnectAnswer::Facility => {
+                let answer = self.answer_in(now, FastConnectAnswer::Facility);
+                self.outbox.push(self.identity.forwarded_elements(answer));
+            }
+            FastConnectAnswer::Progress => {
+                self.resolve_fast_connect(now);
+                // A refusal announces nothing; it goes with the next message.
+                if self.fast.is_accepted() {
+                    self.on_send_progress(now, ProgressIndicator::INBAND_INFORMATION);
+                }
+            }
+            FastConnectAnswer::Alerting | FastConnectAnswer::Connect => {}
         }
     }
 
@@ -168,7 +208,7 @@ impl Call {
         // Whether fast connect succeeds decides whether H.245 needs a connection now.
         let acceptable = match (&self.fast, &self.media) {
             (FastConnect::Proposed(proposals), Some(media)) => {
-                fast_connect::answer(proposals, media, || 1).is_some()
+                fast_connect::answer(proposals, media, self.config.codec_preference, || 1).is_some()
             }
             (fast, _) => fast.is_accepted(),
         };
@@ -177,12 +217,11 @@ impl Call {
             return;
         }
         self.state = CallState::Active;
-        for timer in [Timer::T301, Timer::T302, Timer::Deflection] {
+        for timer in [Timer::T301, Timer::T302, Timer::Deflection, Timer::ProceedingWait] {
             self.timers.stop(timer);
         }
         self.start_timer(Timer::StatusInterval, now);
-        self.resolve_fast_connect(now);
-        let mut answer = self.take_answer();
+        let mut answer = self.answer_in(now, FastConnectAnswer::Connect);
         if let Path::Listening(address) = self.h245.path {
             answer.h245_address = Some(address);
             self.h245.told = true;
@@ -205,7 +244,7 @@ impl Call {
         self.resume_h245(now);
     }
 
-    pub(super) fn resolve_fast_connect(&mut self, now: Duration) {
+    fn resolve_fast_connect(&mut self, now: Duration) {
         let Some(media) = &self.media else {
             return;
         };
@@ -213,7 +252,8 @@ impl Call {
             return;
         };
         let control = &mut self.control;
-        match fast_connect::answer(proposals, media, || control.take_channel_number()) {
+        let preference = self.config.codec_preference;
+        match fast_connect::answer(proposals, media, preference, || control.take_channel_number()) {
             Some((elements, agreed)) => {
                 self.fast = FastConnect::Accepted;
                 self.called.fast_answer = Some(elements);
@@ -226,10 +266,21 @@ impl Call {
         }
     }
 
-    pub(super) fn take_answer(&mut self) -> Answer {
+    /// What `message` has to say about fast connect, now that it leaves.
+    pub(super) fn answer_in(&mut self, now: Duration, message: FastConnectAnswer) -> Answer {
+        // The variants stand in the order of time.
+        let early_enough = self.config.fast_connect_answer <= message;
+        if message == FastConnectAnswer::Connect || early_enough && !self.called.media_waits {
+            self.resolve_fast_connect(now);
+        }
+        let fast_start = if self.config.repeat_fast_connect_answer {
+            self.called.fast_answer.clone()
+        } else {
+            self.called.fast_answer.take()
+        };
         Answer {
             h245_address: None,
-            fast_start: self.called.fast_answer.take(),
+            fast_start,
             fast_connect_refused: std::mem::take(&mut self.called.refusal_due),
             user_user: self.user_user.take(),
         }

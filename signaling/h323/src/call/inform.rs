@@ -19,7 +19,7 @@ use super::{Call, CallState, Link, Side};
 use crate::address::{aliases_from, from_h225};
 use crate::event::Event;
 use crate::h245::lcse::is_usable;
-use crate::{Alias, Forward, ForwardKind, Origin, ReleaseReason, Timer, UserUser};
+use crate::{Alias, FastConnectAnswer, Forward, ForwardKind, Origin, ReleaseReason, Timer, UserUser};
 
 impl Call {
     /// A call whose messages can reach somebody.
@@ -42,10 +42,7 @@ impl Call {
         if self.side != Side::Called || !pending || !self.can_speak() {
             return false;
         }
-        if !self.called.media_waits {
-            self.resolve_fast_connect(now);
-        }
-        let answer = self.take_answer();
+        let answer = self.answer_in(now, FastConnectAnswer::Alerting);
         self.outbox.push(self.identity.progress(&self.config, description, answer));
         true
     }

@@ -120,13 +120,15 @@ impl Identity {
         if setup.withhold_identity { signal } else { with_display(signal, config) }
     }
 
-    pub(super) fn call_proceeding(&self, config: &Config) -> CallSignal {
+    pub(super) fn call_proceeding(&self, config: &Config, answer: Answer) -> CallSignal {
         let mut uuie = CallProceedingUuie::new(PROTOCOL_IDENTIFIER, endpoint(&config.vendor));
         uuie.call_identifier = Some(self.call_identifier());
+        uuie.fast_start = answer.fast_start;
+        uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
         uuie.multiple_calls = Some(config.multiple_calls);
         uuie.maintain_connection = Some(config.maintain_connection);
         let signal = self.signal(MessageType::CALL_PROCEEDING, Body::CallProceeding(uuie.into()));
-        with_display(signal, config)
+        with_display(with_user_user(signal, answer.user_user.as_ref()), config)
     }
 
     pub(super) fn alerting(&self, config: &Config, answer: Answer) -> CallSignal {
@@ -218,6 +220,19 @@ impl Identity {
         uuie.alternative_address = address.map(to_h225);
         uuie.alternative_alias_address = aliases_to(aliases);
         self.signal(MessageType::FACILITY, Body::Facility(uuie.into()))
+    }
+
+    /// Facility that brings the answer to fast connect after CallProceeding has left without it (H.225.0: reason
+    /// forwardedElements).
+    pub(super) fn forwarded_elements(&self, answer: Answer) -> CallSignal {
+        let mut uuie = FacilityUuie::new(PROTOCOL_IDENTIFIER, FacilityReason::ForwardedElements);
+        uuie.call_identifier = Some(self.call_identifier());
+        uuie.fast_start = answer.fast_start;
+        uuie.fast_connect_refused = answer.fast_connect_refused.then_some(());
+        with_user_user(
+            self.signal(MessageType::FACILITY, Body::Facility(uuie.into())),
+            answer.user_user.as_ref(),
+        )
     }
 
     pub(super) fn status_inquiry(&self) -> CallSignal {

@@ -14,9 +14,9 @@ use offhook_wire::h225_message::CallSignal;
 use offhook_wire::q931::{CalledPartyNumber, ElementId};
 
 use super::{Call, CallState, Link, Side};
-use crate::Timer;
 use crate::event::Event;
 use crate::number::MAX_DIGITS;
+use crate::{FastConnectAnswer, Timer};
 
 /// The called number while it is not complete.
 #[derive(Debug, Default)]
@@ -117,14 +117,18 @@ impl Call {
     }
 
     /// Called side: the number is complete, the call is on its way. False out of place.
-    pub(super) fn on_proceed(&mut self, _now: Duration) -> bool {
+    pub(super) fn on_proceed(&mut self, now: Duration) -> bool {
         let state = matches!(self.state, CallState::Present | CallState::OverlapReceiving);
         if self.side != Side::Called || !state || self.released || self.link != Link::Open {
             return false;
         }
         self.timers.stop(Timer::T302);
+        self.timers.stop(Timer::ProceedingWait);
         self.state = CallState::IncomingProceeding;
-        self.outbox.push(self.identity.call_proceeding(&self.config));
+        let mut answer = self.answer_in(now, FastConnectAnswer::CallProceeding);
+        // What is meant for the caller's user goes with Alerting or later.
+        self.user_user = answer.user_user.take();
+        self.outbox.push(self.identity.call_proceeding(&self.config, answer));
         true
     }
 }

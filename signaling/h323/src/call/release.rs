@@ -211,6 +211,10 @@ impl Call {
             Timer::T302 => return self.on_t302(now),
             Timer::T322 => return self.on_t322(now),
             Timer::Deflection => return self.on_deflection(now),
+            Timer::ProceedingWait => {
+                self.on_proceed(now);
+                return;
+            }
             Timer::StatusInterval => {
                 self.start_timer(Timer::StatusInterval, now);
                 self.on_inquire(now);

@@ -10,12 +10,15 @@
 
 use bytes::Bytes;
 use offhook_wire::h245::{
-    AudioCapability, AudioCapabilityG7231, AudioMode, AudioModeG7231, CapabilityIdentifier,
-    DataType as WireDataType, GSMAudioCapability, GenericCapability, GenericParameter, NonStandardIdentifier,
+    AudioCapability, AudioCapabilityG7231, AudioMode, AudioModeG7231, Capability, CapabilityIdentifier,
+    DataType as WireDataType, GSMAudioCapability, GenericCapability, GenericParameter,
+    H2250LogicalChannelParametersMediaPacketization as Packetization, NonStandardIdentifier,
     NonStandardIdentifierH221NonStandard, NonStandardParameter, ParameterIdentifier, ParameterValue,
+    RTPPayloadType, RTPPayloadTypePayloadDescriptor,
 };
 
-use crate::media::{Description, NonStandardCapability, NonStandardId, Parameter};
+use crate::catalogue::COMFORT_NOISE;
+use crate::media::{Description, GenericId, NonStandardCapability, NonStandardId, Parameter};
 use crate::{AudioCodec, CodecOffer, DescribedCodec};
 
 /// Frames in a packet are at most this many (H.245 table B.1).
@@ -33,6 +36,8 @@ pub(crate) fn audio_codec(audio: &AudioCapability) -> Option<(AudioCodec, u16)> 
         AudioCapability::G728(frames) => (AudioCodec::G728, frames.saturating_mul(5) / 2),
         AudioCapability::G729(frames) => (AudioCodec::G729, frames.saturating_mul(10)),
         AudioCapability::G729AnnexA(frames) => (AudioCodec::G729A, frames.saturating_mul(10)),
+        AudioCapability::G729wAnnexB(frames) => (AudioCodec::G729B, frames.saturating_mul(10)),
+        AudioCapability::G729AnnexAwAnnexB(frames) => (AudioCodec::G729AB, frames.saturating_mul(10)),
         AudioCapability::GsmFullRate(gsm) => (AudioCodec::Gsm, (gsm.audio_unit_size / 33).max(1) * 20),
         _ => return None,
     })
@@ -49,6 +54,8 @@ pub(crate) fn audio_capability(codec: AudioCodec, ms: u16) -> AudioCapability {
         AudioCodec::G728 => AudioCapability::G728((ms.saturating_mul(2) / 5).clamp(1, MAX_FRAMES)),
         AudioCodec::G729 => AudioCapability::G729(frames(10)),
         AudioCodec::G729A => AudioCapability::G729AnnexA(frames(10)),
+        AudioCodec::G729B => AudioCapability::G729wAnnexB(frames(10)),
+        AudioCodec::G729AB => AudioCapability::G729AnnexAwAnnexB(frames(10)),
         AudioCodec::Gsm => {
             let octets = (frames(20) * 33).min(256 / 33 * 33);
             AudioCapability::GsmFullRate(GSMAudioCapability::new(octets, false, false))
@@ -59,9 +66,9 @@ pub(crate) fn audio_capability(codec: AudioCodec, ms: u16) -> AudioCapability {
 
 fn described_capability(codec: &DescribedCodec, ms: u16) -> AudioCapability {
     match &codec.description {
-        Description::Generic { identifier, frames, collapsing, non_collapsing } => {
-            let mut generic = GenericCapability::new(CapabilityIdentifier::Standard(identifier.clone()));
-            generic.max_bit_rate = Some(codec.bit_rate.div_ceil(100));
+        Description::Generic { identifier, frames, collapsing, non_collapsing, .. } => {
+            let mut generic = GenericCapability::new(capability_identifier(identifier));
+            generic.max_bit_rate = Some(codec.max_bit_rate.div_ceil(100));
             let count = (*frames).map(|id| (id, Parameter::UnsignedMin(codec.frames(ms))));
             let collapsing = collapsing.iter().cloned().chain(count).map(|(id, p)| parameter(id, &p));
             generic.collapsing = list(collapsing.collect());
@@ -71,6 +78,13 @@ fn described_capability(codec: &DescribedCodec, ms: u16) -> AudioCapability {
         Description::NonStandard { identifier, data } => {
             AudioCapability::NonStandard(non_standard(identifier, Bytes::from_static(data)).into())
         }
+    }
+}
+
+fn capability_identifier(identifier: &GenericId) -> CapabilityIdentifier {
+    match identifier {
+        GenericId::Standard(oid) => CapabilityIdentifier::Standard(oid.clone()),
+        GenericId::Uuid(uuid) => CapabilityIdentifier::Uuid(*uuid),
     }
 }
 
@@ -91,27 +105,50 @@ fn parameter(identifier: u8, value: &Parameter) -> GenericParameter {
     GenericParameter::new(ParameterIdentifier::Standard(identifier), value)
 }
 
+/// Comfort noise of RFC 3389 beside any codec (H.245 Annex N).
+pub(crate) fn comfort_noise() -> Capability {
+    let generic = GenericCapability::new(CapabilityIdentifier::Standard(COMFORT_NOISE));
+    Capability::ReceiveAudioCapability(AudioCapability::GenericAudioCapability(generic.into()))
+}
+
+/// Whether a capability is comfort noise.
+pub(crate) fn is_comfort_noise(audio: &AudioCapability) -> bool {
+    match audio {
+        AudioCapability::GenericAudioCapability(generic) => {
+            generic.capability_identifier == CapabilityIdentifier::Standard(COMFORT_NOISE)
+        }
+        _ => false,
+    }
+}
+
+/// The highest bit rate that a generic capability names, in bit/s.
+pub(crate) fn max_bit_rate(audio: &AudioCapability) -> Option<u32> {
+    match audio {
+        AudioCapability::GenericAudioCapability(generic) => generic.max_bit_rate?.checked_mul(100),
+        _ => None,
+    }
+}
+
 /// How many milliseconds a packet may hold when `audio` describes `codec`; `None` when it is another.
 ///
-/// A genericAudioCapability is the codec of its identifier; non-collapsing parameters that both sides name
-/// must agree (H.245 B.2.2.5). The collapsing ones that are not the count of frames are the sender's to keep
+/// A genericAudioCapability is the codec of its identifier, and of its maxBitRate where that is part of the name;
+/// non-collapsing parameters that both sides name must agree (H.245 B.2.2.5). The collapsing ones that are not the count of frames are the sender's to keep
 /// within: they limit what `codec` may do, which its encoder knows from the description alone.
 pub(crate) fn describes(audio: &AudioCapability, codec: &DescribedCodec) -> Option<u16> {
     match (audio, &codec.description) {
         (
             AudioCapability::GenericAudioCapability(generic),
-            Description::Generic { identifier, frames, non_collapsing, .. },
+            Description::Generic { identifier, is_of_bit_rate, frames, non_collapsing, .. },
         ) => {
-            let CapabilityIdentifier::Standard(theirs) = &generic.capability_identifier else {
-                return None;
-            };
+            let other_rate =
+                *is_of_bit_rate && generic.max_bit_rate.is_none_or(|rate| !is_rate(rate, codec.max_bit_rate));
             let theirs_say = generic.non_collapsing.as_deref().unwrap_or_default();
             let differs = non_collapsing.iter().any(|(id, value)| {
                 let ours = parameter(*id, value);
                 let same_name = |p: &&GenericParameter| p.parameter_identifier == ours.parameter_identifier;
                 theirs_say.iter().find(same_name).is_some_and(|p| p.parameter_value != ours.parameter_value)
             });
-            if theirs != identifier || differs {
+            if generic.capability_identifier != capability_identifier(identifier) || differs || other_rate {
                 return None;
             }
             let counted = frames.and_then(|id| frames_of(generic, id));
@@ -123,6 +160,11 @@ pub(crate) fn describes(audio: &AudioCapability, codec: &DescribedCodec) -> Opti
         }
         _ => None,
     }
+}
+
+/// maxBitRate counts hundreds of bit/s. Endpoints are known that say bit/s.
+fn is_rate(told: u32, bit_rate: u32) -> bool {
+    told == bit_rate.div_ceil(100) || told == bit_rate
 }
 
 fn frames_of(generic: &GenericCapability, id: u8) -> Option<u16> {
@@ -179,6 +221,8 @@ pub(crate) fn audio_mode(codec: AudioCodec) -> AudioMode {
         AudioCodec::G728 => AudioMode::G728,
         AudioCodec::G729 => AudioMode::G729,
         AudioCodec::G729A => AudioMode::G729AnnexA,
+        AudioCodec::G729B => AudioMode::G729wAnnexB,
+        AudioCodec::G729AB => AudioMode::G729AnnexAwAnnexB,
         AudioCodec::Gsm => AudioMode::GsmFullRate(GSMAudioCapability::new(33, false, false)),
         AudioCodec::Described(codec) => match described_capability(codec, 0) {
             AudioCapability::GenericAudioCapability(generic) => AudioMode::GenericAudioMode(generic),
@@ -199,6 +243,8 @@ pub(crate) fn mode_is(mode: &AudioMode, codec: AudioCodec) -> bool {
         | (AudioMode::G728, AudioCodec::G728)
         | (AudioMode::G729, AudioCodec::G729)
         | (AudioMode::G729AnnexA, AudioCodec::G729A)
+        | (AudioMode::G729wAnnexB, AudioCodec::G729B)
+        | (AudioMode::G729AnnexAwAnnexB, AudioCodec::G729AB)
         | (AudioMode::GsmFullRate(_), AudioCodec::Gsm) => true,
         (AudioMode::GenericAudioMode(generic), AudioCodec::Described(codec)) => {
             describes(&AudioCapability::GenericAudioCapability(generic.clone()), codec).is_some()
@@ -215,7 +261,7 @@ fn frame_half_ms(codec: AudioCodec) -> u16 {
     match codec {
         AudioCodec::Pcma | AudioCodec::Pcmu | AudioCodec::G722 => 2,
         AudioCodec::G728 => 5,
-        AudioCodec::G729 | AudioCodec::G729A => 20,
+        AudioCodec::G729 | AudioCodec::G729A | AudioCodec::G729B | AudioCodec::G729AB => 20,
         AudioCodec::Gsm => 40,
         AudioCodec::G7231 => 60,
         AudioCodec::Described(codec) => codec.frame_half_ms.max(1),
@@ -233,6 +279,14 @@ pub(crate) fn packet_ms(offer: &CodecOffer, most: u16) -> u16 {
 /// dynamicRTPPayloadType: only what is dynamic (96–127) may be said.
 pub(crate) fn dynamic_payload_type(payload_type: u8) -> Option<u8> {
     (96..=127).contains(&payload_type).then_some(payload_type)
+}
+
+/// mediaPacketization of a channel: which RFC says what is in its packets, for a codec that H.225.0 says nothing of.
+pub(crate) fn packetization(offer: &CodecOffer) -> Option<Packetization> {
+    let AudioCodec::Described(codec) = offer.codec else { return None };
+    let mut payload = RTPPayloadType::new(RTPPayloadTypePayloadDescriptor::RfcNumber(i64::from(codec.rfc?)));
+    payload.payload_type = Some(offer.payload_type);
+    Some(Packetization::RtpPayloadType(payload.into()))
 }
 
 /// dataType of a channel with `codec`.
@@ -268,6 +322,8 @@ mod tests {
             AudioCodec::G728,
             AudioCodec::G729,
             AudioCodec::G729A,
+            AudioCodec::G729B,
+            AudioCodec::G729AB,
             AudioCodec::Gsm,
         ] {
             assert_eq!(audio_codec(&audio_capability(codec, 60)), Some((codec, 60)));

@@ -2,8 +2,8 @@
 //! In: [`LocalMedia`], the configuration. Out: entries and one descriptor.
 //!
 //! ```text
-//!   entries      session by session, most wanted first; then user input, telephone-events, nonStandard
-//!   descriptor   { codecs of a session } of every session, { user input, telephone-events }
+//!   entries      session by session, most wanted first; then user input, telephone-events, comfort noise, nonStandard
+//!   descriptor   { codecs of a session } of every session, { user input, telephone-events }, { comfort noise }
 //! ```
 //! One of each brace at a time, all braces at the same time. nonStandard capabilities are no alternative to
 //! anything and stand in a set each.
@@ -15,7 +15,7 @@ use offhook_wire::h245::{
     UserInputCapability,
 };
 
-use super::codec::{audio_capability, dynamic_payload_type, non_standard};
+use super::codec::{audio_capability, comfort_noise, dynamic_payload_type, non_standard};
 use crate::{CodecOffer, Config, LocalMedia};
 
 /// The most sessions, and codecs of a session, that we tell.
@@ -67,6 +67,9 @@ pub(crate) fn table(media: &LocalMedia, config: &Config, most: usize) -> Option<
         input.extend(add(Capability::ReceiveRTPAudioTelephonyEventCapability(event)));
     }
     simultaneous.push(input);
+    if media.sessions.iter().any(|session| session.comfort_noise) {
+        simultaneous.push(add(comfort_noise()).into_iter().collect());
+    }
     for capability in config.non_standard_capabilities.iter().take(MAX_NON_STANDARD) {
         let parameter = non_standard(&capability.identifier, capability.data.clone());
         simultaneous.push(add(Capability::NonStandard(parameter.into())).into_iter().collect());

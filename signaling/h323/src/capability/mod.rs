@@ -17,7 +17,7 @@ mod local;
 mod remote;
 
 pub(crate) use channel::{DataType, OpenChannel, Proposal};
-pub(crate) use codec::{audio_mode, data_type, dynamic_payload_type, mode_is, packet_ms};
+pub(crate) use codec::{audio_mode, data_type, dynamic_payload_type, mode_is, packet_ms, packetization};
 pub use events::TelephoneEvents;
 pub(crate) use local::{Table, table};
 pub use remote::RemoteMedia;

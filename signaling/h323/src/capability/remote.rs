@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use offhook_wire::h245::{AudioCapability, Capability, TerminalCapabilitySet, UserInputCapability};
 use offhook_wire::per;
 
-use super::codec::{audio_codec, describes, non_standard_capability, packet_ms};
+use super::codec::{
+    audio_codec, describes, is_comfort_noise, max_bit_rate, non_standard_capability, packet_ms,
+};
 use super::events::TelephoneEvents;
 use crate::config::MAX_CAPABILITIES;
 use crate::{AudioCodec, CodecOffer, LocalMedia, NonStandardCapability};
@@ -34,6 +36,8 @@ pub struct RemoteMedia {
     pub signal: bool,
     /// It takes telephone-events: payload type and events.
     pub telephone_event: Option<(u8, TelephoneEvents)>,
+    /// It takes comfort noise (RFC 3389) in place of sound, under payload type 13.
+    pub comfort_noise: bool,
     /// What it said beyond the standard.
     pub non_standard: Vec<NonStandardCapability>,
 }
@@ -57,6 +61,7 @@ enum Entry {
     Alphanumeric,
     Signal,
     TelephoneEvent(u8, TelephoneEvents),
+    ComfortNoise,
     NonStandard(NonStandardCapability),
     Other,
 }
@@ -147,6 +152,15 @@ impl RemoteCapabilities {
         self.usable().find_map(|entry| entry.packet_ms(offer.codec)).map(|most| packet_ms(offer, most))
     }
 
+    /// The highest payload bit rate that the peer takes of `codec`, in bit/s, if it names one.
+    pub(crate) fn max_bit_rate(&self, codec: AudioCodec) -> Option<u32> {
+        let AudioCodec::Described(codec) = codec else { return None };
+        self.usable().find_map(|entry| match entry {
+            Entry::Described(audio) if describes(audio, codec).is_some() => max_bit_rate(audio),
+            _ => None,
+        })
+    }
+
     /// Where `codec` stands in the peer's order of preference.
     pub(crate) fn rank(&self, codec: AudioCodec) -> usize {
         self.usable().position(|entry| entry.packet_ms(codec).is_some()).unwrap_or(usize::MAX)
@@ -217,6 +231,7 @@ impl RemoteCapabilities {
             alphanumeric: self.entries.values().any(|entry| *entry == Entry::Alphanumeric),
             signal: self.takes_signal(),
             telephone_event: self.telephone_event(),
+            comfort_noise: self.usable().any(|entry| *entry == Entry::ComfortNoise),
             non_standard: non_standard.collect(),
         }
     }
@@ -275,6 +290,9 @@ impl Entry {
     fn from_audio(audio: &AudioCapability) -> Self {
         if let Some((codec, ms)) = audio_codec(audio) {
             return Self::Audio { codec, ms };
+        }
+        if is_comfort_noise(audio) {
+            return Self::ComfortNoise;
         }
         let described =
             matches!(audio, AudioCapability::GenericAudioCapability(_) | AudioCapability::NonStandard(_));

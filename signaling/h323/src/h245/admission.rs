@@ -1,5 +1,9 @@
 //! Whether a channel of the peer is taken (H.245 8.4.2, B.3).
 //! In: OpenLogicalChannel, our media. Out: OpenLogicalChannelAck or Reject with the cause, channels opened.
+//!
+//! A channel that announces longer packets than our capability names is taken: H.245 8.4 leaves a channel beyond the
+//! capabilities to the receiver, real peers announce their most and send less, and playout follows what arrives. The plan tells
+//! what was announced.
 //! Not here: the machines (`lcse`, `blcse`).
 
 use crate::capability::{DataType, OpenChannel};

@@ -154,6 +154,11 @@ impl Control {
         self.peer.remote().describe()
     }
 
+    /// The highest payload bit rate that the peer takes of `codec`, in bit/s.
+    pub(crate) fn remote_max_bit_rate(&self, codec: AudioCodec) -> Option<u32> {
+        self.peer.remote().max_bit_rate(codec)
+    }
+
     /// A number for a channel of ours (fast connect proposals).
     pub(crate) fn take_channel_number(&mut self) -> u16 {
         self.channels.take_number()

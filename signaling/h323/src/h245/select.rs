@@ -16,7 +16,7 @@
 use crate::capability::{RemoteCapabilities, dynamic_payload_type};
 use crate::h245::lcse::{Channels, IncomingState, Outgoing, OutgoingState};
 use crate::h245::{Notice, Scope};
-use crate::{AudioCodec, CodecOffer, CodecPreference, Event, LocalMedia, LocalSession};
+use crate::{AudioCodec, CodecOffer, Event, LocalMedia, LocalSession};
 
 impl Channels {
     /// Makes what we send what it should be.
@@ -115,9 +115,7 @@ impl Channels {
     ) -> Option<(CodecOffer, u16)> {
         let id = session.session_id;
         let mut offers: Vec<&CodecOffer> = session.codecs.iter().collect();
-        if scope.config.codec_preference == CodecPreference::Remote {
-            offers.sort_by_key(|offer| remote.rank(offer.codec));
-        }
+        scope.config.codec_preference.sort(&mut offers, |offer| offer.codec, |codec| remote.rank(codec));
         let wanted = self.wanted_in(id);
         offers.sort_by_key(|offer| wanted != Some(offer.codec));
         let following = self.following.contains(&id);

@@ -57,6 +57,8 @@ pub(crate) fn media(side: usize, codecs: &[AudioCodec]) -> LocalMedia {
             rtcp: (ip, 5001 + 100 * side as u16).into(),
             codecs: codecs.iter().map(|codec| offer(*codec)).collect(),
             telephone_event: Some(101),
+            comfort_noise: false,
+            silence_suppression: false,
         }],
     }
 }

@@ -165,8 +165,9 @@ pub(crate) fn channel_parameters(
     let mut parameters = H2250LogicalChannelParameters::new(session.session_id);
     parameters.media_guaranteed_delivery = Some(false);
     parameters.media_control_channel = Some(to_h245(session.rtcp));
-    parameters.silence_suppression = Some(false);
+    parameters.silence_suppression = Some(session.silence_suppression);
     parameters.dynamic_rtp_payload_type = capability::dynamic_payload_type(offer.payload_type);
+    parameters.media_packetization = capability::packetization(offer);
     parameters
 }
 
