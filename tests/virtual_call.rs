@@ -34,7 +34,7 @@ fn write(path: &Path, samples: &[i16]) -> Result<(), Box<dyn Error>> {
 }
 
 fn through(kind: CodecKind, pcm: &[i16]) -> Result<Vec<i16>, Box<dyn Error>> {
-    let (mut encoder, mut decoder) = (kind.encoder(), kind.decoder());
+    let (mut encoder, mut decoder) = (kind.encoder()?, kind.decoder()?);
     let mut out = vec![0; pcm.len()];
     let mut octets = vec![0; pcm.len()];
     let n = encoder.encode(pcm, &mut octets)?;
@@ -61,7 +61,7 @@ fn call(kind: CodecKind, played: Vec<i16>, delay_ms: u64) -> Result<(Vec<i16>, u
         move |out: &mut [i16]| out.iter_mut().zip(&mut clip).map(|(out, sample)| *out = sample).count();
     let (mut feeder, source) = ClipFeeder::new(Box::new(reader), 4_000);
     tell(mouth.tx(TxCommand::SetTransport(Box::new(link_tx))))?;
-    tell(mouth.tx(TxCommand::SetFormat(Box::new(TxFormat::new(kind, payload_type, 20)))))?;
+    tell(mouth.tx(TxCommand::SetFormat(Box::new(TxFormat::new(kind, payload_type, 20)?))))?;
     tell(mouth.add_source(Box::new(source), Gain::UNITY))?;
     tell(mouth.tx(TxCommand::Start))?;
 

@@ -298,7 +298,7 @@ fn latency(seconds: f64) {
     let stamped = Stamped { inner: near.0, sent_ns: Arc::clone(&sent_ns) };
     let mut near = Leg::new(0, Box::new(stamped), Box::new(near.1), at_far).unwrap();
     // The capture callback's own samples: no source.
-    near.control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 10)))).unwrap();
+    near.control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 10).unwrap()))).unwrap();
     let mut far = Leg::new(1, Box::new(far.0), Box::new(far.1), at_near).unwrap();
     let period = Duration::from_millis(5);
     let samples = (RATE / 200) as usize;

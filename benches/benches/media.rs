@@ -20,7 +20,7 @@ fn g711(c: &mut Criterion) {
     let mut group = c.benchmark_group("g711, 20 ms");
     group.throughput(Throughput::Elements(160));
     for kind in [CodecKind::Pcmu, CodecKind::Pcma] {
-        let (mut encoder, mut decoder) = (kind.encoder(), kind.decoder());
+        let (mut encoder, mut decoder) = (kind.encoder().unwrap(), kind.decoder().unwrap());
         let (mut octets, mut out) = ([0_u8; 160], [0_i16; 160]);
         group.bench_function(format!("{kind}, encode"), |b| {
             b.iter(|| encoder.encode(black_box(&pcm), &mut octets))
@@ -53,7 +53,7 @@ fn leg(clock: &Clock) -> (Control, Control, TxProcessor, RxProcessor) {
     let (mut control, tx, _) = split(EngineConfig { sender, ..EngineConfig::new(8_000) });
     let (mut far, _, rx) = split(EngineConfig::new(8_000));
     control.tx(TxCommand::SetTransport(Box::new(link_tx))).unwrap();
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     let tone = ToneSource::new(8_000, Cadence::RINGING);
     control.add_source(Box::new(tone), Gain::UNITY).ok().unwrap();
     control.tx(TxCommand::Start).unwrap();

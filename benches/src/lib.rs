@@ -46,7 +46,7 @@ impl Leg {
         let (mut control, tx_half, rx_half) = split(EngineConfig { sender, ..EngineConfig::new(RATE) });
         control.tx(TxCommand::SetTransport(tx))?;
         control.tx(TxCommand::SetRemote(remote))?;
-        control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20))))?;
+        control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)?)))?;
         let source = control.add_source(Box::new(Murmur::new(number)), Gain::UNITY);
         source.map_err(|_| "no room for a source")?;
         control.tx(TxCommand::Start)?;

@@ -1,7 +1,7 @@
 //! Audio codecs over slices, resampling, tones and levels; no allocation after construction.
 //!
 //! In: 16-bit mono samples, or the payload of one RTP packet. Out: the other of the two.
-//! One file a codec ([`g711`]); [`codec`] describes each (names, rates, packet arithmetic) and holds the
+//! One file a codec ([`g711`]); [`kind`] describes each (names, rates, packet arithmetic), [`codec`] holds the
 //! [`Encoder`] and [`Decoder`] traits. [`resample`] joins rates, [`tone`] makes call-progress tones, [`dtmf`] digits,
 //! [`level`] measures what passes.
 //! Not here: when a packet is played (`jitter`), RTP headers (`media/rtp`), what a call has agreed (`signaling`).
@@ -13,13 +13,16 @@ pub mod codec;
 pub mod dtmf;
 pub mod g711;
 mod history;
+pub mod kind;
 pub mod level;
+mod payload;
 pub mod resample;
 pub mod tone;
 
 pub use asynchronous::AsyncResampler;
-pub use codec::{CodecError, CodecKind, Decoder, Encoder};
+pub use codec::{CodecError, CodecSettings, Decoder, Encoder};
 pub use dtmf::{DtmfDigit, DtmfTiming};
+pub use kind::CodecKind;
 pub use level::{Level, LevelMeter};
 pub use resample::{Resampled, Resampler, UnsupportedRate};
 pub use tone::{Cadence, Segment, Tone, ToneGenerator};

@@ -9,7 +9,7 @@ static ALLOCATOR: AllocDisabler = AllocDisabler;
 #[test]
 fn coding_does_not_allocate() {
     for &kind in CodecKind::ALL {
-        let (mut encoder, mut decoder) = (kind.encoder(), kind.decoder());
+        let (mut encoder, mut decoder) = (kind.encoder().unwrap(), kind.decoder().unwrap());
         let mut pcm = [-1_234; 960];
         let mut octets = [0; 960];
         assert_no_alloc(|| {

@@ -97,7 +97,7 @@ proptest! {
                 }
                 Step::Reset => assert_no_alloc(|| playout.reset()),
                 Step::SetDecoder => {
-                    let decoder = CodecKind::Pcma.decoder();
+                    let decoder = CodecKind::Pcma.decoder().unwrap();
                     let old = assert_no_alloc(|| playout.set_decoder(decoder));
                     prop_assert!(old.is_ok());
                 }

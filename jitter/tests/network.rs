@@ -220,7 +220,7 @@ fn a_store_without_room_for_more_octets_lets_go_of_the_oldest() {
 #[test]
 fn another_decoder_takes_over_and_the_old_one_comes_back() {
     let mut playout = playout(config());
-    let old = playout.set_decoder(CodecKind::Pcma.decoder()).ok().unwrap();
+    let old = playout.set_decoder(CodecKind::Pcma.decoder().unwrap()).ok().unwrap();
     assert_eq!(old.kind(), CodecKind::Pcmu);
     assert_eq!(playout.codec(), CodecKind::Pcma);
 }

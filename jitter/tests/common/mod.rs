@@ -43,8 +43,8 @@ pub(crate) fn speech(samples: usize) -> Vec<i16> {
         .collect();
     let mut octets = vec![0; samples];
     let mut back = vec![0; samples];
-    CodecKind::Pcmu.encoder().encode(&pcm, &mut octets).unwrap();
-    CodecKind::Pcmu.decoder().decode(&octets, &mut back).unwrap();
+    CodecKind::Pcmu.encoder().unwrap().encode(&pcm, &mut octets).unwrap();
+    CodecKind::Pcmu.decoder().unwrap().decode(&octets, &mut back).unwrap();
     back
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn packets(
         .enumerate()
         .filter_map(|(n, pcm)| {
             let mut payload = vec![0; packet];
-            CodecKind::Pcmu.encoder().encode(pcm, &mut payload).unwrap();
+            CodecKind::Pcmu.encoder().unwrap().encode(pcm, &mut payload).unwrap();
             let sent_ns = ((n + 1) * packet) as u64 * 1_000_000_000 / RATE as u64;
             Some(Arrival {
                 sequence: sequence.wrapping_add(n as u16),
@@ -92,7 +92,7 @@ pub(crate) struct Heard {
 }
 
 pub(crate) fn playout(config: PlayoutConfig) -> Playout {
-    Playout::new(config, CodecKind::Pcmu.decoder()).unwrap()
+    Playout::new(config, CodecKind::Pcmu.decoder().unwrap()).unwrap()
 }
 
 /// Feeds the arrivals and pulls `pull(n)` samples at a time from time 0 until `until_ns`, by a clock of `ppm`.

@@ -9,7 +9,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use offhook_codecs::{CodecKind, Decoder, Encoder};
+use offhook_codecs::{CodecError, CodecKind, Decoder, Encoder};
 use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
 use offhook_rtp::{EventCode, MAX_QUEUED_EVENTS, PayloadTypes, PlannedEvent};
 
@@ -139,20 +139,24 @@ pub struct TxFormat {
 }
 
 impl TxFormat {
-    /// Encodes with `kind`, `packet_ms` milliseconds a packet, rounded down to whole frames but one at least.
-    pub fn new(kind: CodecKind, payload_type: u8, packet_ms: u32) -> TxFormat {
+    /// Encodes with `kind`, `packet_ms` milliseconds a packet, rounded down to what the codec can pack
+    /// ([`CodecKind::whole_packet`]).
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError::NotRunnable`] for a codec that is known only.
+    pub fn new(kind: CodecKind, payload_type: u8, packet_ms: u32) -> Result<TxFormat, CodecError> {
         let samples = ms_to_samples(packet_ms, kind.sample_rate());
-        TxFormat::with_encoder(kind.encoder(), payload_type, samples)
+        Ok(TxFormat::with_encoder(kind.encoder()?, payload_type, samples))
     }
 
-    /// Encodes with a given encoder, `packet_samples` a packet, rounded down to whole frames but one at least.
+    /// Encodes with a given encoder, `packet_samples` a packet, rounded down to what the codec can pack.
     pub fn with_encoder(
         encoder: Box<dyn Encoder + Send>,
         payload_type: u8,
         packet_samples: usize,
     ) -> TxFormat {
-        let frame = encoder.kind().frame_samples().max(1);
-        let packet_samples = (packet_samples / frame).max(1) * frame;
+        let packet_samples = encoder.kind().whole_packet(packet_samples);
         TxFormat { encoder, payload_type, packet_samples }
     }
 
@@ -235,6 +239,18 @@ impl TxEvents {
     }
 }
 
+/// Why a format cannot be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The codec does not run in this build.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The playout is impossible.
+    #[error(transparent)]
+    Playout(#[from] ConfigError),
+}
+
 /// How packets become sound.
 pub struct RxFormat {
     pub(crate) playout: Playout,
@@ -247,9 +263,9 @@ impl RxFormat {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the playout cannot be built.
-    pub fn new(kind: CodecKind, payload_type: u8) -> Result<RxFormat, ConfigError> {
-        let playout = Playout::new(PlayoutConfig::for_codec(kind), kind.decoder())?;
+    /// [`FormatError`] if the codec does not run or the playout cannot be built.
+    pub fn new(kind: CodecKind, payload_type: u8) -> Result<RxFormat, FormatError> {
+        let playout = Playout::new(PlayoutConfig::for_codec(kind), kind.decoder()?)?;
         Ok(RxFormat::with_playout(playout, PayloadTypes::NONE.with(payload_type)))
     }
 

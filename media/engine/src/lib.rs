@@ -70,7 +70,8 @@ mod trash;
 static TRAP: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
 
 pub use command::{
-    CommandRing, EventStringError, Full, RxCommand, RxFormat, SinkId, SourceId, TxCommand, TxEvents, TxFormat,
+    CommandRing, EventStringError, FormatError, Full, RxCommand, RxFormat, SinkId, SourceId, TxCommand,
+    TxEvents, TxFormat,
 };
 pub use config::{EngineConfig, SenderIdentity};
 pub use control::bus::{

@@ -119,7 +119,7 @@ fn loom_every_source_goes_in_and_comes_out_once_and_is_dropped_by_control() {
 fn sources_come_and_go() {
     let fate = Arc::new(Fate::default());
     let (mut control, mut tx, _rx) = split(small());
-    let format = TxFormat::new(CodecKind::Pcmu, 0, 20);
+    let format = TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap();
     // Before the two part: this is not what is looked at.
     for command in [TxCommand::SetFormat(Box::new(format)), TxCommand::Start] {
         assert!(control.tx(command).is_ok());

@@ -276,7 +276,7 @@ fn stopping_keeps_the_clock_of_the_stream_and_starting_again_marks_the_first_pac
     let (a_tx, mut out, _) = link(&clock, LinkConfig::perfect(at(ANNA)));
     let (mut control, mut tx, _rx) = split(EngineConfig::new(8_000));
     control.tx(TxCommand::SetTransport(Box::new(a_tx))).unwrap();
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     control.tx(TxCommand::Start).unwrap();
     let mut buffer = [0; 2_048];
     let mut sent = |tx: &mut offhook_engine::TxProcessor, blocks: u32| {
@@ -306,10 +306,10 @@ fn packet_lengths_and_codecs_change_mid_call_without_losing_a_sample() {
     let said = speech(4, 11);
     let (mut world, [to_bert, _]) = perfect(&said);
     world.run_ms(1_010);
-    let format = TxFormat::new(CodecKind::Pcmu, 0, 10);
+    let format = TxFormat::new(CodecKind::Pcmu, 0, 10).unwrap();
     world.ends[0].control.tx(TxCommand::SetFormat(Box::new(format))).unwrap();
     world.run_ms(990);
-    let format = TxFormat::new(CodecKind::Pcmu, 0, 30);
+    let format = TxFormat::new(CodecKind::Pcmu, 0, 30).unwrap();
     world.ends[0].control.tx(TxCommand::SetFormat(Box::new(format))).unwrap();
     world.run_ms(2_500);
     let wanted = through(CodecKind::Pcmu, &said);
@@ -322,8 +322,8 @@ fn packet_lengths_and_codecs_change_mid_call_without_losing_a_sample() {
     // Then another law, agreed on both sides at once.
     let bert = &mut world.ends[1];
     let types = PayloadTypes::NONE.with(8);
-    bert.control.rx(RxCommand::SetDecoder(CodecKind::Pcma.decoder(), types)).unwrap();
-    let format = TxFormat::new(CodecKind::Pcma, 8, 20);
+    bert.control.rx(RxCommand::SetDecoder(CodecKind::Pcma.decoder().unwrap(), types)).unwrap();
+    let format = TxFormat::new(CodecKind::Pcma, 8, 20).unwrap();
     world.ends[0].control.tx(TxCommand::SetFormat(Box::new(format))).unwrap();
     world.run_ms(500);
     let after = world.ends[1].control.meters().rx();
@@ -340,14 +340,14 @@ fn what_a_card_captures_in_odd_blocks_is_what_another_plays_in_odd_blocks() {
     let sender = SenderIdentity { ssrc: 2, ..SenderIdentity::default() };
     let (mut bert, _, mut rx) = split(EngineConfig { max_block: 50, sender, ..EngineConfig::new(8_000) });
     anna.tx(TxCommand::SetTransport(Box::new(a_out))).unwrap();
-    anna.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 10)))).unwrap();
+    anna.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 10).unwrap()))).unwrap();
     anna.tx(TxCommand::Start).unwrap();
     bert.rx(RxCommand::SetTransport(Box::new(b_in))).unwrap();
     bert.rx(RxCommand::SetPeer(Peer::Address(at(ANNA).ip()))).unwrap();
     // A constant delay: such blocks are jitter, which an adaptive one would answer by stretching.
     let playout =
         PlayoutConfig { min_delay_ms: 60, initial_delay_ms: 60, ..PlayoutConfig::for_codec(CodecKind::Pcma) };
-    let playout = Playout::new(playout, CodecKind::Pcma.decoder()).unwrap();
+    let playout = Playout::new(playout, CodecKind::Pcma.decoder().unwrap()).unwrap();
     let format = RxFormat::with_playout(playout, PayloadTypes::NONE.with(8));
     bert.rx(RxCommand::SetFormat(Box::new(format))).unwrap();
     bert.rx(RxCommand::Start).unwrap();
@@ -371,7 +371,7 @@ fn a_muted_microphone_sends_silence_and_two_sources_are_added() {
     let (a_tx, mut out, _) = link(&clock, LinkConfig::perfect(at(ANNA)));
     let (mut control, mut tx, _rx) = split(EngineConfig::new(8_000));
     control.tx(TxCommand::SetTransport(Box::new(a_tx))).unwrap();
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 20).unwrap()))).unwrap();
     control.tx(TxCommand::Start).unwrap();
     let mut last = |tx: &mut offhook_engine::TxProcessor| {
         let (mut buffer, mut pcm) = ([0; 2_048], [0; 160]);
@@ -379,7 +379,7 @@ fn a_muted_microphone_sends_silence_and_two_sources_are_added() {
             tx.process(0, &[4_000; 80]);
         }
         while let Some(received) = out.receive(&mut buffer) {
-            CodecKind::Pcma.decoder().decode(&buffer[12..received.len], &mut pcm).unwrap();
+            CodecKind::Pcma.decoder().unwrap().decode(&buffer[12..received.len], &mut pcm).unwrap();
         }
         pcm[159]
     };
@@ -411,7 +411,7 @@ fn a_transport_without_a_remote_address_fails_and_is_counted() {
         fn set_remote(&mut self, _remote: std::net::SocketAddr) {}
     }
     let (mut control, mut tx, _rx) = split(EngineConfig::new(8_000));
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     control.tx(TxCommand::Start).unwrap();
     tx.process(0, &[0; 160]);
     control.tx(TxCommand::SetTransport(Box::new(Nowhere))).unwrap();

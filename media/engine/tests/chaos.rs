@@ -160,11 +160,9 @@ impl Scene {
             0 | 1 => TxCommand::SetTransport(self.noise()),
             2 => TxCommand::ClearTransport,
             3 => TxCommand::SetRemote(([192, 0, 2, 1], 7).into()),
-            4 => TxCommand::SetFormat(Box::new(TxFormat::new(
-                kind,
-                0,
-                self.dice.one_of(&[0, 1, 20, 30, 5_000]),
-            ))),
+            4 => TxCommand::SetFormat(Box::new(
+                TxFormat::new(kind, 0, self.dice.one_of(&[0, 1, 20, 30, 5_000])).unwrap(),
+            )),
             5 => TxCommand::Restart(SenderIdentity { ssrc: 1, ..SenderIdentity::default() }),
             6 => {
                 let (tone, pause) =
@@ -202,7 +200,9 @@ impl Scene {
                 RxCommand::SetPeer(self.dice.one_of(&peers))
             }
             5 | 6 => RxCommand::SetFormat(Box::new(RxFormat::new(CodecKind::Pcmu, 0).unwrap())),
-            7 => RxCommand::SetDecoder(CodecKind::Pcma.decoder(), PayloadTypes::NONE.with(8).with(0)),
+            7 => {
+                RxCommand::SetDecoder(CodecKind::Pcma.decoder().unwrap(), PayloadTypes::NONE.with(8).with(0))
+            }
             8 => RxCommand::SetOwnSsrc(self.dice.one_of(&[1, 5])),
             9 => RxCommand::SetEventPayloadType(self.dice.one_of(&[None, Some(101), Some(200), Some(0)])),
             10 => RxCommand::ExpectSourceChange,

@@ -56,7 +56,7 @@ impl Mouth {
         let (a_tx, out, _) = link(&Clock::new(0), LinkConfig::perfect(at(ANNA)));
         let (mut control, tx, _rx) = split(EngineConfig::new(8_000));
         control.tx(TxCommand::SetTransport(Box::new(a_tx))).unwrap();
-        control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+        control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
         Mouth { control, tx, out, heard: Vec::new(), now_ns: 0 }
     }
 
@@ -69,7 +69,7 @@ impl Mouth {
             while let Some(received) = self.out.receive(&mut buffer) {
                 let view = RtpView::parse(&buffer[..received.len]).unwrap();
                 let kind = CodecKind::from_payload_type(view.payload_type()).unwrap();
-                let n = kind.decoder().decode(view.payload(), &mut pcm).unwrap();
+                let n = kind.decoder().unwrap().decode(view.payload(), &mut pcm).unwrap();
                 // By its timestamp: what was not sent is silence, and begins and ends without a step as well.
                 let at = view.timestamp() as usize;
                 assert!(at >= self.heard.len(), "{at} after {}", self.heard.len());
@@ -169,7 +169,7 @@ fn codecs_packet_lengths_and_gains_change_in_the_middle_of_a_sound() {
     let formats = [(CodecKind::Pcma, 20), (CodecKind::Pcma, 5), (CodecKind::Pcmu, 60), (CodecKind::Pcmu, 10)];
     for (n, (kind, ms)) in formats.into_iter().cycle().take(16).enumerate() {
         mouth.run(10 + n % 3);
-        let format = TxFormat::new(kind, kind.payload_type().unwrap(), ms);
+        let format = TxFormat::new(kind, kind.payload_type().unwrap(), ms).unwrap();
         mouth.control.tx(TxCommand::SetFormat(Box::new(format))).unwrap();
     }
     mouth.run(10);
@@ -224,7 +224,7 @@ impl Ear {
             };
             let mut octets = [0; 160];
             let pcm: Vec<i16> = (first..first + 160).map(sine).collect();
-            self.kind.encoder().encode(&pcm, &mut octets).unwrap();
+            self.kind.encoder().unwrap().encode(&pcm, &mut octets).unwrap();
             self.link.inject(at(ANNA), &[header.to_bytes().as_slice(), &octets].concat());
             self.sequence += 1;
             let mut block = [0; 160];
@@ -273,7 +273,7 @@ fn another_decoder_in_the_middle_of_a_call_is_no_click() {
         ear.run(25 + round);
         ear.kind = if ear.kind == CodecKind::Pcmu { CodecKind::Pcma } else { CodecKind::Pcmu };
         let types = PayloadTypes::NONE.with(ear.kind.payload_type().unwrap());
-        ear.control.rx(RxCommand::SetDecoder(ear.kind.decoder(), types)).unwrap();
+        ear.control.rx(RxCommand::SetDecoder(ear.kind.decoder().unwrap(), types)).unwrap();
     }
     ear.run(25);
     let rx = ear.control.meters().rx();
@@ -350,7 +350,7 @@ fn fading_sources_keep_nobody_out() {
     let alive = std::sync::Arc::new(());
     let config = EngineConfig { max_nodes: 2, commands_per_block: 64, ..EngineConfig::new(8_000) };
     let (mut control, mut tx, _rx) = split(config);
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     control.tx(TxCommand::Start).unwrap();
     for _ in 0..10 {
         let source = Counted(std::sync::Arc::clone(&alive), Sine(20));

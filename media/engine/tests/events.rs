@@ -201,7 +201,10 @@ fn a_stop_a_restart_and_another_format_leave_no_event_behind() {
         .unwrap();
     world.ends[0].control.tx(dial("67")).unwrap();
     world.run_ms(60);
-    world.ends[0].control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 30)))).unwrap();
+    world.ends[0]
+        .control
+        .tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 30).unwrap())))
+        .unwrap();
     world.run_ms(800);
     assert_eq!(digits(&heard(&mut world)), "67");
 }

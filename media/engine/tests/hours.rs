@@ -38,7 +38,7 @@ fn drift(drift_ppm: i32) {
     let sender = SenderIdentity { ssrc: 1, ..SenderIdentity::default() };
     let (mut anna, tx, _) = split(EngineConfig { sender, ..EngineConfig::new(8_000) });
     anna.tx(TxCommand::SetTransport(Box::new(a_tx))).unwrap();
-    anna.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    anna.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     anna.add_source(Box::new(Loop(speech(4, 3), 0)), Gain::UNITY).ok().unwrap();
     anna.tx(TxCommand::Start).unwrap();
     let (mut bert, _, rx) = split(EngineConfig::new(8_000));

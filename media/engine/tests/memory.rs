@@ -12,7 +12,8 @@ fn a_leg_of_g711_with_its_playout_stays_within_64_kib() {
         let mut leg = None;
         let counted = allocation_counter::measure(|| {
             let (control, tx, rx) = split(EngineConfig::new(8_000));
-            let formats = (Box::new(TxFormat::new(kind, 0, 20)), Box::new(RxFormat::new(kind, 0).unwrap()));
+            let formats =
+                (Box::new(TxFormat::new(kind, 0, 20).unwrap()), Box::new(RxFormat::new(kind, 0).unwrap()));
             leg = Some((control, tx, rx, formats));
         });
         // The halves themselves lie in a ticker's box.

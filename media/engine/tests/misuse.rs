@@ -31,7 +31,10 @@ fn config(size: usize, number: u32) -> EngineConfig {
 fn an_engine_of_nonsensical_sizes_works_within_its_limits() {
     for (size, number) in [(0, 0), (1, 1), (usize::MAX, u32::MAX), (usize::MAX, 0), (0, u32::MAX)] {
         let (mut control, mut tx, mut rx) = split(config(size, number));
-        control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).ok().unwrap();
+        control
+            .tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap())))
+            .ok()
+            .unwrap();
         assert_no_alloc(|| tx.process(u64::MAX, &[1; 7]));
         control.tx(TxCommand::Start).ok().unwrap();
         control.rx(RxCommand::SetFormat(Box::new(RxFormat::new(CodecKind::Pcmu, 0).unwrap()))).ok().unwrap();
@@ -111,7 +114,7 @@ fn any_number_of_samples_may_be_left_out() {
     let (transport, ..) = link(&clock, LinkConfig::perfect("192.0.2.1:5004".parse().unwrap()));
     let (mut control, mut tx, _) = split(EngineConfig::new(8_000));
     control.tx(TxCommand::SetTransport(Box::new(transport))).unwrap();
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     control.tx(TxCommand::Start).unwrap();
     // A packet, and half of another that waits.
     tx.process(0, &[100; 240]);
@@ -130,7 +133,7 @@ fn a_stop_ends_though_an_injector_takes_the_place_of_the_sound_that_fades() {
     let (transport, ..) = link(&clock, LinkConfig::perfect("192.0.2.1:5004".parse().unwrap()));
     let (mut control, mut tx, _) = split(EngineConfig::new(8_000));
     control.tx(TxCommand::SetTransport(Box::new(transport))).unwrap();
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     control.tx(TxCommand::Start).unwrap();
     tx.process(0, &[9_000; 200]);
     let (mut own, injector) = packet_injector(4);

@@ -117,7 +117,7 @@ fn every_command_is_carried_out_and_what_it_retires_comes_back() {
         let (out, back, _) = link(&clock, LinkConfig { capacity: 4, ..LinkConfig::perfect(at(ANNA)) });
         control.tx(TxCommand::SetTransport(Box::new(out))).unwrap();
         control.tx(TxCommand::SetRemote(at(BERT))).unwrap();
-        control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(kind, payload_type, 20)))).unwrap();
+        control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(kind, payload_type, 20).unwrap()))).unwrap();
         control.tx(TxCommand::SetMicrophone(Gain::from_db(-6.0))).unwrap();
         control.tx(TxCommand::Restart(offhook_engine::SenderIdentity::default())).unwrap();
         control.tx(TxCommand::Start).unwrap();
@@ -127,7 +127,7 @@ fn every_command_is_carried_out_and_what_it_retires_comes_back() {
         control.rx(RxCommand::SetTransport(Box::new(back))).unwrap();
         control.rx(RxCommand::SetPeer(Peer::Any)).unwrap();
         control.rx(RxCommand::SetFormat(Box::new(RxFormat::new(kind, payload_type).unwrap()))).unwrap();
-        control.rx(RxCommand::SetDecoder(kind.decoder(), PayloadTypes::ANY)).unwrap();
+        control.rx(RxCommand::SetDecoder(kind.decoder().unwrap(), PayloadTypes::ANY)).unwrap();
         control.rx(RxCommand::SetOwnSsrc(9)).unwrap();
         control.rx(RxCommand::ExpectSourceChange).unwrap();
         control.rx(RxCommand::SetSpeaker(Gain::UNITY)).unwrap();

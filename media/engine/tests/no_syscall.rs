@@ -106,7 +106,7 @@ fn everything() -> World {
         for command in [
             TxCommand::Stop,
             TxCommand::Start,
-            TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 30))),
+            TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcma, 8, 30).unwrap())),
             TxCommand::SetPacketInjector(injector),
             TxCommand::ClearPacketInjector,
         ] {
@@ -115,7 +115,7 @@ fn everything() -> World {
         for command in [
             RxCommand::Stop,
             RxCommand::Start,
-            RxCommand::SetDecoder(CodecKind::Pcma.decoder(), PayloadTypes::NONE.with(8)),
+            RxCommand::SetDecoder(CodecKind::Pcma.decoder().unwrap(), PayloadTypes::NONE.with(8)),
             RxCommand::SetFormat(Box::new(RxFormat::new(CodecKind::Pcmu, 0).unwrap())),
             RxCommand::SetSpeaker(Gain::from_db(-3.0)),
         ] {

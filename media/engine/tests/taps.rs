@@ -68,7 +68,7 @@ fn both_taps_at_the_card_carry_what_the_card_captured_and_was_handed_by_one_cloc
     let clock = Clock::new(MS);
     let (a_tx, a_rx, _) = link(&clock, LinkConfig::perfect(at(ANNA)));
     let (mut control, mut tx, mut rx) = split(EngineConfig::new(8_000));
-    let format = TxFormat::new(CodecKind::Pcmu, 0, 20);
+    let format = TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap();
     control.tx(TxCommand::SetTransport(Box::new(a_tx))).unwrap();
     control.tx(TxCommand::SetFormat(Box::new(format))).unwrap();
     control.rx(RxCommand::SetTransport(Box::new(a_rx))).unwrap();
@@ -210,7 +210,7 @@ fn packets_of_the_applications_own_leave_under_the_streams_source_and_numbering(
     let sender = SenderIdentity { ssrc: 9, first_sequence_number: 65_530, first_timestamp: 1_000 };
     let (mut control, mut tx, _) = split(EngineConfig { sender, ..EngineConfig::new(8_000) });
     control.tx(TxCommand::SetTransport(Box::new(a_tx))).unwrap();
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     control.tx(TxCommand::Start).unwrap();
     let (mut own, injector) = packet_injector(4);
     let (mut tapped, tap) = packet_tap(20);

@@ -133,7 +133,8 @@ impl CallState {
             (open.codec, open.payload_type, open.packet_ms) == (codec, payload_type, channel.packet_ms)
         });
         if !is_same {
-            let format = TxFormat::new(kind, payload_type, u32::from(packet_ms));
+            let format =
+                TxFormat::new(kind, payload_type, u32::from(packet_ms)).map_err(|why| why.to_string())?;
             self.tell_tx(TxCommand::SetFormat(Box::new(format)))?;
         }
         match channel.remote_rtp.and_then(usable) {
@@ -157,7 +158,8 @@ impl CallState {
         if !is_same {
             let types = PayloadTypes::NONE.with(payload_type);
             if self.has_playout {
-                self.tell_rx(RxCommand::SetDecoder(kind.decoder(), types))?;
+                let decoder = kind.decoder().map_err(|why| why.to_string())?;
+                self.tell_rx(RxCommand::SetDecoder(decoder, types))?;
             } else {
                 let format = self.media.rx_format(kind, types).map_err(|why| why.to_string())?;
                 self.tell_rx(RxCommand::SetFormat(Box::new(format)))?;

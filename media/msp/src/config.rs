@@ -82,7 +82,7 @@ impl Default for MspConfig {
     fn default() -> Self {
         Self {
             bind: None,
-            codecs: CodecKind::ALL.to_vec(),
+            codecs: vec![CodecKind::Pcmu, CodecKind::Pcma],
             packet_ms: 20,
             telephone_event: Some(101),
             ports: 16_384..=32_767,

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use offhook_codecs::CodecKind;
 use offhook_device::{Sound, StreamRequest};
 use offhook_engine::{
-    Control, EngineConfig, RxFormat, RxProcessor, SenderIdentity, Ticker, TxProcessor, split,
+    Control, EngineConfig, FormatError, RxFormat, RxProcessor, SenderIdentity, Ticker, TxProcessor, split,
 };
-use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
+use offhook_jitter::{Playout, PlayoutConfig};
 use offhook_net::PortRange;
 use offhook_pair::{Codec, CodecOffer};
 use offhook_rtp::PayloadTypes;
@@ -77,7 +77,7 @@ impl Media {
         &self,
         kind: CodecKind,
         payload_types: PayloadTypes,
-    ) -> Result<RxFormat, ConfigError> {
+    ) -> Result<RxFormat, FormatError> {
         let usual = PlayoutConfig::for_codec(kind);
         let longest_ms = self.config.max_playout_ms as usize;
         let config = PlayoutConfig {
@@ -88,7 +88,7 @@ impl Media {
             max_delay_ms: self.config.max_playout_ms,
             ..usual
         };
-        Ok(RxFormat::with_playout(Playout::new(config, kind.decoder())?, payload_types))
+        Ok(RxFormat::with_playout(Playout::new(config, kind.decoder()?)?, payload_types))
     }
 }
 

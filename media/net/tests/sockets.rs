@@ -257,7 +257,7 @@ fn engine(ssrc: u32, sockets: MediaSockets, to: SocketAddr) -> (Control, Leg, Ta
     let (out, back, _rtcp) = sockets.split(Some(writers));
     control.tx(TxCommand::SetTransport(Box::new(out))).unwrap();
     control.tx(TxCommand::SetRemote(to)).unwrap();
-    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20)))).unwrap();
+    control.tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap()))).unwrap();
     control.add_source(Box::new(ToneSource::new(8_000, Cadence::DIAL)), Gain::UNITY).ok().unwrap();
     control.tx(TxCommand::Start).unwrap();
     control.rx(RxCommand::SetTransport(Box::new(back))).unwrap();

@@ -31,7 +31,7 @@ pub(crate) fn speech(seconds: usize, mut seed: u32) -> Vec<i16> {
 
 /// What a codec makes of samples.
 pub(crate) fn through(kind: CodecKind, pcm: &[i16]) -> Vec<i16> {
-    let (mut encoder, mut decoder) = (kind.encoder(), kind.decoder());
+    let (mut encoder, mut decoder) = (kind.encoder().unwrap(), kind.decoder().unwrap());
     let mut out = Vec::new();
     for block in pcm.chunks(160) {
         let (mut octets, mut samples) = ([0; 160], [0; 160]);
@@ -85,7 +85,9 @@ impl Setup {
         let payload_type = self.kind.payload_type().unwrap();
         control.tx(TxCommand::SetTransport(Box::new(network.0))).unwrap();
         control
-            .tx(TxCommand::SetFormat(Box::new(TxFormat::new(self.kind, payload_type, self.packet_ms))))
+            .tx(TxCommand::SetFormat(Box::new(
+                TxFormat::new(self.kind, payload_type, self.packet_ms).unwrap(),
+            )))
             .unwrap();
         control.add_source(Box::new(source), Gain::UNITY).ok().unwrap();
         control.tx(TxCommand::Start).unwrap();
