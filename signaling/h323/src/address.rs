@@ -133,7 +133,7 @@ pub(crate) fn aliases_to(aliases: &[Alias]) -> Option<Vec<h225::AliasAddress>> {
     (!list.is_empty()).then_some(list)
 }
 
-fn alias_to(alias: &Alias) -> Option<h225::AliasAddress> {
+pub(crate) fn alias_to(alias: &Alias) -> Option<h225::AliasAddress> {
     let fits = |text: &String, most: usize| !text.is_empty() && text.encode_utf16().count() <= most;
     let ascii = |text: &&String| text.is_ascii() && fits(text, 512);
     Some(match alias {

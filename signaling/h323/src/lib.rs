@@ -29,12 +29,14 @@ mod config;
 mod connection;
 mod event;
 mod fast_connect;
+mod h235;
 mod h245;
 mod information;
 mod media;
 mod number;
 mod quirks;
 mod random;
+mod ras;
 mod timer;
 mod tunnel;
 
@@ -48,6 +50,9 @@ pub use event::{
     Action, ConnectInfo, DigitVia, Event, Loop, MediaCommand, ModeResponse, Origin, PeerInfo, ReleaseInfo,
     SetupInfo, Transmit,
 };
+pub use h235::{
+    Method, Password, Security, SecurityFailure, SignalSecurity, UnsignedReplies, UnsignedSignals,
+};
 pub use information::{ConferenceGoal, Forward, ForwardKind, Forwarding, UserUser};
 pub use media::{
     AudioCodec, ChannelPlan, CodecOffer, CodecPreference, DescribedCodec, Description, DtmfWay, Flow,
@@ -58,4 +63,11 @@ pub use offhook_wire::per::Oid;
 pub use offhook_wire::q931::{Cause, NumberingPlan, Presentation, Screening, TypeOfNumber};
 pub use offhook_wire::tpkt::TpktError;
 pub use quirks::Quirks;
+pub use ras::{
+    Admission, AdmissionReason, AdmissionRejection, AdmissionRequest, AlternateEndpoint, AudioReport,
+    BandwidthRejection, CallModel, CallReport, Discovery, EndpointKind, G711_BANDWIDTH, LocateBy, Located,
+    LocationRejection, MULTICAST_GROUP, NewCalls, PreGranted, Question, RAS_PORT, Ras, RasAction, RasCall,
+    RasConfig, RasCounters, RasEvent, RasFailure, RasLimits, RasParams, RasState, RasTimers, RasTransmit,
+    Registration, ReleaseOrder, Retry, RunningCalls, ServiceReason, ServiceSession,
+};
 pub use timer::{Timer, Timers};

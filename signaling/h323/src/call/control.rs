@@ -431,6 +431,7 @@ impl Call {
 
     /// The end of every turn: H.245 is taken further, everything that was said is sent.
     pub(super) fn flush(&mut self, now: Duration) {
+        self.now = now;
         self.drive_h245(now);
         self.send_outbox();
         let limits = &self.config.limits;
@@ -471,7 +472,7 @@ impl Call {
                 uuie.h323_uu_pdu.h245_tunnelling = Some(flag);
             }
             log::signal(log::Way::Out, &signal);
-            match signal.encode() {
+            match self.encode_signal(&signal) {
                 Ok(octets) => self.transmit(Channel::Signaling, &octets),
                 Err(error) => debug!(%error, "call signalling message cannot be encoded"),
             }

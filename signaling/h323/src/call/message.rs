@@ -304,7 +304,7 @@ fn with_user_user(mut signal: CallSignal, data: Option<&UserUser>) -> CallSignal
 }
 
 /// The digits of an alias that has nothing else.
-fn digits(alias: &Alias) -> Option<&str> {
+pub(super) fn digits(alias: &Alias) -> Option<&str> {
     match alias {
         Alias::DialedDigits(digits) | Alias::PartyNumber(digits) => Some(digits),
         _ => None,

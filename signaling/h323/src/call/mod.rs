@@ -14,10 +14,11 @@
 //!
 //! `outgoing` and `incoming` are the two sides of set-up, `overlap` their digits, `signal` takes received messages
 //! apart, `status` answers what cannot be, `inform` is what changes no state, `control` joins H.245 to the call,
-//! `release` ends it, `message` builds and reads messages.
+//! `release` ends it, `message` builds and reads messages, `admitted` is what a gatekeeper changes.
 //!
 //! Not here: H.245's procedures (`h245`), fast connect's choice (`fast_connect`).
 
+mod admitted;
 mod control;
 mod control_api;
 mod incoming;
@@ -43,6 +44,7 @@ use offhook_wire::tpkt::{TpktDecoder, TpktError};
 use crate::connection::SignalMessage;
 use crate::event::{Action, Event, Transmit};
 use crate::fast_connect::FastConnect;
+use crate::h235::SignalSecurity;
 use crate::h245::Control;
 use crate::timer::TimerTable;
 use crate::tunnel::{Path, Tunnelling};
@@ -139,6 +141,12 @@ pub struct Call {
     overlap: Overlap,
     /// Caller: what Setup says beside the identity.
     caller: Caller,
+    /// Caller: what the gatekeeper says about Setup.
+    admitted: Option<Box<admitted::Admitted>>,
+    /// Signs what we send and checks what comes.
+    security: Option<Box<SignalSecurity>>,
+    /// The time of this turn.
+    now: Duration,
     /// How often this call was forwarded before.
     forwards: u8,
     /// User-user information for our next Alerting, Connect or ReleaseComplete.
@@ -235,6 +243,9 @@ impl Call {
             called: Called::default(),
             overlap: Overlap::default(),
             caller: Caller::default(),
+            admitted: None,
+            security: None,
+            now: Duration::ZERO,
             forwards: 0,
             user_user: None,
             quirks: Quirks::default(),

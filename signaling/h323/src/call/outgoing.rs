@@ -69,6 +69,7 @@ impl Call {
                 user_user: self.caller.user_user.as_ref(),
             },
         );
+        self.admit_setup(&mut setup);
         if self.config.h245_in_setup && self.config.tunnelling {
             self.h245.parallel = true;
             self.h245.again_at_connect = true;

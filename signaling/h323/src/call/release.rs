@@ -91,6 +91,7 @@ impl Call {
         if !tells && path == Path::Tunnelled {
             self.h245.path = Path::Closed;
         }
+        self.now = now;
         self.send_outbox();
         self.state = CallState::Null;
 

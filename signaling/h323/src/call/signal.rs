@@ -55,6 +55,9 @@ impl Call {
         if decoded.is_err() {
             log::unreadable("call signalling", payload);
         }
+        if decoded.as_ref().is_ok_and(|signal| !self.is_genuine(now, payload, signal)) {
+            return;
+        }
         self.on_decoded(now, decoded);
     }
 
@@ -76,7 +79,7 @@ impl Call {
     }
 
     /// Something that cannot be decoded. Before Setup there is no call to save.
-    fn on_protocol_error(&mut self, now: Duration, text: &str) {
+    pub(super) fn on_protocol_error(&mut self, now: Duration, text: &str) {
         self.errors = self.errors.saturating_add(1);
         let awaiting_setup = self.side == Side::Called && self.state == CallState::Null;
         if awaiting_setup {

@@ -134,9 +134,8 @@ mod tests {
     fn the_cisco_token_is_that_of_a_real_endpoint() {
         let password = Password::new("secret");
         let token = cat_token("bob", &password, 1_795_160_478, 52);
-        let hash = [
-            0xbe, 0xab, 0xaa, 0x9f, 0xa0, 0x55, 0x35, 0x44, 0xc8, 0x46, 0x05, 0x21, 0x07, 0x67, 0xd6, 0x4a,
-        ];
+        let hash =
+            [0xbe, 0xab, 0xaa, 0x9f, 0xa0, 0x55, 0x35, 0x44, 0xc8, 0x46, 0x05, 0x21, 0x07, 0x67, 0xd6, 0x4a];
         assert_eq!(token.challenge.as_deref(), Some(hash.as_slice()));
         assert_eq!(check_cat(&token, &password), Ok(()));
         assert_eq!(check_cat(&token, &Password::new("Secret")), Err(SecurityFailure::IntegrityFailed));

@@ -4,7 +4,8 @@
 
 use offhook_wire::h225::RasMessage;
 use offhook_wire::h235::ClearToken;
-use offhook_wire::per::{Oid, Type};
+use offhook_wire::per::json::{Value, describe};
+use offhook_wire::per::{BmpString, Oid, Type};
 
 use crate::h235::TokenLists;
 
@@ -118,18 +119,19 @@ pub(crate) fn foreign_tokens(tokens: Option<&Vec<ClearToken>>) -> Vec<ClearToken
 
 /// The standard's name of a reason, with what it says beside.
 pub(crate) fn reason(reason: &impl Type) -> String {
-    match reason.to_json() {
-        serde_json::Value::Object(members) => match members.iter().next() {
-            Some((name, value)) if value.is_null() => name.clone(),
+    let described = match describe(reason) {
+        Value::Object(members) => match members.iter().next() {
+            Some((name, Value::Null)) => name.clone(),
             Some((name, value)) => format!("{name} {value}"),
             None => String::new(),
         },
-        serde_json::Value::String(name) => name,
+        Value::String(name) => name,
         other => other.to_string(),
-    }
+    };
+    described.chars().take(200).collect()
 }
 
 /// Text of a BMPString without the NUL that some peers end it with.
-pub(crate) fn text(string: &offhook_wire::per::BmpString) -> String {
+pub(crate) fn text(string: &BmpString) -> String {
     string.to_string().trim_end_matches('\0').to_owned()
 }
