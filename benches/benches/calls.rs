@@ -55,6 +55,8 @@ fn media(port: u16) -> LocalMedia {
             rtcp: ([127, 0, 0, 1], port + 1).into(),
             codecs: vec![offer(AudioCodec::Pcma, 8), offer(AudioCodec::Pcmu, 0)],
             telephone_event: Some(101),
+            comfort_noise: false,
+            silence_suppression: false,
         }],
     }
 }
@@ -290,6 +292,8 @@ impl Desk {
             rtcp: at(5_001),
             codecs: vec![offer(Codec::Pcma, 8), offer(Codec::Pcmu, 0)],
             telephone_event: None,
+            comfort_noise: false,
+            silence_suppression: false,
         }];
         let (line, msp) = *self.line.get().expect("set before anything else");
         let said = Opaque::new(ToTsp::Prepared { sessions }.encode())

@@ -9,7 +9,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use offhook_codecs::{CodecError, CodecKind, Decoder, Encoder};
+use offhook_codecs::{CodecError, CodecKind, Decoder, Encoder, Resampler, UnsupportedRate};
 use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
 use offhook_rtp::{EventCode, MAX_QUEUED_EVENTS, PayloadTypes, PlannedEvent};
 
@@ -18,6 +18,7 @@ use crate::rt::gain::Gain;
 use crate::rt::node::{NodeMeter, Sink, Source};
 use crate::rt::packet::{PacketRx, PacketTx};
 use crate::rt::packet_tap::{PacketInjector, PacketTap};
+use crate::rt::passed_through::PassedThrough;
 use crate::rt::peer::Peer;
 use crate::sync::{Consumer, Producer, ring};
 
@@ -39,7 +40,8 @@ pub enum TxCommand {
     ClearTransport,
     /// Packets go to this address from now on.
     SetRemote(SocketAddr),
-    /// Another encoder, payload type and packet length, from the next sample on; same source, same numbering.
+    /// Another encoder, payload type and packet length, from the next sample on; same source, same numbering. One that
+    /// was built for another rate than the engine's is refused ([`TxMeters::formats_refused`](crate::TxMeters)).
     SetFormat(Box<TxFormat>),
     /// Another RTP source, after a collision (RFC 3550 §8.2): its counts begin anew.
     Restart(SenderIdentity),
@@ -90,9 +92,11 @@ pub enum RxCommand {
     /// Whose datagrams may reach the call. Nobody's until told. The same host with another port expected keeps the
     /// port that is heard until the expected one speaks.
     SetPeer(Peer),
-    /// Another playout: its decoder, rates and payload types. What waited in the one before is dropped.
+    /// Another playout: its decoder, rates and payload types. What waited in the one before is dropped. One that was
+    /// built for another rate than the engine's is refused ([`RxMeters::formats_refused`](crate::RxMeters)).
     SetFormat(Box<RxFormat>),
-    /// Another decoder of the same rates and its payload types; the playout keeps what it has learnt.
+    /// Another decoder of the same rates and its payload types; the playout keeps what it has learnt. One of other rates
+    /// is refused: it takes a format of its own.
     SetDecoder(Box<dyn Decoder + Send>, PayloadTypes),
     /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
     SetOwnSsrc(u32),
@@ -131,11 +135,13 @@ pub(crate) enum RxOrder {
     RemoveSink(SinkId),
 }
 
-/// How sound becomes packets.
+/// How sound becomes packets. Built for an engine of the codec's own sample rate; [`Self::at_rate`] suits it to another.
 pub struct TxFormat {
     pub(crate) encoder: Box<dyn Encoder + Send>,
     pub(crate) payload_type: u8,
     pub(crate) packet_samples: usize,
+    /// From the engine's rate to the codec's, where they differ.
+    pub(crate) resampler: Option<Resampler>,
 }
 
 impl TxFormat {
@@ -157,10 +163,33 @@ impl TxFormat {
         packet_samples: usize,
     ) -> TxFormat {
         let packet_samples = encoder.kind().whole_packet(packet_samples);
-        TxFormat { encoder, payload_type, packet_samples }
+        TxFormat { encoder, payload_type, packet_samples, resampler: None }
     }
 
-    /// Samples in a packet.
+    /// Sends nothing by itself: a codec that this build cannot run, for an injector's packets. Time goes by in
+    /// packets of `packet_samples`.
+    pub fn passed_through(kind: CodecKind, payload_type: u8, packet_samples: usize) -> TxFormat {
+        TxFormat::with_encoder(Box::new(PassedThrough::new(kind)), payload_type, packet_samples)
+    }
+
+    /// The same for an engine of `engine_rate` Hz: what is sent is resampled just before the encoder.
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedRate`] for rates that [`offhook_codecs::resample::RATES`] does not list.
+    pub fn at_rate(mut self, engine_rate: u32) -> Result<TxFormat, UnsupportedRate> {
+        let rate = self.kind().sample_rate();
+        self.resampler = (rate != engine_rate).then(|| Resampler::new(engine_rate, rate)).transpose()?;
+        Ok(self)
+    }
+
+    /// Whether an engine of that rate can use it.
+    pub(crate) fn fits(&self, engine_rate: u32) -> bool {
+        let rate = self.resampler.as_ref().map_or(self.kind().sample_rate(), Resampler::input_rate);
+        rate == engine_rate
+    }
+
+    /// Samples in a packet, at the codec's rate.
     pub fn packet_samples(&self) -> usize {
         self.packet_samples
     }
@@ -251,11 +280,13 @@ pub enum FormatError {
     Playout(#[from] ConfigError),
 }
 
-/// How packets become sound.
+/// How packets become sound. Built for an engine of the codec's own sample rate; [`Self::at_rate`] suits it to another.
 pub struct RxFormat {
     pub(crate) playout: Playout,
     pub(crate) payload_types: PayloadTypes,
     pub(crate) clock_rate: u32,
+    /// From the codec's rate to the engine's, where they differ.
+    pub(crate) resampler: Option<Resampler>,
 }
 
 impl RxFormat {
@@ -272,7 +303,24 @@ impl RxFormat {
     /// Plays packets of `payload_types` through a given playout.
     pub fn with_playout(playout: Playout, payload_types: PayloadTypes) -> RxFormat {
         let clock_rate = playout.codec().clock_rate();
-        RxFormat { playout, payload_types, clock_rate }
+        RxFormat { playout, payload_types, clock_rate, resampler: None }
+    }
+
+    /// The same for an engine of `engine_rate` Hz: what is heard is resampled just after playout.
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedRate`] for rates that [`offhook_codecs::resample::RATES`] does not list.
+    pub fn at_rate(mut self, engine_rate: u32) -> Result<RxFormat, UnsupportedRate> {
+        let rate = self.kind().sample_rate();
+        self.resampler = (rate != engine_rate).then(|| Resampler::new(rate, engine_rate)).transpose()?;
+        Ok(self)
+    }
+
+    /// Whether an engine of that rate can use it.
+    pub(crate) fn fits(&self, engine_rate: u32) -> bool {
+        let rate = self.resampler.as_ref().map_or(self.kind().sample_rate(), Resampler::output_rate);
+        rate == engine_rate
     }
 
     /// What it decodes.

@@ -15,7 +15,7 @@ pub(crate) const MAX_RING: usize = 1 << 26;
 /// told are taken for the nearest within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// Rate of the samples inside, Hz: the codec's; 768 kHz at most.
+    /// Rate of the samples inside, Hz; 768 kHz at most. Formats of a codec of another rate resample.
     pub sample_rate: u32,
     /// What the RTP sender starts with. **To be set at random for each call** (RFC 3550 §5.1); this crate has no
     /// randomness of its own. Two ends with the same SSRC take each other for an echo and hear nothing (§8.2).

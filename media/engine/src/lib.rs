@@ -104,6 +104,7 @@ pub use rt::log::{LogEvent, LogRecord};
 pub use rt::node::{Sink, Source};
 pub use rt::packet::{PacketRx, PacketTx, Received, SendOutcome};
 pub use rt::packet_tap::{PacketInjector, PacketTap};
+pub use rt::passed_through::PassedThrough;
 pub use rt::pcm::{PcmSink, PcmSource};
 pub use rt::peer::Peer;
 pub use rt::record::RecordSink;

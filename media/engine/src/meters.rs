@@ -71,6 +71,8 @@ pub struct TxMeters {
     pub failed: u64,
     /// Packets that could not be encoded.
     pub encode_failed: u64,
+    /// Formats that were built for another rate than the engine's; the one before stayed.
+    pub formats_refused: u64,
     /// Packets that the application injected, of any fate on the way out.
     pub packets_injected: u64,
     /// Injected packets that could not be sent: too long for the engine's buffer.
@@ -108,6 +110,7 @@ impl Default for TxMeters {
             refused: 0,
             failed: 0,
             encode_failed: 0,
+            formats_refused: 0,
             event_packets: 0,
             events_refused: 0,
             is_playing_events: false,
@@ -142,6 +145,8 @@ pub struct RxMeters {
     pub oversized: u64,
     /// Datagrams read and dropped while stopped.
     pub while_stopped: u64,
+    /// Formats and decoders that were built for another rate; the one before stayed.
+    pub formats_refused: u64,
     /// Digits (RFC 4733) received.
     pub events: u64,
     /// … of them lost, because nobody fetched them in time.
@@ -185,6 +190,7 @@ impl Default for RxMeters {
             strangers: 0,
             oversized: 0,
             while_stopped: 0,
+            formats_refused: 0,
             events: 0,
             events_lost: 0,
             peer: None,
@@ -259,6 +265,7 @@ words!(TxMeters {
     refused,
     failed,
     encode_failed,
+    formats_refused,
     event_packets,
     events_refused,
     is_playing_events,
@@ -280,6 +287,7 @@ words!(RxMeters {
     strangers,
     oversized,
     while_stopped,
+    formats_refused,
     events,
     events_lost,
     peer,

@@ -64,8 +64,8 @@ pub(crate) struct CallState {
     pub(crate) was_prepared: bool,
     pub(crate) watch: MediaWatch,
     pub(crate) digits: Digits,
-    /// The receiving half has a playout: other codecs come as decoders.
-    pub(crate) has_playout: bool,
+    /// The rates (samples, clock) of the receiving half's playout, once it has one: other codecs of these come as decoders.
+    pub(crate) playout_rates: Option<(u32, u32)>,
     /// The receiving half was started once: what comes while it stands still is dropped.
     pub(crate) has_listened: bool,
     is_shut: bool,
@@ -104,7 +104,7 @@ impl Call {
             was_prepared: false,
             watch: MediaWatch::default(),
             digits: Digits::default(),
-            has_playout: false,
+            playout_rates: None,
             has_listened: false,
             is_shut: false,
         };

@@ -5,7 +5,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use offhook_engine::{Peer, RxCommand, TxCommand, TxFormat};
+use offhook_codecs::CodecKind;
+use offhook_engine::{Peer, RxCommand, TxCommand};
 use offhook_pair::{Channel, ChannelId, Flow, Session, ToTsp};
 use offhook_rtp::PayloadTypes;
 use offhook_spi::mspi::Direction;
@@ -14,9 +15,8 @@ use offhook_spi::{MspCallEvent, MspEventCause};
 use crate::Latch;
 use crate::call::CallState;
 use crate::digits;
-use crate::media::from_pair;
 use crate::rtcp::Rtcp;
-use crate::stream::usable;
+use crate::stream::{Stream, usable};
 use crate::transport::Transport;
 
 /// H.245 sessionID of audio.
@@ -41,8 +41,10 @@ impl CallState {
             session: AUDIO,
             rtp: transport.rtp,
             rtcp: transport.rtcp,
-            codecs: self.media.offers(),
+            codecs: self.media.offers(self.may_pass_packets()),
             telephone_event: digits::offered(self.media.config.telephone_event),
+            comfort_noise: false,
+            silence_suppression: false,
         };
         self.reporter.tell_tsp(&ToTsp::Prepared { sessions: vec![session] });
     }
@@ -123,18 +125,19 @@ impl CallState {
 
     fn open_transmit(&mut self, channel: &Channel) -> Result<(), String> {
         let Channel { codec, payload_type, .. } = *channel;
-        let kind = from_pair(codec).ok_or_else(|| format!("codec {codec:?} is not ours"))?;
+        let kind = self.media.codec(codec)?;
         check_payload_type(payload_type)?;
+        self.check_passes(&self.capture, kind)?;
         let packet_ms = match channel.packet_ms {
             0 => self.media.config.packet_ms,
             agreed => agreed,
         };
         let is_same = self.capture.channel.is_some_and(|open| {
-            (open.codec, open.payload_type, open.packet_ms) == (codec, payload_type, channel.packet_ms)
+            let is = (open.codec, open.payload_type, open.packet_ms, open.max_bit_rate);
+            is == (codec, payload_type, channel.packet_ms, channel.max_bit_rate)
         });
         if !is_same {
-            let format =
-                TxFormat::new(kind, payload_type, u32::from(packet_ms)).map_err(|why| why.to_string())?;
+            let format = self.media.tx_format(kind, payload_type, packet_ms, channel.max_bit_rate)?;
             self.tell_tx(TxCommand::SetFormat(Box::new(format)))?;
         }
         match channel.remote_rtp.and_then(usable) {
@@ -151,19 +154,21 @@ impl CallState {
 
     fn open_receive(&mut self, channel: &Channel) -> Result<(), String> {
         let Channel { codec, payload_type, .. } = *channel;
-        let kind = from_pair(codec).ok_or_else(|| format!("codec {codec:?} is not ours"))?;
+        let kind = self.media.codec(codec)?;
         check_payload_type(payload_type)?;
+        self.check_passes(&self.render, kind)?;
         let is_same =
             self.render.channel.is_some_and(|open| (open.codec, open.payload_type) == (codec, payload_type));
         if !is_same {
             let types = PayloadTypes::NONE.with(payload_type);
-            if self.has_playout {
-                let decoder = kind.decoder().map_err(|why| why.to_string())?;
+            let rates = (kind.sample_rate(), kind.clock_rate());
+            if self.playout_rates == Some(rates) {
+                let decoder = self.media.decoder(kind)?;
                 self.tell_rx(RxCommand::SetDecoder(decoder, types))?;
             } else {
-                let format = self.media.rx_format(kind, types).map_err(|why| why.to_string())?;
+                let format = self.media.rx_format(kind, types)?;
                 self.tell_rx(RxCommand::SetFormat(Box::new(format)))?;
-                self.has_playout = true;
+                self.playout_rates = Some(rates);
             }
         }
         let events = channel.telephone_event.map(|event| event.payload_type);
@@ -176,6 +181,24 @@ impl CallState {
         self.render.codec = Some(kind);
         self.render.channel = Some(*channel);
         Ok(())
+    }
+
+    /// Whether packets of codecs that do not run here have somewhere to come from and to go to, as far as is known.
+    fn may_pass_packets(&self) -> bool {
+        let may = |stream: &Stream| stream.selected.is_empty() || stream.carries_packets();
+        may(&self.capture) && may(&self.render)
+    }
+
+    /// Refuses a codec that does not run here on a stream whose terminals deal in sound.
+    fn check_passes(&self, stream: &Stream, kind: CodecKind) -> Result<(), String> {
+        if kind.is_runnable() || stream.selected.is_empty() || stream.carries_packets() {
+            return Ok(());
+        }
+        let terminal = match stream.info.direction {
+            Direction::Capture => "injector",
+            Direction::Render => "tap",
+        };
+        Err(format!("{kind} is passed through, not coded: the stream takes an RTP {terminal}"))
     }
 
     /// Whom RTP and RTCP may come from, and where RTCP goes, by all that is known now.

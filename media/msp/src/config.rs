@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use offhook_codecs::CodecKind;
+use offhook_codecs::{CodecError, CodecKind, CodecSettings};
 use offhook_device::Sound;
 use offhook_engine::TickerError;
 use offhook_net::{PortRange, PortRangeError};
@@ -16,9 +16,11 @@ use offhook_rtp::SdesKind;
 use crate::PacketTap;
 
 /// Packet lengths that can be sent, in milliseconds.
-const PACKET_MS: RangeInclusive<u16> = 5..=120;
+const PACKET_MS: RangeInclusive<u16> = 3..=120;
 /// Dynamic payload types (RFC 3551 §6; dynamicRTPPayloadType of H.245).
-const DYNAMIC: RangeInclusive<u8> = 96..=127;
+pub(crate) const DYNAMIC: RangeInclusive<u8> = 96..=127;
+/// The rate of calls that only pass packets on.
+const G711_RATE: u32 = 8_000;
 /// Periods that sound cards can be asked for, in microseconds.
 const CARD_PERIOD_US: RangeInclusive<u32> = 500..=100_000;
 /// Silences that can be told of, in milliseconds: shorter ones are pauses of packets.
@@ -42,9 +44,16 @@ pub enum Latch {
 pub struct MspConfig {
     /// The local address of media; `None` chooses, call by call, the one that reaches the peer.
     pub bind: Option<IpAddr>,
-    /// Codecs, most wanted first.
+    /// Codecs, most wanted first. One that cannot run here ([`CodecKind::is_runnable`]) is offered to calls whose
+    /// streams carry the application's own packets: an RTP injector, an RTP tap.
     pub codecs: Vec<CodecKind>,
-    /// Milliseconds of sound in a packet that is sent, unless the call agrees otherwise.
+    /// Whether G.711 is offered last where `codecs` does not name it. Every H.323 endpoint has G.711 (H.323 6.2.5): a call
+    /// without it fails where nothing else is common.
+    pub g711_fallback: bool,
+    /// How codecs encode, where they leave a choice.
+    pub codec_settings: CodecSettings,
+    /// Milliseconds of sound in a packet that is sent, unless the call agrees otherwise: 3 to 120, rounded down to
+    /// what the codec can make. 3 is 2.5 ms of Opus.
     pub packet_ms: u16,
     /// The RTP payload type, 96 to 127, under which digits are taken as telephone-events (RFC 4733); `None`: they are
     /// not taken, and the TSP sends its own by other ways.
@@ -76,13 +85,15 @@ pub struct MspConfig {
 }
 
 impl Default for MspConfig {
-    /// Every codec, 20 ms packets, telephone-events of payload type 101, ports 16384 to 32767, Expedited Forwarding,
+    /// G.711, 20 ms packets, telephone-events of payload type 101, ports 16384 to 32767, Expedited Forwarding,
     /// playout of up to half a second, five seconds of patience with a peer that sends nothing, only the negotiated host
     /// heard, no extended reports, nothing told of us.
     fn default() -> Self {
         Self {
             bind: None,
             codecs: vec![CodecKind::Pcmu, CodecKind::Pcma],
+            g711_fallback: true,
+            codec_settings: CodecSettings::default(),
             packet_ms: 20,
             telephone_event: Some(101),
             ports: 16_384..=32_767,
@@ -119,11 +130,11 @@ pub enum StartError {
     /// The list of codecs is empty.
     #[error("no codec is configured")]
     NoCodec,
-    /// A codec without a static payload type cannot be offered.
-    #[error("codec {0} has no static payload type and cannot be offered")]
-    PayloadType(CodecKind),
+    /// The settings of codecs are out of range.
+    #[error("codec {0}: {1}")]
+    CodecSettings(CodecKind, CodecError),
     /// The packet length is out of range.
-    #[error("packets of {0} ms cannot be sent; 5 to 120 ms can")]
+    #[error("packets of {0} ms cannot be sent; 3 to 120 ms can")]
     PacketLength(u16),
     /// The payload type of telephone-events is not dynamic.
     #[error("telephone-events of payload type {0} cannot be taken; 96 to 127 can")]
@@ -154,8 +165,10 @@ impl MspConfig {
         if self.codecs.is_empty() {
             return Err(StartError::NoCodec);
         }
-        if let Some(kind) = self.codecs.iter().find(|kind| kind.payload_type().is_none()) {
-            return Err(StartError::PayloadType(*kind));
+        for kind in self.codecs.iter().filter(|kind| kind.is_runnable()) {
+            if let Err(why) = kind.encoder_with(&self.codec_settings) {
+                return Err(StartError::CodecSettings(*kind, why));
+            }
         }
         if !PACKET_MS.contains(&self.packet_ms) {
             return Err(StartError::PacketLength(self.packet_ms));
@@ -175,9 +188,18 @@ impl MspConfig {
         Ok(PortRange::new(*self.ports.start(), *self.ports.end())?)
     }
 
-    /// The rate at which calls run: the highest of the codecs'.
+    /// The codecs that are offered, most wanted first.
+    pub(crate) fn offered(&self) -> impl Iterator<Item = CodecKind> + '_ {
+        let g711 = [CodecKind::Pcma, CodecKind::Pcmu];
+        let has_g711 = self.codecs.iter().any(|kind| g711.contains(kind));
+        let fallback = g711.into_iter().filter(move |_| self.g711_fallback && !has_g711);
+        self.codecs.iter().copied().chain(fallback)
+    }
+
+    /// The rate at which calls run: the highest of the codecs'. Codecs of lower rates resample.
     pub(crate) fn sample_rate(&self) -> u32 {
-        self.codecs.iter().map(|kind| kind.sample_rate()).max().unwrap_or(8_000)
+        let runnable = self.offered().filter(|kind| kind.is_runnable());
+        runnable.map(CodecKind::sample_rate).max().unwrap_or(G711_RATE)
     }
 }
 
@@ -193,12 +215,26 @@ mod tests {
     }
 
     #[test]
+    fn g711_is_offered_last_unless_it_is_named_or_refused() {
+        use CodecKind::{G722, G729, Pcma, Pcmu};
+        let offered = |codecs: &[CodecKind], g711_fallback| {
+            let config = MspConfig { codecs: codecs.to_vec(), g711_fallback, ..MspConfig::default() };
+            (config.offered().collect::<Vec<_>>(), config.sample_rate())
+        };
+        assert_eq!(offered(&[G722], true), (vec![G722, Pcma, Pcmu], 16_000));
+        assert_eq!(offered(&[Pcmu, G722], true), (vec![Pcmu, G722], 16_000));
+        assert_eq!(offered(&[G722], false), (vec![G722], 16_000));
+        assert_eq!(offered(&[G729], false), (vec![G729], 8_000), "packets alone need no rate");
+    }
+
+    #[test]
     fn each_mistake_is_told_by_its_own_words() {
         let usual = MspConfig::default;
         let why =
             |config: MspConfig| config.check().map_or_else(|error| error.to_string(), |_| String::new());
         assert!(why(MspConfig { codecs: Vec::new(), ..usual() }).contains("no codec"));
         assert!(why(MspConfig { packet_ms: 0, ..usual() }).contains("0 ms"));
+        assert!(why(MspConfig { packet_ms: 2, ..usual() }).contains("2 ms"));
         assert!(why(MspConfig { packet_ms: 500, ..usual() }).contains("500 ms"));
         assert!(why(MspConfig { telephone_event: Some(95), ..usual() }).contains("type 95"));
         assert!(why(MspConfig { card_period_us: 1, ..usual() }).contains("1 µs"));

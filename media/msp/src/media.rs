@@ -4,10 +4,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use offhook_codecs::CodecKind;
+use offhook_codecs::{CodecKind, CodecSettings, Decoder};
 use offhook_device::{Sound, StreamRequest};
 use offhook_engine::{
-    Control, EngineConfig, FormatError, RxFormat, RxProcessor, SenderIdentity, Ticker, TxProcessor, split,
+    Control, EngineConfig, PassedThrough, RxFormat, RxProcessor, SenderIdentity, Ticker, TxFormat,
+    TxProcessor, split,
 };
 use offhook_jitter::{Playout, PlayoutConfig};
 use offhook_net::PortRange;
@@ -15,10 +16,14 @@ use offhook_pair::{Codec, CodecOffer};
 use offhook_rtp::PayloadTypes;
 
 use crate::MspConfig;
+use crate::config::DYNAMIC;
 use crate::terminal::Conferences;
 
-/// The most sound in a packet that a peer may send, in milliseconds.
+/// The most sound in a packet that a peer may send, in milliseconds; of Opus, what RFC 7587 §4.2 allows.
 const MAX_PACKET_MS: u16 = 60;
+const MAX_OPUS_PACKET_MS: u16 = 120;
+/// The most octets of a payload, so that its datagram passes an Ethernet whole: 1500 without IPv6, UDP and RTP.
+const MAX_PAYLOAD: usize = 1_500 - 40 - 8 - 12;
 
 /// Shared by every address and call.
 pub(crate) struct Media {
@@ -59,53 +64,175 @@ impl Media {
         split(EngineConfig { sender, ..EngineConfig::new(self.sample_rate()) })
     }
 
-    /// What is offered to the peer, most wanted first.
-    pub(crate) fn offers(&self) -> Vec<CodecOffer> {
-        let offer = |kind: &CodecKind| {
-            Some(CodecOffer {
-                codec: to_pair(*kind)?,
-                payload_type: kind.payload_type()?,
-                packet_ms: self.config.packet_ms,
-                max_packet_ms: MAX_PACKET_MS.max(self.config.packet_ms),
-            })
-        };
-        self.config.codecs.iter().filter_map(offer).collect()
+    /// What is offered to the peer, most wanted first. `passes_packets`: the call's streams may carry packets of
+    /// codecs that do not run here.
+    pub(crate) fn offers(&self, passes_packets: bool) -> Vec<CodecOffer> {
+        let mut free = DYNAMIC.filter(|payload_type| Some(*payload_type) != self.config.telephone_event);
+        let mut offers: Vec<CodecOffer> = Vec::new();
+        for kind in self.config.offered().filter(|kind| passes_packets || kind.is_runnable()) {
+            let Some(codec) = to_pair(kind) else { continue };
+            if offers.iter().any(|offer| offer.codec == codec) {
+                // The same on the wire.
+                continue;
+            }
+            let Some(payload_type) = kind.payload_type().or_else(|| free.next()) else { break };
+            let max_packet_ms = whole_ms(kind, longest_packet_ms(kind).max(self.config.packet_ms));
+            let packet_ms = whole_ms(kind, self.config.packet_ms);
+            offers.push(CodecOffer { codec, payload_type, packet_ms, max_packet_ms });
+        }
+        offers
     }
 
-    /// A playout for `kind`.
-    pub(crate) fn rx_format(
+    /// The codec that the pair's name means, if it is among ours.
+    pub(crate) fn codec(&self, codec: Codec) -> Result<CodecKind, String> {
+        let kind = self.config.offered().find(|kind| to_pair(*kind) == Some(codec));
+        kind.ok_or_else(|| format!("codec {codec:?} is not ours"))
+    }
+
+    /// What sends `kind` in packets of `packet_ms` milliseconds, within what the peer takes.
+    pub(crate) fn tx_format(
         &self,
         kind: CodecKind,
-        payload_types: PayloadTypes,
-    ) -> Result<RxFormat, FormatError> {
+        payload_type: u8,
+        packet_ms: u16,
+        max_bit_rate: Option<u32>,
+    ) -> Result<TxFormat, String> {
+        let samples = u64::from(packet_ms) * u64::from(kind.sample_rate()) / 1_000;
+        let samples = usize::try_from(samples).unwrap_or(usize::MAX);
+        if !kind.is_runnable() {
+            let format = TxFormat::passed_through(kind, payload_type, samples);
+            return format.at_rate(self.sample_rate()).map_err(|why| why.to_string());
+        }
+        let settings = within(self.config.codec_settings, max_bit_rate);
+        let encoder = kind.encoder_with(&settings).map_err(|why| why.to_string())?;
+        let format = TxFormat::with_encoder(encoder, payload_type, samples);
+        format.at_rate(self.sample_rate()).map_err(|why| why.to_string())
+    }
+
+    /// A decoder for `kind`; of a codec that does not run here one that knows how long packets last and nothing more.
+    pub(crate) fn decoder(&self, kind: CodecKind) -> Result<Box<dyn Decoder + Send>, String> {
+        if kind.is_runnable() {
+            return kind.decoder_with(&self.config.codec_settings).map_err(|why| why.to_string());
+        }
+        Ok(Box::new(PassedThrough::new(kind)))
+    }
+
+    /// A playout for `kind`, with room for every other codec of ours that has its rates.
+    pub(crate) fn rx_format(&self, kind: CodecKind, payload_types: PayloadTypes) -> Result<RxFormat, String> {
         let usual = PlayoutConfig::for_codec(kind);
         let longest_ms = self.config.max_playout_ms as usize;
+        let rates = |kind: CodecKind| (kind.sample_rate(), kind.clock_rate());
+        let alike = || self.config.offered().filter(|other| rates(*other) == rates(kind)).chain([kind]);
+        let octets = |kind: CodecKind, ms: u16| {
+            kind.samples_to_octets(kind.ticks_to_samples(u32::from(ms) * (kind.clock_rate() / 1_000)))
+        };
+        let largest = alike().map(|kind| octets(kind, longest_packet_ms(kind)).min(MAX_PAYLOAD)).max();
+        let a_second = alike().map(|kind| match to_pair(kind) {
+            // What a codec of variable size may take is far from what it does: 128 kbit/s.
+            Some(Codec::Opus) => 16_000,
+            _ => octets(kind, 1_000),
+        });
         let config = PlayoutConfig {
-            // Twice what G.711 needs, in packets of 10 ms or longer.
-            max_packets: usual.max_packets.max(longest_ms / 10),
-            max_octets: usual.max_octets.max(longest_ms * 16),
+            // Packets of 10 ms or longer; of Opus, of 2.5 ms.
+            max_packets: usual.max_packets.max(match to_pair(kind) {
+                Some(Codec::Opus) => longest_ms * 2 / 5,
+                _ => longest_ms / 10,
+            }),
+            max_payload: usual.max_payload.max(largest.unwrap_or_default()),
+            // Twice what is needed.
+            max_octets: usual.max_octets.max(a_second.max().unwrap_or_default() * longest_ms / 500),
             min_delay_ms: self.config.min_playout_ms,
             max_delay_ms: self.config.max_playout_ms,
             ..usual
         };
-        Ok(RxFormat::with_playout(Playout::new(config, kind.decoder()?)?, payload_types))
+        let playout = Playout::new(config, self.decoder(kind)?).map_err(|why| why.to_string())?;
+        let format = RxFormat::with_playout(playout, payload_types);
+        format.at_rate(self.sample_rate()).map_err(|why| why.to_string())
     }
 }
 
-/// The pair's name for a codec.
-fn to_pair(kind: CodecKind) -> Option<Codec> {
-    match kind {
-        CodecKind::Pcmu => Some(Codec::Pcmu),
-        CodecKind::Pcma => Some(Codec::Pcma),
-        _ => None,
-    }
+/// The settings, with no more than a peer takes.
+fn within(settings: CodecSettings, max_bit_rate: Option<u32>) -> CodecSettings {
+    let _ = max_bit_rate;
+    settings
 }
 
-/// The codec that the pair's name means, if this build has it.
-pub(crate) fn from_pair(codec: Codec) -> Option<CodecKind> {
-    match codec {
-        Codec::Pcmu => Some(CodecKind::Pcmu),
-        Codec::Pcma => Some(CodecKind::Pcma),
-        _ => None,
+/// The longest packet of a codec that we take, in milliseconds.
+fn longest_packet_ms(kind: CodecKind) -> u16 {
+    if to_pair(kind) == Some(Codec::Opus) { MAX_OPUS_PACKET_MS } else { MAX_PACKET_MS }
+}
+
+/// At most `ms` milliseconds of a codec, whole packets that pass an Ethernet whole.
+fn whole_ms(kind: CodecKind, ms: u16) -> u16 {
+    let rate = kind.sample_rate().max(1) as usize;
+    let mut samples = kind.whole_packet(usize::from(ms) * rate / 1_000);
+    while samples > kind.frame_samples() && kind.samples_to_octets(samples) > MAX_PAYLOAD {
+        samples = kind.whole_packet(samples - kind.frame_samples());
+    }
+    // 2.5 ms are told as 3.
+    u16::try_from((samples * 1_000).div_ceil(rate)).unwrap_or(u16::MAX)
+}
+
+/// The pair's name for a codec. Opus is one codec on the wire whatever its samples here.
+pub(crate) fn to_pair(kind: CodecKind) -> Option<Codec> {
+    Some(match kind {
+        CodecKind::Pcmu => Codec::Pcmu,
+        CodecKind::Pcma => Codec::Pcma,
+        CodecKind::G722 => Codec::G722,
+        CodecKind::Gsm => Codec::Gsm,
+        CodecKind::G726_16 => Codec::G726_16,
+        CodecKind::G726_24 => Codec::G726_24,
+        CodecKind::G726_32 => Codec::G726_32,
+        CodecKind::G726_40 => Codec::G726_40,
+        CodecKind::Aal2G726_16 => Codec::Aal2G726_16,
+        CodecKind::Aal2G726_24 => Codec::Aal2G726_24,
+        CodecKind::Aal2G726_32 => Codec::Aal2G726_32,
+        CodecKind::Aal2G726_40 => Codec::Aal2G726_40,
+        CodecKind::L16_8 => Codec::L16_8,
+        CodecKind::L16_16 => Codec::L16_16,
+        CodecKind::L16_44 => Codec::L16_44,
+        CodecKind::L16_48 => Codec::L16_48,
+        CodecKind::Opus | CodecKind::OpusWideband | CodecKind::OpusNarrowband => Codec::Opus,
+        CodecKind::G729 => Codec::G729,
+        CodecKind::G7231 => Codec::G7231,
+        CodecKind::Ilbc20 => Codec::Ilbc20,
+        CodecKind::Ilbc30 => Codec::Ilbc30,
+        CodecKind::G7221_24 => Codec::G7221_24,
+        CodecKind::G7221_32 => Codec::G7221_32,
+        CodecKind::Speex => Codec::Speex,
+        CodecKind::SpeexWideband => Codec::SpeexWideband,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_codec_has_a_name_of_its_own_in_the_pair() {
+        let mut names: Vec<Codec> = CodecKind::KNOWN.iter().filter_map(|kind| to_pair(*kind)).collect();
+        assert_eq!(names.len(), CodecKind::KNOWN.len());
+        names.dedup();
+        // The three rates of Opus are one.
+        assert_eq!(names.len(), CodecKind::KNOWN.len() - 2);
+    }
+
+    #[test]
+    fn packets_are_what_the_codec_makes_and_pass_an_ethernet_whole() {
+        for (kind, asked, got) in [
+            (CodecKind::Pcmu, 20, 20),
+            (CodecKind::Gsm, 50, 40),
+            (CodecKind::Gsm, 3, 20),
+            (CodecKind::Opus, 3, 3),
+            (CodecKind::Opus, 30, 20),
+            (CodecKind::Opus, 120, 120),
+            (CodecKind::L16_16, 60, 45),
+            (CodecKind::L16_48, 20, 15),
+            (CodecKind::L16_44, 20, 10),
+            (CodecKind::G722, 60, 60),
+        ] {
+            assert_eq!(whole_ms(kind, asked), got, "{kind:?} {asked}");
+        }
     }
 }

@@ -104,6 +104,11 @@ impl Stream {
         [StreamId(n), StreamId(n.saturating_add(1))]
     }
 
+    /// Whether a terminal of it deals in packets.
+    pub(crate) fn carries_packets(&self) -> bool {
+        self.selected.iter().any(|selected| matches!(selected.node, Node::Tap | Node::Injector))
+    }
+
     /// Whether the half is to run: the rule of automatic starts.
     pub(crate) fn is_wanted(&self) -> bool {
         let is_ready = match (self.info.direction, &self.channel) {

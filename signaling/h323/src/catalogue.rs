@@ -176,3 +176,76 @@ pub static SPEEX_WIDEBAND: DescribedCodec =
 /// Comfort noise of RFC 3389 (H.245 Annex N): not a codec of a channel of its own, but what may stand in its place while
 /// there is nothing to say, under payload type 13.
 pub const COMFORT_NOISE: Oid = Oid::new(&[0, 0, 8, 245, 1, 1, 6]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AudioCodec;
+    use crate::capability::{data_type, describes};
+    use offhook_wire::h245::{AudioCapability, CapabilityIdentifier, DataType};
+    use offhook_wire::per;
+
+    static ALL: [&DescribedCodec; 19] = [
+        &OPUS,
+        &G726_16,
+        &G726_24,
+        &G726_32,
+        &G726_40,
+        &AAL2_G726_16,
+        &AAL2_G726_24,
+        &AAL2_G726_32,
+        &AAL2_G726_40,
+        &L16_8,
+        &L16_16,
+        &L16_44,
+        &L16_48,
+        &G7221_24,
+        &G7221_32,
+        &ILBC_20,
+        &ILBC_30,
+        &SPEEX,
+        &SPEEX_WIDEBAND,
+    ];
+
+    fn capability(codec: &'static DescribedCodec, ms: u16) -> AudioCapability {
+        match data_type(AudioCodec::Described(codec), ms) {
+            DataType::AudioData(audio) => audio,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_codec_is_recognised_after_the_wire_and_taken_for_no_other() {
+        for told in ALL {
+            let octets = per::encode(&capability(told, 60)).unwrap().into();
+            let heard: AudioCapability = per::decode(&octets).unwrap().into_value();
+            for codec in ALL {
+                let both_ilbc = [told, codec].iter().all(|codec| codec.name.starts_with("iLBC"));
+                let same = std::ptr::eq(told, codec) || both_ilbc;
+                assert_eq!(describes(&heard, codec).is_some(), same, "{} as {}", told.name, codec.name);
+            }
+            let counts = !matches!(told.description, Description::NonStandard { .. });
+            let ms = describes(&heard, told).unwrap();
+            assert_eq!(ms, if counts { 60 } else { u16::MAX }, "{}", told.name);
+        }
+    }
+
+    #[test]
+    fn opus_is_told_by_a_uuid_and_its_parameters_as_the_page_says() {
+        let AudioCapability::GenericAudioCapability(opus) = capability(&OPUS, 120) else { panic!() };
+        assert_eq!(opus.capability_identifier, CapabilityIdentifier::Uuid(OPUS_UUID));
+        assert_eq!(opus.max_bit_rate, Some(5_100));
+        let page = include_str!("../../../docs/opus-h323.md");
+        for uuid in [OPUS_UUID, AAL2_G726_UUID] {
+            let digits: String = uuid.iter().map(|octet| format!("{octet:02x}")).collect();
+            let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+            assert!(page.contains(&parts.join("-")), "{digits}");
+        }
+        let octets: String = per::encode(&capability(&OPUS, 120))
+            .unwrap()
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect();
+        assert!(page.contains(&octets), "docs/opus-h323.md is to show the octets {octets}");
+    }
+}

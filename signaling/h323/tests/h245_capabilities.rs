@@ -11,7 +11,7 @@ use common::{CALLER, media, offer};
 use offhook_h323::{
     AudioCodec, ChannelPlan, CodecOffer, CodecPreference, Config, DescribedCodec, Description, DtmfWay,
     Event, Flow, GenericId, LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Oid, Parameter,
-    TelephoneEvents,
+    TelephoneEvents, catalogue,
 };
 use peer::{ack, audio, config, open, ready, set, transmitting};
 use serde_json::{Value, json};
@@ -161,6 +161,62 @@ fn own(data: &str) -> Value {
         "nonStandardIdentifier": {"h221NonStandard": {"t35CountryCode": 181, "t35Extension": 0, "manufacturerCode": 21324}},
         "data": data.bytes().map(|octet| format!("{octet:02x}")).collect::<String>(),
     }})
+}
+
+/// Opus as `docs/opus-h323.md` says it.
+fn opus(max_bit_rate: u32, units: u16) -> Value {
+    json!({"genericAudioCapability": {
+        "capabilityIdentifier": {"uuid": "d39354b54c6d4aec82a6bbfe858b2298"},
+        "maxBitRate": max_bit_rate,
+        "collapsing": [{"parameterIdentifier": {"standard": 1}, "parameterValue": {"unsignedMin": units}}],
+    }})
+}
+
+fn opus_and_g711() -> LocalMedia {
+    let mut local = media(CALLER, &G711);
+    let opus = AudioCodec::Described(&catalogue::OPUS);
+    let offer = CodecOffer { codec: opus, payload_type: 96, packet_ms: 20, max_packet_ms: 120 };
+    local.sessions[0].codecs.insert(0, offer);
+    local
+}
+
+#[test]
+fn opus_goes_to_a_peer_that_knows_it_within_what_it_takes_and_g711_to_one_that_does_not() {
+    let g711 = audio(json!({"g711Alaw64k": 60}));
+    let mut caller = ready(config(), opus_and_g711(), &[audio(opus(240, 4)), g711.clone()], "master");
+    let (_, data) = caller.opened().remove(0);
+    let said = &data["audioData"]["genericAudioCapability"];
+    assert_eq!(said["capabilityIdentifier"], json!({"uuid": "d39354b54c6d4aec82a6bbfe858b2298"}), "{said}");
+    caller.say(ack(101));
+    let plan = plans(&caller, Flow::Transmit)[0];
+    assert_eq!((plan.codec, plan.payload_type), (AudioCodec::Described(&catalogue::OPUS), 96));
+    assert_eq!(plan.packet_ms, 10, "four units of 2.5 ms are the peer's most");
+    assert_eq!(caller.call.remote_max_bit_rate(plan.codec), Some(24_000));
+
+    let caller = ready(config(), opus_and_g711(), &[g711], "master");
+    assert_eq!(caller.opened().remove(0).1, json!({"audioData": {"g711Alaw64k": 20}}));
+    assert_eq!(caller.call.remote_max_bit_rate(plan.codec), None);
+}
+
+#[test]
+fn comfort_noise_is_told_beside_every_codec_and_read_of_the_peer() {
+    let noise = json!({"genericAudioCapability": {"capabilityIdentifier": {"standard": "0.0.8.245.1.1.6"}}});
+    for takes in [true, false] {
+        let mut local = opus_and_g711();
+        local.sessions[0].comfort_noise = takes;
+        local.sessions[0].silence_suppression = takes;
+        let mut table = vec![audio(json!({"g711Alaw64k": 20}))];
+        table.extend(takes.then(|| audio(noise.clone())));
+        let caller = ready(config(), local, &table, "master");
+        let opened = caller.opened();
+        assert_eq!(opened.len(), 1, "comfort noise is no codec: {opened:?}");
+        assert_eq!(caller.call.remote_media().comfort_noise, takes);
+        let mut local = opus_and_g711();
+        local.sessions[0].comfort_noise = takes;
+        let said: String = peer::answered(config(), local).h245.iter().map(|m| format!("{m:?}")).collect();
+        assert!(said.contains("TerminalCapabilitySet"), "{said}");
+        assert_eq!(said.contains("0.0.8.245.1.1.6"), takes, "{said}");
+    }
 }
 
 #[test]

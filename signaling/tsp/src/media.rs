@@ -3,7 +3,7 @@
 //! In: [`ToTsp::Prepared`](offhook_pair::ToTsp) sessions; channel plans. Out: [`LocalMedia`]; pair channels.
 //! Not here: when they are exchanged (`call.rs`).
 
-use offhook_h323::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession};
+use offhook_h323::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession, catalogue};
 use offhook_pair as pair;
 
 /// What the MSP prepared, for the call machine. Codecs that the machine cannot name are left out.
@@ -15,9 +15,9 @@ pub(crate) fn local_media(sessions: &[pair::Session]) -> LocalMedia {
         codecs: s
             .codecs
             .iter()
-            .filter_map(|offer| {
-                Some(CodecOffer {
-                    codec: to_machine(offer.codec)?,
+            .flat_map(|offer| {
+                to_machine(offer.codec).iter().map(|codec| CodecOffer {
+                    codec: *codec,
                     payload_type: offer.payload_type,
                     packet_ms: offer.packet_ms,
                     max_packet_ms: offer.max_packet_ms,
@@ -25,6 +25,8 @@ pub(crate) fn local_media(sessions: &[pair::Session]) -> LocalMedia {
             })
             .collect(),
         telephone_event: s.telephone_event.map(|event| event.payload_type),
+        comfort_noise: s.comfort_noise,
+        silence_suppression: s.silence_suppression,
     });
     LocalMedia { sessions: sessions.filter(|s| !s.codecs.is_empty()).collect() }
 }
@@ -41,6 +43,8 @@ pub(crate) fn channel(plan: &ChannelPlan) -> Option<pair::Channel> {
         telephone_event: plan
             .telephone_event
             .map(|payload_type| pair::TelephoneEvent { payload_type, events: pair::TelephoneEvent::KEYS }),
+        comfort_noise: false,
+        max_bit_rate: None,
     })
 }
 
@@ -53,20 +57,42 @@ pub(crate) fn channel_id(session: u8, flow: Flow) -> pair::ChannelId {
     pair::ChannelId { session, flow }
 }
 
-fn to_machine(codec: pair::Codec) -> Option<AudioCodec> {
-    match codec {
-        pair::Codec::Pcmu => Some(AudioCodec::Pcmu),
-        pair::Codec::Pcma => Some(AudioCodec::Pcma),
-        _ => None,
-    }
+/// The pair's codecs and the machine's, one of the former for each row. G.729 is four of the latter: with Annex A or
+/// without, with the silence of Annex B or without, it is the same packets.
+const CODECS: &[(pair::Codec, &[AudioCodec])] = &[
+    (pair::Codec::Pcmu, &[AudioCodec::Pcmu]),
+    (pair::Codec::Pcma, &[AudioCodec::Pcma]),
+    (pair::Codec::G722, &[AudioCodec::G722]),
+    (pair::Codec::Gsm, &[AudioCodec::Gsm]),
+    (pair::Codec::G726_16, &[AudioCodec::Described(&catalogue::G726_16)]),
+    (pair::Codec::G726_24, &[AudioCodec::Described(&catalogue::G726_24)]),
+    (pair::Codec::G726_32, &[AudioCodec::Described(&catalogue::G726_32)]),
+    (pair::Codec::G726_40, &[AudioCodec::Described(&catalogue::G726_40)]),
+    (pair::Codec::Aal2G726_16, &[AudioCodec::Described(&catalogue::AAL2_G726_16)]),
+    (pair::Codec::Aal2G726_24, &[AudioCodec::Described(&catalogue::AAL2_G726_24)]),
+    (pair::Codec::Aal2G726_32, &[AudioCodec::Described(&catalogue::AAL2_G726_32)]),
+    (pair::Codec::Aal2G726_40, &[AudioCodec::Described(&catalogue::AAL2_G726_40)]),
+    (pair::Codec::L16_8, &[AudioCodec::Described(&catalogue::L16_8)]),
+    (pair::Codec::L16_16, &[AudioCodec::Described(&catalogue::L16_16)]),
+    (pair::Codec::L16_44, &[AudioCodec::Described(&catalogue::L16_44)]),
+    (pair::Codec::L16_48, &[AudioCodec::Described(&catalogue::L16_48)]),
+    (pair::Codec::Opus, &[AudioCodec::Described(&catalogue::OPUS)]),
+    (pair::Codec::G729, &[AudioCodec::G729AB, AudioCodec::G729A, AudioCodec::G729B, AudioCodec::G729]),
+    (pair::Codec::G7231, &[AudioCodec::G7231]),
+    (pair::Codec::Ilbc20, &[AudioCodec::Described(&catalogue::ILBC_20)]),
+    (pair::Codec::Ilbc30, &[AudioCodec::Described(&catalogue::ILBC_30)]),
+    (pair::Codec::G7221_24, &[AudioCodec::Described(&catalogue::G7221_24)]),
+    (pair::Codec::G7221_32, &[AudioCodec::Described(&catalogue::G7221_32)]),
+    (pair::Codec::Speex, &[AudioCodec::Described(&catalogue::SPEEX)]),
+    (pair::Codec::SpeexWideband, &[AudioCodec::Described(&catalogue::SPEEX_WIDEBAND)]),
+];
+
+fn to_machine(codec: pair::Codec) -> &'static [AudioCodec] {
+    CODECS.iter().find(|(known, _)| *known == codec).map_or(&[], |(_, codecs)| codecs)
 }
 
 fn to_pair(codec: AudioCodec) -> Option<pair::Codec> {
-    match codec {
-        AudioCodec::Pcmu => Some(pair::Codec::Pcmu),
-        AudioCodec::Pcma => Some(pair::Codec::Pcma),
-        _ => None,
-    }
+    CODECS.iter().find(|(_, codecs)| codecs.contains(&codec)).map(|(known, _)| *known)
 }
 
 #[cfg(test)]
@@ -83,11 +109,26 @@ mod tests {
             rtcp: ([127, 0, 0, 1], 5_005).into(),
             codecs: vec![offer(pair::Codec::Pcma, 8), offer(pair::Codec::Pcmu, 0)],
             telephone_event: Some(pair::TelephoneEvent { payload_type: 101, events: 0xffff }),
+            comfort_noise: true,
+            silence_suppression: false,
         }];
         let media = local_media(&sessions);
         let codecs: Vec<_> = media.sessions[0].codecs.iter().map(|c| (c.codec, c.payload_type)).collect();
         assert_eq!(codecs, [(AudioCodec::Pcma, 8), (AudioCodec::Pcmu, 0)]);
         assert_eq!(media.sessions[0].telephone_event, Some(101));
+        assert!(media.sessions[0].comfort_noise);
+    }
+
+    #[test]
+    fn every_codec_of_the_machine_is_one_of_the_pair() {
+        for (at, (codec, names)) in CODECS.iter().enumerate() {
+            assert!(CODECS[..at].iter().all(|(other, _)| other != codec), "{codec:?}");
+            for name in *names {
+                assert_eq!(to_pair(*name), Some(*codec));
+            }
+            assert_eq!(to_machine(*codec), *names);
+        }
+        assert_eq!(to_pair(AudioCodec::G728), None);
     }
 
     #[test]
@@ -98,6 +139,8 @@ mod tests {
             rtcp: ([127, 0, 0, 1], 5_005).into(),
             codecs: Vec::new(),
             telephone_event: None,
+            comfort_noise: false,
+            silence_suppression: false,
         };
         assert_eq!(local_media(&[empty]), LocalMedia::default());
     }

@@ -181,6 +181,8 @@ fn setup(reference: u16, to: SocketAddr) -> Bytes {
                     max_packet_ms: 60,
                 }],
                 telephone_event: None,
+                comfort_noise: false,
+                silence_suppression: false,
             }],
         },
     };

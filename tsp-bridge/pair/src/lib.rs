@@ -27,7 +27,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// The version octet that starts every buffer. A side that meets another refuses the buffer.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// The most elements in any list of a message; a longer list is refused.
 pub const MAX_ELEMENTS: usize = 64;
@@ -124,6 +124,10 @@ pub struct Session {
     pub codecs: Vec<CodecOffer>,
     /// What it takes and can play of RFC 4733 telephone-events, and under which payload type it takes them.
     pub telephone_event: Option<TelephoneEvent>,
+    /// It takes comfort noise (RFC 3389, payload type 13) beside any codec.
+    pub comfort_noise: bool,
+    /// It may send nothing, or comfort noise, while nothing is said.
+    pub silence_suppression: bool,
 }
 
 /// RFC 4733 telephone-events beside sound.
@@ -166,6 +170,52 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, 64 kbit/s.
     Pcma,
+    /// G.722 at 64 kbit/s.
+    G722,
+    /// GSM 06.10 full rate.
+    Gsm,
+    /// G.726 at 16 kbit/s, packed as RFC 3551 says; the others of its kind follow.
+    G726_16,
+    /// … at 24 kbit/s.
+    G726_24,
+    /// … at 32 kbit/s.
+    G726_32,
+    /// … at 40 kbit/s.
+    G726_40,
+    /// G.726 at 16 kbit/s, packed as I.366.2 Annex E says; the others of its kind follow.
+    Aal2G726_16,
+    /// … at 24 kbit/s.
+    Aal2G726_24,
+    /// … at 32 kbit/s.
+    Aal2G726_32,
+    /// … at 40 kbit/s.
+    Aal2G726_40,
+    /// Linear 16-bit samples of 8 kHz.
+    L16_8,
+    /// … of 16 kHz.
+    L16_16,
+    /// … of 44.1 kHz.
+    L16_44,
+    /// … of 48 kHz.
+    L16_48,
+    /// Opus (RFC 7587).
+    Opus,
+    /// G.729 with its annexes A and B.
+    G729,
+    /// G.723.1.
+    G7231,
+    /// iLBC in frames of 20 ms.
+    Ilbc20,
+    /// iLBC in frames of 30 ms.
+    Ilbc30,
+    /// G.722.1 at 24 kbit/s.
+    G7221_24,
+    /// G.722.1 at 32 kbit/s.
+    G7221_32,
+    /// Speex narrowband.
+    Speex,
+    /// Speex wideband.
+    SpeexWideband,
 }
 
 /// Which way a channel flows, seen from the MSP.
@@ -203,6 +253,10 @@ pub struct Channel {
     pub remote_rtcp: Option<SocketAddr>,
     /// Transmit: the telephone-events that the peer takes. Receive: those that we take.
     pub telephone_event: Option<TelephoneEvent>,
+    /// Transmit: the peer takes comfort noise (RFC 3389, payload type 13). Receive: we do.
+    pub comfort_noise: bool,
+    /// Transmit: the highest bit rate of payloads that the peer takes, in bit/s, if it named one.
+    pub max_bit_rate: Option<u32>,
 }
 
 /// Why a buffer cannot be read.
@@ -297,6 +351,8 @@ mod tests {
             remote_rtp: Some(([127, 0, 0, 1], 5004).into()),
             remote_rtcp: None,
             telephone_event: Some(TelephoneEvent { payload_type: 101, events: TelephoneEvent::KEYS }),
+            comfort_noise: true,
+            max_bit_rate: Some(24_000),
         }])
     }
 
@@ -318,12 +374,14 @@ mod tests {
                 rtp: ([127, 0, 0, 1], 5004).into(),
                 rtcp: "[::1]:5005".parse().unwrap(),
                 codecs: vec![CodecOffer {
-                    codec: Codec::Pcmu,
-                    payload_type: 0,
+                    codec: Codec::Opus,
+                    payload_type: 96,
                     packet_ms: 20,
                     max_packet_ms: 60,
                 }],
                 telephone_event: None,
+                comfort_noise: true,
+                silence_suppression: false,
             }],
         };
         let digit = ToTsp::Digit { digit: '#', duration_ms: 100, began_ns: u64::MAX };

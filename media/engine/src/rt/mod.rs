@@ -18,6 +18,7 @@ pub mod node;
 pub(crate) mod orders;
 pub mod packet;
 pub mod packet_tap;
+pub mod passed_through;
 pub mod pcm;
 pub mod peer;
 pub(crate) mod reception;

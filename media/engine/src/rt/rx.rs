@@ -2,9 +2,9 @@
 //! In: the time, an empty block, commands. Out: sound for the speaker and the sinks, meters, retired objects.
 //!
 //! ```text
-//! PacketRx ─▶ peer? ─▶ RtpReceiver (reception.rs) ─┬▶ Playout ─▶ pull ─▶ seam, fade ─┬─ gain ─▶ sinks
-//!            strangers                             ├▶ tap                            └─ gain ─┬─▶ speaker
-//!            dropped                               └▶ events ─▶ control                       └─▶ tap
+//! PacketRx ─▶ peer? ─▶ RtpReceiver (reception.rs) ─┬▶ Playout ─▶ pull ─▶ rate ─▶ seam, fade ─┬─ gain ─▶ sinks
+//!            strangers                             ├▶ tap                                    └─ gain ─┬─▶ speaker
+//!            dropped                               └▶ events ─▶ control                               └─▶ tap
 //! ```
 //!
 //! What is played is joined without a step where a start or another playout cuts it, and fades within 5 ms at a stop.
@@ -15,7 +15,6 @@
 use std::sync::Arc;
 
 use offhook_codecs::{Decoder, LevelMeter};
-use offhook_jitter::Pulled;
 use offhook_rtp::{PayloadTypes, ReceivedEvent};
 
 use crate::command::{CommandReceiver, RxCommand, RxFormat, RxOrder};
@@ -172,6 +171,10 @@ impl RxProcessor {
                 self.reception.set_peer(peer);
                 None
             }
+            RxCommand::SetFormat(format) if !format.fits(self.config.sample_rate) => {
+                self.meters.formats_refused += 1;
+                Some(Trash::RxFormat(format))
+            }
             RxCommand::SetFormat(format) => {
                 self.reception.set_format(format.payload_types, format.clock_rate);
                 self.seam.cut();
@@ -246,7 +249,10 @@ impl RxProcessor {
                 self.reception.set_format(payload_types, format.clock_rate);
                 Some(Trash::Decoder(old))
             }
-            Err(unfit) => Some(Trash::Decoder(unfit)),
+            Err(unfit) => {
+                self.meters.formats_refused += 1;
+                Some(Trash::Decoder(unfit))
+            }
         }
     }
 
@@ -299,8 +305,7 @@ impl RxProcessor {
             block.fill(0);
             return;
         };
-        let Pulled { decoded, .. } = format.playout.pull(played_ns, block);
-        if decoded > 0 {
+        if pull(format, played_ns, block) > 0 {
             self.meters.first_sound_ns.get_or_insert(played_ns);
         }
         self.seam.join(block);
@@ -344,6 +349,20 @@ impl RxProcessor {
         }
         self.shared.publish_rx(&self.meters);
     }
+}
+
+/// Fills a block at the engine's rate; how many samples of it, at the codec's, came from packets.
+fn pull(format: &mut RxFormat, played_ns: u64, block: &mut [i16]) -> u32 {
+    let RxFormat { playout, resampler, .. } = format;
+    let Some(resampler) = resampler else { return playout.pull(played_ns, block).decoded };
+    let rate = resampler.input_rate();
+    let (mut decoded, mut asked) = (0, 0);
+    resampler.pull(block, |input| {
+        let at_ns = played_ns.saturating_add(samples_to_ns(asked, rate));
+        decoded += playout.pull(at_ns, input).decoded;
+        asked += input.len();
+    });
+    decoded
 }
 
 impl std::fmt::Debug for RxProcessor {

@@ -2,7 +2,7 @@
 //! In: blocks of captured samples with their capture time; commands. Out: datagrams, meters, retired objects.
 //!
 //! ```text
-//! microphone ─┬─ gain ─▶ sum (sources.rs) ─▶ seam, fade ─▶ pending ─ a packet's worth ─▶ encoder ─┐
+//! microphone ─┬─ gain ─▶ sum (sources.rs) ─▶ seam, fade ─▶ rate ─▶ pending ─ a packet's worth ─▶ encoder ─┐
 //!            tap                                                                              numbered ─▶ PacketTx
 //! events (events.rs: digits, in place of sound while they last) ───────────────────────────────────┤  └─▶ tap
 //! injector (the application's own packets, in place of all that) ─────────────────────────────────┘
@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use offhook_codecs::LevelMeter;
+use offhook_codecs::{LevelMeter, Resampler};
 use offhook_rtp::{RtpHeader, RtpSender, RtpView, SenderConfig};
 
 use crate::command::{CommandReceiver, TxCommand, TxFormat, TxOrder};
@@ -50,6 +50,8 @@ pub struct TxProcessor {
     seam: Seam,
     fade: Ramp,
     is_stopping: bool,
+    /// Samples that were mute at the end of a stop: what the resampler holds back is heard within them.
+    muted: usize,
     transport: Option<Box<dyn PacketTx>>,
     format: Option<Box<TxFormat>>,
     sender: RtpSender,
@@ -63,8 +65,12 @@ pub struct TxProcessor {
     uninjected: usize,
     /// Samples that passed unsent since the last packet: the next one has the marker bit.
     is_resuming: bool,
+    /// Parts of a tick of the RTP clock that went by unsent, in samples times the clock rate.
+    unsent_part: u64,
 
+    /// A block at the engine's rate.
     scratch: Box<[i16]>,
+    /// What waits for its packet, at the codec's rate.
     pending: Box<[i16]>,
     pending_len: usize,
     /// Capture time of the first pending sample.
@@ -94,6 +100,7 @@ impl TxProcessor {
             seam: Seam::new(config.sample_rate),
             fade: Ramp::new(Gain::UNITY),
             is_stopping: false,
+            muted: 0,
             transport: None,
             format: None,
             sender: RtpSender::new(sender_config(config.sender, 0, config.sample_rate)),
@@ -104,6 +111,7 @@ impl TxProcessor {
             last_outcome: SendOutcome::Sent,
             uninjected: 0,
             is_resuming: false,
+            unsent_part: 0,
             scratch: vec![0; config.max_block].into(),
             pending: vec![0; pending].into(),
             pending_len: 0,
@@ -194,13 +202,7 @@ impl TxProcessor {
                 }
                 None
             }
-            TxCommand::SetFormat(format) => {
-                if format.encoder.kind().clock_rate() != self.sender.stats().clock_rate {
-                    self.events.reset();
-                }
-                self.sender.set_format(format.payload_type, format.encoder.kind().clock_rate());
-                self.format.replace(format).map(Trash::TxFormat)
-            }
+            TxCommand::SetFormat(format) => self.set_format(format),
             TxCommand::Restart(identity) => {
                 let payload_type = self.format.as_ref().map_or(0, |format| format.payload_type);
                 let clock_rate = self.sender.stats().clock_rate;
@@ -265,6 +267,29 @@ impl TxProcessor {
         }
     }
 
+    /// Sends another format from now on; what it retires.
+    fn set_format(&mut self, mut format: Box<TxFormat>) -> Option<Trash> {
+        if !format.fits(self.config.sample_rate) {
+            self.meters.formats_refused += 1;
+            return Some(Trash::TxFormat(format));
+        }
+        let kind = format.kind();
+        match &mut self.format {
+            // The same samples wait for another encoder, and the same filter goes on.
+            Some(before) if before.kind().sample_rate() == kind.sample_rate() => {
+                std::mem::swap(&mut before.resampler, &mut format.resampler);
+            }
+            Some(_) => self.pass_unsent(0),
+            None => {}
+        }
+        if kind.clock_rate() != self.sender.stats().clock_rate {
+            self.events.reset();
+            self.unsent_part = 0;
+        }
+        self.sender.set_format(format.payload_type, kind.clock_rate());
+        self.format.replace(format).map(Trash::TxFormat)
+    }
+
     /// Whether dropping what waits for its packet drops nothing but zeros.
     fn is_pending_silent(&self) -> bool {
         self.pending.iter().take(self.pending_len).all(|sample| *sample == 0)
@@ -274,9 +299,13 @@ impl TxProcessor {
     fn stand_still(&mut self) {
         self.meters.is_active = false;
         self.is_stopping = false;
+        self.muted = 0;
         self.fade = Ramp::new(Gain::UNITY);
         self.seam.silence();
         self.events.reset();
+        if let Some(resampler) = self.format.as_mut().and_then(|format| format.resampler.as_mut()) {
+            resampler.reset();
+        }
         self.pass_unsent(0);
     }
 
@@ -291,10 +320,12 @@ impl TxProcessor {
         if self.format.is_none() {
             return self.pass_unsent(len);
         }
+        let delay = self.resampler_delay();
         let Some(mixed) = self.scratch.get_mut(..len) else { return };
         self.sources.mix(captured_ns, microphone, &mut self.microphone, mixed);
         self.seam.join(mixed);
-        let has_faded = self.fade.is_mute();
+        self.muted = if self.is_stopping && self.fade.is_mute() { self.muted.saturating_add(len) } else { 0 };
+        let has_faded = self.muted > delay;
         self.fade.apply(mixed);
         self.meters.samples += len as u64;
         self.measure(len);
@@ -305,29 +336,57 @@ impl TxProcessor {
                 self.stand_still();
                 return self.pass_unsent(len - from);
             }
-            if self.pending_len == 0 {
-                self.pending_ns = captured_ns.saturating_add(samples_to_ns(from, self.config.sample_rate));
-            }
             let packet = self.packet_samples();
             // A shorter packet was agreed while samples waited for a longer one: send what is complete.
             if self.pending_len >= packet {
                 self.send(packet);
                 continue;
             }
-            let take = (packet - self.pending_len).min(len - from);
-            let room = self.pending.get_mut(self.pending_len..self.pending_len + take);
-            if let (Some(room), Some(mixed)) = (room, self.scratch.get(from..from + take)) {
-                room.copy_from_slice(mixed);
-            }
-            self.pending_len += take;
-            from += take;
+            from += self.take_in(captured_ns, from, len, packet);
             if self.pending_len >= packet {
                 self.send(packet);
             }
         }
-        if self.is_stopping && self.pending_len == 0 && self.fade.is_mute() {
+        // Nothing is held back without a resampler: the packet that holds the fade was the last.
+        let is_over = has_faded || (self.fade.is_mute() && delay == 0);
+        if self.is_stopping && self.pending_len == 0 && is_over {
             self.stand_still();
         }
+    }
+
+    /// Moves samples of the block, from the one at `from` on, to those that wait for their packet, as many as it has room
+    /// for; how many.
+    fn take_in(&mut self, captured_ns: u64, from: usize, len: usize, packet: usize) -> usize {
+        let Some(format) = &mut self.format else { return len };
+        let rate = self.config.sample_rate;
+        let block = self.scratch.get(from..len).unwrap_or_default();
+        let room = self.pending.get_mut(self.pending_len..packet).unwrap_or_default();
+        if self.pending_len == 0 {
+            let delay_ns = format.resampler.as_ref().map_or(0, Resampler::delay_ns);
+            let at_ns = captured_ns.saturating_add(samples_to_ns(from, rate));
+            self.pending_ns = at_ns.saturating_sub(delay_ns);
+        }
+        let (taken, given) = match &mut format.resampler {
+            Some(resampler) => {
+                let done = resampler.process(block, room);
+                (done.consumed, done.produced)
+            }
+            None => {
+                room.iter_mut().zip(block).for_each(|(to, from)| *to = *from);
+                let count = room.len().min(block.len());
+                (count, count)
+            }
+        };
+        self.pending_len += given;
+        // A block that is neither taken nor becomes anything would never end; it cannot be.
+        if taken + given == 0 { len } else { taken }
+    }
+
+    /// Samples, at the engine's rate, that the resampler holds back.
+    fn resampler_delay(&self) -> usize {
+        let resampler = self.format.as_ref().and_then(|format| format.resampler.as_ref());
+        let delay_ns = resampler.map_or(0, Resampler::delay_ns);
+        (delay_ns.saturating_mul(u64::from(self.config.sample_rate)) / 1_000_000_000) as usize
     }
 
     fn measure(&mut self, len: usize) {
@@ -340,10 +399,31 @@ impl TxProcessor {
         }
     }
 
-    /// Samples in a packet, within what the buffers hold.
+    /// Samples in a packet, within what the buffers hold: whole frames.
     fn packet_samples(&self) -> usize {
-        let agreed = self.format.as_ref().map_or(1, |format| format.packet_samples);
-        agreed.clamp(1, self.pending.len().max(1))
+        let Some(format) = &self.format else { return 1 };
+        let most = self.pending.len().max(1);
+        if format.packet_samples <= most {
+            return format.packet_samples.max(1);
+        }
+        let frame = format.kind().frame_samples().max(1);
+        (most / frame * frame).clamp(1, most)
+    }
+
+    /// The rate of samples that wait for their packet, Hz.
+    fn codec_rate(&self) -> u32 {
+        self.format.as_ref().map_or(self.config.sample_rate, |format| format.kind().sample_rate())
+    }
+
+    /// Ticks of the RTP clock in so many samples of the engine's; what is left over counts the next time.
+    fn ticks(&mut self, samples: usize) -> u32 {
+        let Some(format) = &self.format else { return 0 };
+        let rate = u64::from(self.config.sample_rate.max(1));
+        let parts = (samples as u64).saturating_mul(u64::from(format.kind().clock_rate()));
+        let parts = parts.saturating_add(self.unsent_part);
+        self.unsent_part = parts % rate;
+        // RTP's timestamp wraps.
+        (parts / rate) as u32
     }
 
     /// Sends the first `samples` pending samples as one packet, or the events that take their place.
@@ -360,7 +440,7 @@ impl TxProcessor {
         }
         self.pending.copy_within(samples..self.pending_len, 0);
         self.pending_len -= samples;
-        self.pending_ns = self.pending_ns.saturating_add(samples_to_ns(samples, self.config.sample_rate));
+        self.pending_ns = self.pending_ns.saturating_add(samples_to_ns(samples, self.codec_rate()));
     }
 
     /// Sends what events have to say of a packet time; whether sound keeps silent in it.
@@ -370,7 +450,7 @@ impl TxProcessor {
             match self.sender.packetize_event(payload_type, &event, &mut self.packet) {
                 Ok(len) => {
                     self.meters.event_packets += 1;
-                    let lasts_ns = samples_to_ns(samples, self.config.sample_rate);
+                    let lasts_ns = samples_to_ns(samples, self.codec_rate());
                     let sent_ns = self.pending_ns.saturating_add(lasts_ns);
                     self.emit(len, event.payload.len(), self.pending_ns, sent_ns);
                 }
@@ -397,7 +477,7 @@ impl TxProcessor {
                     self.sender.packetize_in_place(octets, ticks, marker, self.pending_ns, &mut self.packet);
                 match packet {
                     Ok(len) => {
-                        let lasts_ns = samples_to_ns(samples, self.config.sample_rate);
+                        let lasts_ns = samples_to_ns(samples, self.codec_rate());
                         self.emit(len, octets, self.pending_ns, self.pending_ns.saturating_add(lasts_ns));
                     }
                     Err(_) => self.meters.encode_failed += 1,
@@ -425,11 +505,7 @@ impl TxProcessor {
             let ahead =
                 injector.last_timestamp.replace(timestamp).map(|before| timestamp.wrapping_sub(before));
             // The first one follows what was sent before by as much as time went by.
-            let ahead = ahead.unwrap_or_else(|| {
-                self.format
-                    .as_ref()
-                    .map_or(0, |format| format.encoder.kind().samples_to_ticks(self.uninjected))
-            });
+            let ahead = ahead.unwrap_or_else(|| self.ticks(self.uninjected));
             self.sender.skip(ahead);
             self.uninjected = 0;
             // Contributing sources and an extension, if there are any, make room for our header.
@@ -451,9 +527,10 @@ impl TxProcessor {
     fn leave_injection(&mut self) -> Option<Trash> {
         let injector = self.injector.take()?;
         if let Some(format) = &self.format {
-            let kind = format.encoder.kind();
-            self.sender.set_format(format.payload_type, kind.clock_rate());
-            self.sender.skip(kind.samples_to_ticks(std::mem::take(&mut self.uninjected)));
+            self.sender.set_format(format.payload_type, format.encoder.kind().clock_rate());
+            let uninjected = std::mem::take(&mut self.uninjected);
+            let ticks = self.ticks(uninjected);
+            self.sender.skip(ticks);
         }
         self.is_resuming = true;
         self.seam.silence();
@@ -493,14 +570,17 @@ impl TxProcessor {
         }
     }
 
-    /// Time goes by without packets: what is pending is dropped, the timestamp moves on by it and by `samples`.
+    /// Time goes by without packets: what is pending is dropped, the timestamp moves on by it and by `samples` of the
+    /// engine's.
     fn pass_unsent(&mut self, samples: usize) {
-        let samples = samples.saturating_add(std::mem::take(&mut self.pending_len));
+        let pending = std::mem::take(&mut self.pending_len);
         if let Some(format) = &self.format
             && self.meters.first_packet_ns.is_some()
-            && samples > 0
+            && (samples > 0 || pending > 0)
         {
-            self.sender.skip(format.encoder.kind().samples_to_ticks(samples));
+            let pending = format.encoder.kind().samples_to_ticks(pending);
+            let ticks = self.ticks(samples);
+            self.sender.skip(pending.wrapping_add(ticks));
             self.is_resuming = true;
         }
     }

@@ -153,6 +153,8 @@ pub(crate) fn transmit_to(codec: Codec, rtp: SocketAddr, rtcp: Option<SocketAddr
         remote_rtp: Some(rtp),
         remote_rtcp: rtcp,
         telephone_event: None,
+        comfort_noise: false,
+        max_bit_rate: None,
     }
 }
 
@@ -165,6 +167,8 @@ pub(crate) fn receive(codec: Codec) -> Channel {
         remote_rtp: None,
         remote_rtcp: None,
         telephone_event: None,
+        comfort_noise: false,
+        max_bit_rate: None,
     }
 }
 

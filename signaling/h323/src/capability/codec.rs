@@ -221,8 +221,8 @@ pub(crate) fn audio_mode(codec: AudioCodec) -> AudioMode {
         AudioCodec::G728 => AudioMode::G728,
         AudioCodec::G729 => AudioMode::G729,
         AudioCodec::G729A => AudioMode::G729AnnexA,
-        AudioCodec::G729B => AudioMode::G729wAnnexB,
-        AudioCodec::G729AB => AudioMode::G729AnnexAwAnnexB,
+        AudioCodec::G729B => AudioMode::G729wAnnexB(1),
+        AudioCodec::G729AB => AudioMode::G729AnnexAwAnnexB(1),
         AudioCodec::Gsm => AudioMode::GsmFullRate(GSMAudioCapability::new(33, false, false)),
         AudioCodec::Described(codec) => match described_capability(codec, 0) {
             AudioCapability::GenericAudioCapability(generic) => AudioMode::GenericAudioMode(generic),
@@ -243,8 +243,8 @@ pub(crate) fn mode_is(mode: &AudioMode, codec: AudioCodec) -> bool {
         | (AudioMode::G728, AudioCodec::G728)
         | (AudioMode::G729, AudioCodec::G729)
         | (AudioMode::G729AnnexA, AudioCodec::G729A)
-        | (AudioMode::G729wAnnexB, AudioCodec::G729B)
-        | (AudioMode::G729AnnexAwAnnexB, AudioCodec::G729AB)
+        | (AudioMode::G729wAnnexB(_), AudioCodec::G729B)
+        | (AudioMode::G729AnnexAwAnnexB(_), AudioCodec::G729AB)
         | (AudioMode::GsmFullRate(_), AudioCodec::Gsm) => true,
         (AudioMode::GenericAudioMode(generic), AudioCodec::Described(codec)) => {
             describes(&AudioCapability::GenericAudioCapability(generic.clone()), codec).is_some()
@@ -282,6 +282,7 @@ pub(crate) fn dynamic_payload_type(payload_type: u8) -> Option<u8> {
 }
 
 /// mediaPacketization of a channel: which RFC says what is in its packets, for a codec that H.225.0 says nothing of.
+/// Under which number is dynamicRTPPayloadType's to say.
 pub(crate) fn packetization(offer: &CodecOffer) -> Option<Packetization> {
     let AudioCodec::Described(codec) = offer.codec else { return None };
     let mut payload = RTPPayloadType::new(RTPPayloadTypePayloadDescriptor::RfcNumber(i64::from(codec.rfc?)));

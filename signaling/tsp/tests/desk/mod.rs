@@ -109,6 +109,8 @@ impl TspEvents for Events {
                     rtcp: at(self.msp_port + 1),
                     codecs: vec![offer(Codec::Pcma, 8), offer(Codec::Pcmu, 0)],
                     telephone_event: self.telephone_event,
+                    comfort_noise: false,
+                    silence_suppression: false,
                 }];
                 let prepared = ToTsp::Prepared { sessions };
                 self.msp_says(call, &prepared);
