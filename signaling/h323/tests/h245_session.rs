@@ -278,6 +278,33 @@ fn a_key_is_pressed_held_and_falls_back_to_text_when_it_comes_back() {
 }
 
 #[test]
+fn every_key_that_comes_back_is_sent_as_text_once() {
+    let mut caller = caller();
+    assert_eq!(caller.call.send_digits(caller.now, "121"), Some(DtmfWay::Signal));
+    caller.drain();
+    let returned: Vec<Value> = caller
+        .h245
+        .iter()
+        .map(|message| {
+            let octets = offhook_wire::per::encode(message).unwrap();
+            let octets: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            json!({"indication": {"functionNotSupported": {
+                "cause": {"unknownFunction": null}, "returnedFunction": octets,
+            }}})
+        })
+        .collect();
+    assert_eq!(returned.len(), 3);
+    caller.forget();
+    for (returned, key) in returned.iter().zip(["1", "2", "1"]) {
+        let answer = caller.answer(returned.clone());
+        assert_eq!(answer, [json!({"indication": {"userInput": {"alphanumeric": key}}})]);
+    }
+    for returned in returned {
+        assert!(caller.answer(returned).is_empty(), "no key a second time");
+    }
+}
+
+#[test]
 fn what_comes_back_ends_its_procedure() {
     let returned =
         |request: &Value| json!({"indication": {"functionNotUnderstood": {"request": request["request"]}}});

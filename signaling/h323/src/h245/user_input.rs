@@ -37,6 +37,8 @@ const MAX_RECENT: usize = 32;
 pub(crate) struct UserInput {
     /// A signal of ours came back: the peer announced what it does not do.
     no_signal: bool,
+    /// Keys that left as signals and have not come back, at most [`MAX_INPUT`].
+    signalled: VecDeque<char>,
     /// The key of the last signal of the peer.
     last_signal: Option<char>,
     /// Keys told, whose double may still come.
@@ -87,7 +89,7 @@ impl UserInput {
 
     /// Sends `digits` the first way of `order` that is possible; says by which. `Keypad` leaves it to the caller.
     pub(crate) fn send(
-        &self,
+        &mut self,
         scope: &mut Scope<'_>,
         ways: &Ways<'_>,
         digits: &str,
@@ -117,7 +119,7 @@ impl UserInput {
             }
             DtmfWay::Signal => {
                 for (key, _) in keys.into_iter().flatten() {
-                    scope.send(pdu::signal(key, Some(DIGIT_MS)));
+                    self.signal(scope, key, Some(DIGIT_MS));
                 }
             }
             // Asterisk's chan_ooh323 hears the first character of a string: keys go one by one, text as it is.
@@ -137,7 +139,7 @@ impl UserInput {
     /// One key by H.245 signal, for as long as `duration` or until [`update`](Self::update). False when the peer takes
     /// no signal or this is no key.
     pub(crate) fn press(
-        &self,
+        &mut self,
         scope: &mut Scope<'_>,
         ways: &Ways<'_>,
         key: char,
@@ -146,9 +148,17 @@ impl UserInput {
         let possible = ways.up && ways.remote.takes_signal() && !self.no_signal;
         let known = TelephoneEvents::of_key(key).is_some();
         if possible && known {
-            scope.send(pdu::signal(key.to_ascii_uppercase(), duration.map(milliseconds)));
+            self.signal(scope, key.to_ascii_uppercase(), duration.map(milliseconds));
         }
         possible && known
+    }
+
+    fn signal(&mut self, scope: &mut Scope<'_>, key: char, duration_ms: Option<u16>) {
+        if self.signalled.len() >= MAX_INPUT {
+            self.signalled.pop_front();
+        }
+        self.signalled.push_back(key);
+        scope.send(pdu::signal(key, duration_ms));
     }
 
     /// signalUpdate: the key pressed last sounds for so long from now on.
@@ -162,9 +172,11 @@ impl UserInput {
 
     /// A signal of ours came back: the key goes as a character, and so do all that follow.
     pub(crate) fn on_returned(&mut self, scope: &mut Scope<'_>, key: char) {
-        // Once a call: what comes back for a second time was sent before the first came back, or is no answer to us.
-        let first = !std::mem::replace(&mut self.no_signal, true);
-        if first && TelephoneEvents::of_key(key).is_some() {
+        self.no_signal = true;
+        // Several may be under way before the first is back. What we did not send, or what came back before, is no
+        // answer to us.
+        if let Some(at) = self.signalled.iter().position(|sent| *sent == key) {
+            self.signalled.remove(at);
             scope.send(pdu::alphanumeric(key.encode_utf8(&mut [0; 4])));
         }
     }
