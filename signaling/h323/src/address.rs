@@ -109,7 +109,7 @@ pub(crate) fn aliases_from(list: Option<&Vec<h225::AliasAddress>>) -> Vec<Alias>
     list.into_iter().flatten().take(MAX_ALIASES).filter_map(alias_from).collect()
 }
 
-fn alias_from(alias: &h225::AliasAddress) -> Option<Alias> {
+pub(crate) fn alias_from(alias: &h225::AliasAddress) -> Option<Alias> {
     Some(match alias {
         h225::AliasAddress::DialledDigits(digits) => Alias::DialedDigits(digits.clone()),
         // WIRE.md 6: names of real systems end in NUL.

@@ -18,7 +18,11 @@
 //! `poll_event` until they return `None`, then ask `poll_timeout` when to call `handle_timeout`. When
 //! `is_finished` is true and the queues are drained, drop the call.
 //!
-//! Not here: sockets (the driver: `offhook-tsp`), RTP (the media side), RAS.
+//! Beside the call stand [`Ras`], an endpoint's dealings with its gatekeeper, and [`Gatekeeper`], a small gatekeeper: the
+//! same order of calls, datagrams in place of connections. How a driver uses them stands at the head of their modules
+//! (`ras/mod.rs`, `gatekeeper/mod.rs`).
+//!
+//! Not here: sockets (the driver: `offhook-tsp`), RTP (the media side).
 
 mod address;
 mod call;
@@ -29,6 +33,7 @@ mod config;
 mod connection;
 mod event;
 mod fast_connect;
+mod gatekeeper;
 mod h235;
 mod h245;
 mod information;
@@ -49,6 +54,11 @@ pub use connection::{CallSlot, Connection, ConnectionCounters, ConnectionEvent, 
 pub use event::{
     Action, ConnectInfo, DigitVia, Event, Loop, MediaCommand, ModeResponse, Origin, PeerInfo, ReleaseInfo,
     SetupInfo, Transmit,
+};
+pub use gatekeeper::{
+    AlternateGatekeeper, CallEnd, CallLeg, CallRow, DuplicateAliases, EndpointRow, Gatekeeper,
+    GatekeeperConfig, GatekeeperCounters, GatekeeperEvent, GatekeeperLimits, GatekeeperParams, Leaving,
+    Routing,
 };
 pub use h235::{
     Method, Password, Security, SecurityFailure, SignalSecurity, UnsignedReplies, UnsignedSignals,
