@@ -11,7 +11,7 @@
 #   make advisories   known vulnerabilities in dependencies (needs the network)
 #   make clean        what the above left here
 
-BUILD_PACKAGES := build-essential pkg-config libasound2-dev
+BUILD_PACKAGES := build-essential cmake pkg-config libasound2-dev
 TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils libasound2-plugins strace \
                   pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules jackd2
 DENY_VERSION   := 0.20.2

@@ -4,11 +4,17 @@
 //! RT: no allocation, lock, syscall, log or panic.
 
 use crate::CodecKind;
+use crate::g722::G722Mode;
+use crate::opus::OpusSettings;
 
 /// What an encoder or decoder is to be, where its codec leaves a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[non_exhaustive]
-pub struct CodecSettings {}
+pub struct CodecSettings {
+    /// How Opus is encoded.
+    pub opus: OpusSettings,
+    /// How many bits of an octet of G.722 are sound: 64 kbit/s unless told otherwise, as all of RTP has it.
+    pub g722_mode: G722Mode,
+}
 
 /// Why a block was not coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +95,12 @@ pub trait Decoder {
     fn recover_lost(&mut self, next_payload: &[u8], out: &mut [i16]) -> bool {
         let _ = (next_payload, out);
         false
+    }
+
+    /// Hears what was played in place of a packet that is lost and that [`Self::conceal`] did not make up: codecs that
+    /// predict (G.722, G.726) go on from there, and not from where the loss began.
+    fn concealed(&mut self, pcm: &[i16]) {
+        let _ = pcm;
     }
 
     /// Forgets the past, as for a new stream.

@@ -6,7 +6,10 @@
 //! RT: no allocation, lock, syscall, log or panic (except in the four factories).
 
 use crate::codec::{CodecError, CodecSettings, Decoder, Encoder};
-use crate::{g711, payload};
+use crate::g726::{G726Packing, G726Rate};
+use crate::l16::L16;
+use crate::opus::{OpusDecoder, OpusEncoder};
+use crate::{g711, g722, g726, gsm, payload};
 
 /// An audio codec: one that this build runs ([`CodecKind::ALL`]), or one that it only knows, to negotiate it and pass
 /// its packets on ([`CodecKind::is_runnable`] tells).
@@ -78,6 +81,9 @@ pub enum CodecKind {
     SpeexWideband,
 }
 
+/// How many of [`CodecKind::KNOWN`] run: the first ones.
+const RUNNABLE: usize = 19;
+
 /// What is fixed for a codec.
 struct Facts {
     name: &'static str,
@@ -92,7 +98,7 @@ struct Facts {
 impl CodecKind {
     /// Every codec that this build runs, in the order of preference unless the caller has one: G.711 first, since
     /// everybody has it.
-    pub const ALL: &'static [CodecKind] = &[CodecKind::Pcmu, CodecKind::Pcma];
+    pub const ALL: &'static [CodecKind] = Self::KNOWN.split_at(RUNNABLE).0;
 
     /// Every codec that this build knows: those of [`Self::ALL`], then those whose packets it can only pass on.
     pub const KNOWN: &'static [CodecKind] = &[
@@ -345,10 +351,23 @@ impl CodecKind {
     ///
     /// [`CodecError::NotRunnable`] for a codec that is known only; [`CodecError::Settings`] for settings out of range.
     pub fn encoder_with(self, settings: &CodecSettings) -> Result<Box<dyn Encoder + Send>, CodecError> {
-        let _ = settings;
+        if self.is_opus() {
+            if settings.opus.stereo {
+                return Err(CodecError::Settings("a CodecKind is mono; OpusEncoder makes stereo"));
+            }
+            return Ok(Box::new(OpusEncoder::new(self, &settings.opus)?));
+        }
+        if let Some((rate, packing)) = self.g726() {
+            return Ok(Box::new(g726::Codec::new(rate, packing)));
+        }
         match self {
             CodecKind::Pcmu => Ok(Box::new(g711::Codec::new(g711::Law::Mu))),
             CodecKind::Pcma => Ok(Box::new(g711::Codec::new(g711::Law::A))),
+            CodecKind::G722 => Ok(Box::new(g722::G722Encoder::new())),
+            CodecKind::Gsm => Ok(Box::new(gsm::GsmEncoder::new())),
+            CodecKind::L16_8 | CodecKind::L16_16 | CodecKind::L16_44 | CodecKind::L16_48 => {
+                Ok(Box::new(L16::new(self)))
+            }
             _ => Err(CodecError::NotRunnable { kind: self }),
         }
     }
@@ -368,12 +387,36 @@ impl CodecKind {
     ///
     /// [`CodecError::NotRunnable`] for a codec that is known only.
     pub fn decoder_with(self, settings: &CodecSettings) -> Result<Box<dyn Decoder + Send>, CodecError> {
-        let _ = settings;
+        if self.is_opus() {
+            return Ok(Box::new(OpusDecoder::new(self, false)?));
+        }
+        if let Some((rate, packing)) = self.g726() {
+            return Ok(Box::new(g726::Codec::new(rate, packing)));
+        }
         match self {
             CodecKind::Pcmu => Ok(Box::new(g711::Codec::new(g711::Law::Mu))),
             CodecKind::Pcma => Ok(Box::new(g711::Codec::new(g711::Law::A))),
+            CodecKind::G722 => Ok(Box::new(g722::G722Decoder::new(settings.g722_mode))),
+            CodecKind::Gsm => Ok(Box::new(gsm::GsmDecoder::new())),
+            CodecKind::L16_8 | CodecKind::L16_16 | CodecKind::L16_44 | CodecKind::L16_48 => {
+                Ok(Box::new(L16::new(self)))
+            }
             _ => Err(CodecError::NotRunnable { kind: self }),
         }
+    }
+
+    const fn g726(self) -> Option<(G726Rate, G726Packing)> {
+        Some(match self {
+            CodecKind::G726_16 => (G726Rate::Kbit16, G726Packing::Rfc3551),
+            CodecKind::G726_24 => (G726Rate::Kbit24, G726Packing::Rfc3551),
+            CodecKind::G726_32 => (G726Rate::Kbit32, G726Packing::Rfc3551),
+            CodecKind::G726_40 => (G726Rate::Kbit40, G726Packing::Rfc3551),
+            CodecKind::Aal2G726_16 => (G726Rate::Kbit16, G726Packing::Aal2),
+            CodecKind::Aal2G726_24 => (G726Rate::Kbit24, G726Packing::Aal2),
+            CodecKind::Aal2G726_32 => (G726Rate::Kbit32, G726Packing::Aal2),
+            CodecKind::Aal2G726_40 => (G726Rate::Kbit40, G726Packing::Aal2),
+            _ => return None,
+        })
     }
 }
 

@@ -43,15 +43,20 @@ fn part_of_a_frame(kind: CodecKind, octets: usize) -> usize {
     }
 }
 
+/// Units of 2.5 ms in one frame of an Opus packet. RFC 6716 table 2: SILK 10, 20, 40, 60 ms; hybrid 10, 20; CELT 2.5,
+/// 5, 10, 20.
+const fn opus_frame_units(toc: u8) -> usize {
+    match toc >> 3 {
+        config @ 0..=11 => [4, 8, 16, 24][config as usize & 3],
+        config @ 12..=15 => [4, 8][config as usize & 1],
+        config => 1 << (config & 3),
+    }
+}
+
 /// Units of 2.5 ms in an Opus packet.
 fn opus_units(payload: &[u8]) -> Option<usize> {
     let toc = *payload.first()?;
-    // RFC 6716 table 2: SILK 10, 20, 40, 60 ms; hybrid 10, 20; CELT 2.5, 5, 10, 20.
-    let unit = match toc >> 3 {
-        config @ 0..=11 => [4, 8, 16, 24][usize::from(config & 3)],
-        config @ 12..=15 => [4, 8][usize::from(config & 1)],
-        config => 1usize << (config & 3),
-    };
+    let unit = opus_frame_units(toc);
     let frames = match toc & 3 {
         0 => 1,
         1 | 2 => 2,
@@ -59,6 +64,52 @@ fn opus_units(payload: &[u8]) -> Option<usize> {
     };
     let units = unit * frames;
     (1..=MAX_OPUS_UNITS).contains(&units).then_some(units)
+}
+
+/// Units of 2.5 ms of the frame before this Opus packet that it repeats (LBRR); `None` if it repeats nothing.
+pub(crate) fn opus_redundancy(payload: &[u8]) -> Option<usize> {
+    opus_units(payload)?;
+    let toc = *payload.first()?;
+    // CELT has none.
+    if toc >> 3 >= 16 {
+        return None;
+    }
+    let units = opus_frame_units(toc);
+    // RFC 6716 §4.2.3: a flag of voice activity for each 20 ms, then the flag of redundancy; in stereo, once more.
+    let header = *payload.get(first_opus_frame(payload)?)?;
+    let flags = units.div_ceil(8);
+    let mid = header >> (7 - flags) & 1 == 1;
+    let side = toc & 4 != 0 && flags <= 3 && header >> (6 - 2 * flags) & 1 == 1;
+    (mid || side).then_some(units)
+}
+
+/// Where the first frame of an Opus packet begins (RFC 6716 §3.2).
+fn first_opus_frame(payload: &[u8]) -> Option<usize> {
+    /// Octets of a length that begins at `at`.
+    fn of_length(payload: &[u8], at: usize) -> Option<usize> {
+        Some(if *payload.get(at)? < 252 { 1 } else { 2 })
+    }
+    match payload.first()? & 3 {
+        0 | 1 => Some(1),
+        2 => Some(1 + of_length(payload, 1)?),
+        _ => {
+            let count = *payload.get(1)?;
+            let mut at = 2;
+            if count & 0x40 != 0 {
+                // The padding's length: 255 is 254 and goes on.
+                while *payload.get(at)? == 255 {
+                    at += 1;
+                }
+                at += 1;
+            }
+            if count & 0x80 != 0 {
+                for _ in 1..count & 0x3F {
+                    at += of_length(payload, at)?;
+                }
+            }
+            Some(at)
+        }
+    }
 }
 
 /// Frames of ten octets; a last one of two is a silence descriptor (Annex B).

@@ -10,16 +10,30 @@ static ALLOCATOR: AllocDisabler = AllocDisabler;
 fn coding_does_not_allocate() {
     for &kind in CodecKind::ALL {
         let (mut encoder, mut decoder) = (kind.encoder().unwrap(), kind.decoder().unwrap());
-        let mut pcm = [-1_234; 960];
-        let mut octets = [0; 960];
+        let length = kind.packet_samples(kind.default_frames_per_packet());
+        let said: Vec<i16> = (0..length * 30).map(|n| ((n * n / 7) % 9_001) as i16 - 4_500).collect();
+        let mut pcm = vec![0; length * 2];
+        let mut octets = [0; 4_000];
         assert_no_alloc(|| {
-            for length in [0, 80, 160, 960] {
-                let written = encoder.encode(&pcm[..length], &mut octets).unwrap_or(0);
-                assert_eq!(decoder.payload_samples(&octets[..written]), length);
+            for (n, said) in said.chunks_exact(length).enumerate() {
+                let written = encoder.encode(said, &mut octets).unwrap_or(0);
+                assert_eq!(decoder.payload_samples(&octets[..written]), length, "{kind}");
+                match n % 5 {
+                    3 => {
+                        let _ = decoder.conceal(&mut pcm[..length]);
+                        decoder.concealed(&pcm[..length]);
+                    }
+                    4 => {
+                        let _ = decoder.recover_lost(&octets[..written], &mut pcm[..length]);
+                    }
+                    _ => {}
+                }
                 assert_eq!(decoder.decode(&octets[..written], &mut pcm), Ok(length));
             }
             assert!(decoder.decode(&octets, &mut pcm[..1]).is_err());
-            let _ = decoder.conceal(&mut pcm);
+            assert_eq!(encoder.encode(&[], &mut octets), Ok(0));
+            assert_eq!(decoder.decode(&[], &mut pcm), Ok(0));
+            let _ = encoder.encode(&said[..1], &mut octets);
             encoder.reset();
             decoder.reset();
         });
