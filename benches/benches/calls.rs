@@ -19,7 +19,7 @@ use offhook_h323::{
 use offhook_pair::{Codec, Session, ToMsp, ToTsp};
 use offhook_spi::{
     ApiVersion, CallInfoChange, CallParams, DigitMode, DisconnectMode, HdCall, HdLine, HdMspLine, HtCall,
-    HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents, Tspi,
+    HtLine, HtMspLine, LineCallState, LineDevState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents, Tspi,
 };
 use offhook_tsp::{H323Config, H323Provider};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -382,6 +382,8 @@ impl TspEvents for Desk {
         }
         Ok(())
     }
+
+    fn line_dev_state(&self, _: HtLine, _: LineDevState) {}
 
     fn line_closed(&self, _: HtLine, why: LineError) {
         self.tell(Err(why.to_string()));

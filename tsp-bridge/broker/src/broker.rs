@@ -77,7 +77,7 @@ impl Broker {
                 let device = DeviceId(u32::try_from(state.devices.len()).unwrap_or(u32::MAX));
                 let caps = LineDevCaps { device, ..caps };
                 let (tsp, slot) = (tsp.clone(), Slot::Closed);
-                state.devices.push(Device { provider: id, tsp, number, version, caps, slot });
+                state.devices.push(Device { provider: id, tsp, number, version, caps, slot, service: None });
                 added.push(device);
             }
             Ok(added)

@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use offhook_spi::{
-    ApiVersion, AppEvent, AppReply, DeviceId, HLine, HdLine, HtLine, HtMspLine, LineError, MediaTypes,
-    Privilege, RequestId, Tspi,
+    ApiVersion, AppEvent, AppReply, DeviceId, HLine, HdLine, HtLine, HtMspLine, LineDevState, LineError,
+    MediaTypes, Privilege, RequestId, Tspi,
 };
 
 use crate::model::{ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, Stage, State};
@@ -251,6 +251,29 @@ impl Inner {
         }
     }
 
+    /// The provider says whether a line is in service; it may before it has said that the line is open.
+    pub(crate) fn line_dev_state(&self, provider: ProviderId, line: HtLine, said: LineDevState) {
+        self.with(|state| {
+            let device = state.devices.iter_mut().find(|device| {
+                device.provider == provider
+                    && match &device.slot {
+                        Slot::Opening { line: opening, .. } => *opening == line,
+                        Slot::Open(open) => *open == line,
+                        Slot::Closed | Slot::Closing { .. } => false,
+                    }
+            });
+            let Some(device) = device else {
+                state.diagnostics.late_events += 1;
+                return;
+            };
+            device.service = Some((line, said.clone()));
+            let opens = state.lines.get(&line).map(|entry| entry.opens.clone()).unwrap_or_default();
+            for open in opens {
+                state.push(open.client, AppEvent::LineDevState { line: open.line, state: said.clone() });
+            }
+        });
+    }
+
     /// The provider closed a line: everything on it is void.
     pub(crate) fn line_closed(&self, provider: ProviderId, line: HtLine, why: &LineError) {
         self.with(|state| {
@@ -319,6 +342,11 @@ impl State {
             entry.lines.insert(handle, line);
         }
         self.reply(client, request, Ok(AppReply::Line(handle)));
+        let device = self.lines.get(&line).and_then(|entry| self.devices.get(entry.device));
+        let said = device.and_then(|device| device.service.clone()).filter(|(of, _)| *of == line);
+        if let Some((_, state)) = said {
+            self.push(client, AppEvent::LineDevState { line: handle, state });
+        }
     }
 
     /// Takes a line that no client has open out of the tables.

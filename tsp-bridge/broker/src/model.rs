@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use offhook_spi::{
     ApiVersion, AppEvent, AppReply, CallInfo, CallInfoChange, DeviceId, DigitMode, HCall, HLine, HdCall,
-    HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevCaps, LineError, MediaTypes, Opaque,
-    Privilege, RequestId, Timestamp, Tspi,
+    HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevCaps, LineDevState, LineError,
+    MediaTypes, Opaque, Privilege, RequestId, Timestamp, Tspi,
 };
 
 use crate::outbox::Outbox;
@@ -86,6 +86,8 @@ pub(crate) struct Device {
     pub(crate) version: ApiVersion,
     pub(crate) caps: LineDevCaps,
     pub(crate) slot: Slot,
+    /// What its provider said last of the line that is or was open on it.
+    pub(crate) service: Option<(HtLine, LineDevState)>,
 }
 
 /// Whether a device is open at its provider. One opening or closing at a time; whoever comes meanwhile waits in line.

@@ -10,8 +10,8 @@ use std::sync::{Arc, Weak};
 
 use offhook_spi::{
     AppEvent, CallInfo, CallInfoChange, CallOrigin, CallReason, DigitMode, DisconnectMode, HdCall, HtCall,
-    HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp,
-    TspEvents, Tspi,
+    HtLine, HtMspLine, LineCallState, LineDevState, LineError, MediaTypes, Opaque, Privilege, RequestId,
+    Timestamp, TspEvents, Tspi,
 };
 
 use crate::legal;
@@ -85,6 +85,12 @@ impl TspEvents for Reports {
         })?;
         inner.work_on_reports(call);
         Ok(())
+    }
+
+    fn line_dev_state(&self, line: HtLine, state: LineDevState) {
+        if let Some(inner) = self.inner.upgrade() {
+            inner.line_dev_state(self.provider, line, state);
+        }
     }
 
     fn line_closed(&self, line: HtLine, why: LineError) {

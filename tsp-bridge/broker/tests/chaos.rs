@@ -140,7 +140,7 @@ impl Player {
                     Some(*call)
                 }
                 AppEvent::MspData { call, .. } => *call,
-                AppEvent::LineClosed { .. } => None,
+                AppEvent::LineClosed { .. } | AppEvent::LineDevState { .. } => None,
             };
             if let Some(call) = named {
                 assert!(calls.contains_key(&call), "seed {seed}: {event:?} before its call");

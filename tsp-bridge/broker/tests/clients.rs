@@ -8,8 +8,8 @@ use offhook_broker::Broker;
 use offhook_broker::scripted::{Scripted, ScriptedConfig, Step, Verb};
 use offhook_spi::{
     ApiVersion, AppEvent, AppReply, AppRequest, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode,
-    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState as S, LineDevCaps, LineError,
-    LinkClosed, MediaTypes, Opaque, Privilege, RequestId, TspEvents, Tspi,
+    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState as S, LineDevCaps, LineDevState,
+    LineError, LinkClosed, MediaTypes, Opaque, Privilege, RequestId, TspEvents, Tspi,
 };
 use support::{CONNECTED, Client, immediate, stepped};
 
@@ -178,6 +178,27 @@ fn a_line_that_its_provider_closes_is_void_with_everything_on_it_and_can_be_open
     switch.run();
     client.open_with_msp(Privilege::Owner);
     assert!(switch.ring(0, "alice").is_some());
+}
+
+#[test]
+fn every_client_of_a_line_is_told_whether_it_is_in_service_and_so_is_who_comes_later() {
+    let (broker, switch) = stepped();
+    let [first, second] = ["first", "second"].map(|name| Client::new(&broker, name));
+    let out = LineDevState::OutOfService { why: "no gatekeeper answers".to_owned() };
+    switch.service(0, out.clone());
+    let line = first.open_with_msp(Privilege::Owner);
+    let told = |client: &Client| {
+        let states = client.events().into_iter().filter(|e| matches!(e, AppEvent::LineDevState { .. }));
+        states.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&first), [], "nothing was said of the open line yet");
+    switch.service(0, out.clone());
+    assert_eq!(told(&first), [AppEvent::LineDevState { line, state: out }]);
+    let within = LineDevState::InService { with: "gk".to_owned() };
+    switch.service(0, within.clone());
+    assert_eq!(told(&first).last(), Some(&AppEvent::LineDevState { line, state: within.clone() }));
+    let line = second.open_with_msp(Privilege::Monitor);
+    assert_eq!(told(&second), [AppEvent::LineDevState { line, state: within }]);
 }
 
 #[test]

@@ -12,7 +12,7 @@
 //!  │────────────────────────────────────▶│
 //!  │         DigitsPlayed / Failed(id)   │  the last packet has left, or nothing more will
 //!  │◀────────────────────────────────────│
-//!  │                    Digit(key, …)    │  a telephone-event of the peer's is over
+//!  │                    Digit(key, …)    │  a telephone-event or a tone of the peer's is over
 //!  │◀────────────────────────────────────│
 //!  │ Stop(channels)                      │  a channel closed; Stop(all) when the call ends
 //!  │────────────────────────────────────▶│
@@ -64,7 +64,7 @@ pub enum ToMsp {
     CancelDigits,
 }
 
-/// How the MSP carries digits.
+/// How digits go through the MSP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DigitWay {
     /// RFC 4733 telephone-events, under the transmit channel's [`Channel::telephone_event`].
@@ -86,14 +86,16 @@ pub enum ToTsp {
         /// For people.
         why: String,
     },
-    /// The peer's telephone-event is over.
+    /// A digit of the peer's is over.
     Digit {
         /// `0`–`9`, `*`, `#`, `A`–`D`; `!` is flash.
         digit: char,
         /// How long it lasted, in milliseconds; at least so long if its end was lost.
         duration_ms: u32,
-        /// When its first packet came, in nanoseconds of CLOCK_MONOTONIC.
+        /// When its first packet came, in nanoseconds of CLOCK_MONOTONIC; of a tone, as near as can be told.
         began_ns: u64,
+        /// How it came.
+        way: DigitWay,
     },
     /// The last packet of these digits has left.
     DigitsPlayed {
@@ -384,7 +386,8 @@ mod tests {
                 silence_suppression: false,
             }],
         };
-        let digit = ToTsp::Digit { digit: '#', duration_ms: 100, began_ns: u64::MAX };
+        let way = DigitWay::InBand;
+        let digit = ToTsp::Digit { digit: '#', duration_ms: 100, began_ns: u64::MAX, way };
         let failed = ToTsp::DigitsFailed { id: 7, has_begun: false, why: "no channel".to_owned() };
         for message in [prepared, digit, ToTsp::DigitsPlayed { id: 7 }, failed] {
             assert_eq!(ToTsp::decode(&message.encode()), Ok(message));

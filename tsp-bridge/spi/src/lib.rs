@@ -33,5 +33,5 @@ pub use info::{CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, Dev
 pub use link::{AppEvent, AppReply, AppRequest, AppSink, Link, LinkClosed};
 pub use mspi::{MspAddress, MspCallEvent, MspEvent, MspEventCause, MspSignal, Mspi};
 pub use opaque::Opaque;
-pub use state::{ConnectedMode, DigitMode, DisconnectMode, LineCallState};
+pub use state::{ConnectedMode, DigitMode, DisconnectMode, LineCallState, LineDevState};
 pub use tspi::{TspEvents, Tspi};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CallInfo, CallInfoChange, CallParams, DevSpecific, DeviceId, DigitMode, DisconnectMode, HCall, HLine,
-    LineCallState, LineDevCaps, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp,
+    LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp,
 };
 
 /// The application's end of the link. Dropping the last handle is leaving: the broker then drops the calls that only
@@ -209,6 +209,13 @@ pub enum AppEvent {
         call: Option<HCall>,
         /// The buffer.
         data: Opaque,
+    },
+    /// A line has come into service or fallen out of it; whoever opens it later is told where it stands.
+    LineDevState {
+        /// Which.
+        line: HLine,
+        /// Where it stands.
+        state: LineDevState,
     },
     /// A line has gone; its handle and its calls' are void.
     LineClosed {

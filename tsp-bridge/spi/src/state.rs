@@ -4,6 +4,23 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Whether a line can take and place calls, as its provider reports it. Alias `LINEDEVSTATE`.
+///
+/// A line that never said so is in service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LineDevState {
+    /// Registered, plugged in, ready. Alias `LINEDEVSTATE_INSERVICE`.
+    InService {
+        /// With whom, as the provider names it.
+        with: String,
+    },
+    /// Not registered, unplugged. Alias `LINEDEVSTATE_OUTOFSERVICE`.
+    OutOfService {
+        /// Why, in one line.
+        why: String,
+    },
+}
+
 /// The state of a call as its provider reports it. Alias `LINECALLSTATE`.
 ///
 /// A call enters [`Idle`](Self::Idle) once and never leaves it.

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use crate::{
     ApiVersion, CallInfo, CallInfoChange, CallParams, DevSpecific, DigitMode, DisconnectMode, HdCall, HdLine,
-    HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevCaps, LineError, MediaTypes, Opaque,
-    RequestId, Timestamp,
+    HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes,
+    Opaque, RequestId, Timestamp,
 };
 
 /// A telephony service provider. Every method returns at once: long work is completed by event.
@@ -188,6 +188,9 @@ pub trait TspEvents: Send + Sync {
         msp: Option<HtMspLine>,
         data: Opaque,
     ) -> Result<(), LineError>;
+
+    /// A line has come into service or fallen out of it. Alias `LINE_LINEDEVSTATE`.
+    fn line_dev_state(&self, line: HtLine, state: LineDevState);
 
     /// The line has gone (its listener failed, the device was pulled). Alias `LINE_CLOSE`.
     fn line_closed(&self, line: HtLine, why: LineError);

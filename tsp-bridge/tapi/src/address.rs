@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use offhook_spi::mspi::{Direction, TerminalClass, TerminalInfo};
 use offhook_spi::{
-    AppReply, AppRequest, CallParams, HLine, LineDevCaps, MediaTypes, MspAddress, MspCallId, MspSignal,
-    Privilege, TerminalId,
+    AppReply, AppRequest, CallParams, HLine, LineDevCaps, LineDevState, MediaTypes, MspAddress, MspCallId,
+    MspSignal, Privilege, TerminalId,
 };
 
 use crate::call::{Call, CallShared};
@@ -71,6 +71,12 @@ impl Address {
             shared.close_lines().await;
         }
         opened.map(drop)
+    }
+
+    /// Whether the line can take and place calls, as its provider said last; none if it never said.
+    #[doc(alias = "ITAddress::get_State")]
+    pub fn service(&self) -> Option<LineDevState> {
+        lock(&self.shared.inner).service.clone()
     }
 
     /// Closes the address. Its calls are over: those that only this application owned are dropped.
@@ -146,6 +152,8 @@ pub(crate) struct AddressInner {
     pub(crate) listening: Option<HLine>,
     /// Made with the first opening; it stays for the address's life.
     pub(crate) msp: Option<Msp>,
+    /// What the provider said last of the open line.
+    pub(crate) service: Option<LineDevState>,
 }
 
 pub(crate) struct Msp {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
 use offhook_spi::{
-    CallInfo, CallInfoChange, DigitMode, LineCallState, LineError, MspCallEvent, MspEventCause, Privilege,
-    Timestamp,
+    CallInfo, CallInfoChange, DigitMode, LineCallState, LineDevState, LineError, MspCallEvent, MspEventCause,
+    Privilege, Timestamp,
 };
 use tokio::sync::mpsc;
 
@@ -105,6 +105,8 @@ pub enum AddressEvent {
     TerminalAvailable(Terminal),
     /// A sound card went. Alias `AE_REMOVETERMINAL`.
     TerminalUnavailable(Terminal),
+    /// The line has come into service or fallen out of it. Alias `AE_STATE`.
+    Service(LineDevState),
     /// The line or its provider has gone; its calls are over.
     Closed(LineError),
 }

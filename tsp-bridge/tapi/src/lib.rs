@@ -70,8 +70,8 @@ pub use webrtc::RtpSamples;
 
 pub use offhook_spi::{
     AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConnectedMode, DevSpecific,
-    DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineError, MediaTypes, MspCallEvent, MspError,
-    MspEventCause, Party, Privilege, Timestamp,
+    DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes, MspCallEvent,
+    MspError, MspEventCause, Party, Privilege, Timestamp,
     mspi::{CardStatus, Direction, SoundLevel, StreamStatistics, TerminalClass, TerminalStatus, Volume},
     terminal::{
         PcmBlock, PcmReaderStatus, PcmWriterStatus, ProgressTone, RtpOctets, RtpReaderStatus, RtpSendError,

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use offhook_spi::{
-    AppEvent, AppReply, AppRequest, HCall, HLine, LineCallState, LineError, MspCallId, MspEvent, Opaque,
-    Privilege, RequestId, Timestamp,
+    AppEvent, AppReply, AppRequest, HCall, HLine, LineCallState, LineDevState, LineError, MspCallId,
+    MspEvent, Opaque, Privilege, RequestId, Timestamp,
 };
 
 use crate::address::AddressShared;
@@ -108,7 +108,19 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
             }
         }
         AppEvent::MspData { line, call, data } => tsp_data(core, line, call, &data),
+        AppEvent::LineDevState { line, state } => service(core, line, state),
         AppEvent::LineClosed { line, why } => line_gone(core, line, DisconnectCause::Failed, Some(why)),
+    }
+}
+
+/// Both lines of an address are told: it passes on what is new.
+fn service(core: &Core, line: HLine, state: LineDevState) {
+    let Some(address) = lock(&core.registry).lines.get(&line).cloned() else {
+        return count(&core.counts.stray_events);
+    };
+    let known = lock(&address.inner).service.replace(state.clone());
+    if known.as_ref() != Some(&state) {
+        core.subscribers.emit(Raw::Address { address, event: AddressEvent::Service(state) });
     }
 }
 
@@ -351,7 +363,9 @@ fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<
         {
             msp.registered = false;
         }
-        inner.base.is_none() && inner.listening.is_none()
+        let last = inner.base.is_none() && inner.listening.is_none();
+        inner.service = inner.service.take().filter(|_| !last);
+        last
     };
     if !last {
         return;

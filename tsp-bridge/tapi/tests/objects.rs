@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use offhook_broker::scripted::{ScriptedConfig, Step, Verb};
 use offhook_spi::{
-    CallInfoChange, DisconnectMode, LineCallState as S, LineError, MediaTypes, MspError, MspEvent, Privilege,
+    CallInfoChange, DisconnectMode, LineCallState as S, LineDevState, LineError, MediaTypes, MspError,
+    MspEvent, Privilege,
 };
 use offhook_tapi::{
     AddressEvent, CallState, Direction, DisconnectCause, DisconnectCode, Event, EventFilter, Tapi, TapiError,
@@ -271,6 +272,24 @@ async fn a_sound_card_that_comes_or_goes_is_an_event_of_the_address() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_line_that_falls_out_of_service_is_one_event_of_the_address() {
+    let house = House::new();
+    let mut app = house.app("app", Privilege::Owner).await;
+    assert_eq!(app.address.service(), None);
+    let state = LineDevState::OutOfService { why: "unplugged".to_owned() };
+    house.switch.service(0, state.clone());
+    app.tapi.settled().await.unwrap();
+    match app.events.try_next() {
+        Some(Event::Address { address, event: AddressEvent::Service(said) }) => {
+            assert_eq!((address, &said), (app.address.clone(), &state));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(app.events.try_next().is_none(), "the address has two lines open, and one state");
+    assert_eq!(app.address.service(), Some(state));
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use offhook_pair::{Codec, CodecOffer, Flow, Session, TelephoneEvent, ToMsp, ToTsp};
 use offhook_spi::{
     ApiVersion, CallInfo, CallInfoChange, CallParams, DigitMode, HdCall, HdLine, HdMspLine, HtCall, HtLine,
-    HtMspLine, LineCallState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents, Tspi,
+    HtMspLine, LineCallState, LineDevState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents,
+    Tspi,
 };
 use offhook_tsp::{CallConfig, H323Config, H323Provider};
 use tokio::runtime::Runtime;
@@ -146,6 +147,13 @@ impl TspEvents for Events {
             ToMsp::CancelDigits => self.say("msp cancels digits".to_owned()),
         }
         Ok(())
+    }
+
+    fn line_dev_state(&self, _: HtLine, state: LineDevState) {
+        self.say(match state {
+            LineDevState::InService { .. } => "in service".to_owned(),
+            LineDevState::OutOfService { why } => format!("out of service: {why}"),
+        });
     }
 
     fn line_closed(&self, _: HtLine, why: LineError) {

@@ -27,8 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use offhook_spi::{
     ApiVersion, CallInfo, CallInfoChange, CallOrigin, CallReason, ConnectedMode, DigitMode, DisconnectMode,
-    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque,
-    Party, RequestId, Timestamp, TspEvents,
+    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevState, LineError, MediaTypes,
+    Opaque, Party, RequestId, Timestamp, TspEvents,
 };
 
 /// What the switch is like.
@@ -300,6 +300,13 @@ impl Scripted {
             state.msps.retain(|_, msp| !gone.contains(&msp.line));
         }
         events.line_closed(line, why);
+    }
+
+    /// Says of an open line that it is in service, or not; nothing if it is not open.
+    pub fn service(&self, device: u32, state: LineDevState) {
+        if let Some((line, events)) = self.line(device).zip(self.events()) {
+            events.line_dev_state(line, state);
+        }
     }
 
     /// Does the next thing on the agenda; false if there is none.
