@@ -401,9 +401,9 @@ impl Ras {
             return self.on_unregistered(now);
         }
         let timers = &self.config.timers;
-        let doubled = timers.back_off.saturating_mul(1u32.checked_shl(self.pauses.min(20)).unwrap_or(1));
         let least = if self.denied { timers.back_off_denied } else { timers.back_off };
-        let length = doubled.max(least).min(timers.back_off_most.max(least));
+        let doubled = least.saturating_mul(1u32.checked_shl(self.pauses.min(20)).unwrap_or(1));
+        let length = doubled.min(timers.back_off_most.max(least));
         let jitter = self.random.next() % 512;
         let length = length.saturating_mul(768 + jitter as u32) / 1024;
         self.pauses = self.pauses.saturating_add(1);

@@ -165,11 +165,16 @@ impl Ras {
 
     /// Refreshes the registration.
     pub(super) fn keep_alive(&mut self, now: Duration) {
+        self.refresh(now, self.config.lightweight);
+    }
+
+    /// The same, by a lightweight RRQ or by a full one.
+    pub(super) fn refresh(&mut self, now: Duration, light: bool) {
         self.keep_alive_at = None;
         let (Some(address), true) = (self.gatekeeper.address, self.registered.is_some()) else {
             return;
         };
-        let message = if self.config.lightweight {
+        let message = if light {
             self.registration_request(true, &self.gatekeeper)
         } else {
             let mut message = self.registration_request(false, &self.gatekeeper);
@@ -197,6 +202,10 @@ impl Ras {
         registered.identifier.clone_from(&rcf.endpoint_identifier);
         registered.info.endpoint_identifier = text(&rcf.endpoint_identifier);
         registered.info.time_to_live = lifetime(rcf.time_to_live).or(registered.info.time_to_live);
+        let told = aliases_from(rcf.terminal_alias.as_ref());
+        if !told.is_empty() {
+            registered.info.aliases = told;
+        }
         let ttl = registered.info.time_to_live;
         let settled = now.saturating_sub(registered.since) >= self.config.timers.settled;
         if settled {

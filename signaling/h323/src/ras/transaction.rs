@@ -222,7 +222,9 @@ impl Ras {
             Purpose::Register => self.on_registration_unanswered(now, pending.to),
             Purpose::KeepAlive => self.on_keep_alive_unanswered(now, pending.to),
             Purpose::Probe | Purpose::GoHome => self.on_home_silent(now),
-            Purpose::Add | Purpose::Leave => {}
+            // It may have arrived all the same: a full RRQ says what is to be registered.
+            Purpose::Add => self.refresh(now, false),
+            Purpose::Leave => {}
             Purpose::Unregister => self.on_unregistered(now),
             Purpose::Admit(call) => self.on_admission_unanswered(now, call),
             Purpose::Bandwidth(call) => self.on_bandwidth_unanswered(now, call),
