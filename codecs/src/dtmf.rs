@@ -1,17 +1,18 @@
 //! DTMF digits as sound: frequencies of ITU-T Q.23, levels and durations that every receiver of Q.24 hears.
 //! In: characters. Out: [`Tone`]s and how long they last.
-//! Not here: the generator (`tone.rs`), who dials (`media/engine`), digits as packets (RFC 4733, `media/rtp`).
+//! Not here: the generator (`tone.rs`), the detector (`dtmf_detector.rs`), who dials (`media/engine`), digits as packets (RFC 4733, `media/rtp`).
 //! RT: no allocation, lock, syscall, log or panic.
 
 use crate::tone::Tone;
 
 /// Rows and columns of the keypad, Hz (Q.23 §4); the tolerance is ±1.8 %.
-const ROWS: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
-const COLUMNS: [f32; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+pub(crate) const ROWS: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
+pub(crate) const COLUMNS: [f32; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
 /// The sixteen digits, row by row.
-const KEYS: [char; 16] = ['1', '2', '3', 'A', '4', '5', '6', 'B', '7', '8', '9', 'C', '*', '0', '#', 'D'];
+pub(crate) const KEYS: [char; 16] =
+    ['1', '2', '3', 'A', '4', '5', '6', 'B', '7', '8', '9', 'C', '*', '0', '#', 'D'];
 /// A sine of full scale in µ-law, dBm0 (G.711); in A-law it is 0.03 dB less.
-const FULL_SCALE_DBM0: f32 = 3.17;
+pub(crate) const FULL_SCALE_DBM0: f32 = 3.17;
 /// The lower frequency's level, dBm0: in the middle of what Q.24's receivers take (table A-1: −3 to −24 or wider).
 const LOW_DBM0: f32 = -9.0;
 /// How much louder the higher frequency is: lines weaken it more. Q.24 allows 4 dB and more.

@@ -10,7 +10,9 @@
 
 pub mod asynchronous;
 pub mod codec;
+pub mod comfort_noise;
 pub mod dtmf;
+pub mod dtmf_detector;
 pub mod g711;
 pub mod g722;
 pub mod g726;
@@ -21,15 +23,23 @@ mod l16;
 pub mod level;
 pub mod opus;
 mod payload;
+pub mod progress;
 pub mod resample;
+pub mod signal;
 pub mod tone;
+pub mod vad;
 
 pub use asynchronous::AsyncResampler;
 pub use codec::{CodecError, CodecSettings, Decoder, Encoder};
+pub use comfort_noise::{NoiseAnalyser, NoiseGenerator};
 pub use dtmf::{DtmfDigit, DtmfTiming};
+pub use dtmf_detector::DtmfDetector;
 pub use g722::G722Mode;
 pub use kind::CodecKind;
 pub use level::{Level, LevelMeter};
 pub use opus::{OpusApplication, OpusDecoder, OpusEncoder, OpusSettings};
+pub use progress::ProgressDetector;
 pub use resample::{Resampled, Resampler, UnsupportedRate};
+pub use signal::{ProgressTone, Signal, SignalEvent, TonePlan};
 pub use tone::{Cadence, Segment, Tone, ToneGenerator};
+pub use vad::{DiscontinuousTransmission, Transmission, VoiceActivity};

@@ -89,6 +89,34 @@ impl Cadence {
     /// Call waiting tone in the European manner (ITU-T E.180): 425 Hz, two bursts of 200 ms every five seconds.
     pub const CALL_WAITING: Cadence =
         repeated(&[on_off(Tone::sine(425.0, -13.0), 200, 600), on_off(Tone::sine(425.0, -13.0), 200, 4_000)]);
+    /// North American call waiting tone: 440 Hz, 300 ms every ten seconds.
+    pub const CALL_WAITING_US: Cadence = repeated(&[on_off(Tone::sine(440.0, -13.0), 300, 9_700)]);
+    /// British ringing tone: 400 + 450 Hz, twice 400 ms every three seconds.
+    pub const RINGING_GB: Cadence = repeated(&[
+        on_off(Tone::dual(400.0, 450.0, -19.0), 400, 200),
+        on_off(Tone::dual(400.0, 450.0, -19.0), 400, 2_000),
+    ]);
+    /// British busy tone: 400 Hz, 375 ms on and off.
+    pub const BUSY_GB: Cadence = repeated(&[on_off(Tone::sine(400.0, -19.0), 375, 375)]);
+    /// British congestion tone: 400 Hz, 400 ms and 225 ms in turn.
+    pub const CONGESTION_GB: Cadence =
+        repeated(&[on_off(Tone::sine(400.0, -19.0), 400, 350), on_off(Tone::sine(400.0, -19.0), 225, 525)]);
+    /// British call waiting tone: 400 Hz, 100 ms every two to five seconds.
+    pub const CALL_WAITING_GB: Cadence = repeated(&[on_off(Tone::sine(400.0, -19.0), 100, 2_500)]);
+    /// French dial tone: 440 Hz.
+    pub const DIAL_FR: Cadence = repeated(&[for_ever(Tone::sine(440.0, -13.0))]);
+    /// French ringing tone: 440 Hz, 1.5 s on, 3.5 s off.
+    pub const RINGING_FR: Cadence = repeated(&[on_off(Tone::sine(440.0, -13.0), 1_500, 3_500)]);
+    /// French busy tone: 440 Hz, half a second on and off.
+    pub const BUSY_FR: Cadence = repeated(&[on_off(Tone::sine(440.0, -13.0), 500, 500)]);
+    /// French congestion tone: 440 Hz, a quarter of a second on and off.
+    pub const CONGESTION_FR: Cadence = repeated(&[on_off(Tone::sine(440.0, -13.0), 250, 250)]);
+    /// Japanese dial tone: 400 Hz.
+    pub const DIAL_JP: Cadence = repeated(&[for_ever(Tone::sine(400.0, -13.0))]);
+    /// Japanese ringing tone: 400 Hz beaten by 16 Hz, 1 s on, 2 s off.
+    pub const RINGING_JP: Cadence = repeated(&[on_off(Tone::dual(384.0, 416.0, -19.0), 1_000, 2_000)]);
+    /// Japanese busy and congestion tone: 400 Hz, half a second on and off.
+    pub const BUSY_JP: Cadence = repeated(&[on_off(Tone::sine(400.0, -13.0), 500, 500)]);
     /// Special information tone (ITU-T E.180): 950, 1400 and 1800 Hz for 330 ms each, then a second of silence.
     pub const SPECIAL_INFORMATION: Cadence = repeated(&[
         on_off(Tone::sine(950.0, -13.0), 330, 0),
@@ -107,6 +135,18 @@ impl Cadence {
         ("congestion-us", Cadence::CONGESTION_US),
         ("call-waiting", Cadence::CALL_WAITING),
         ("special-information", Cadence::SPECIAL_INFORMATION),
+        ("call-waiting-us", Cadence::CALL_WAITING_US),
+        ("ringing-gb", Cadence::RINGING_GB),
+        ("busy-gb", Cadence::BUSY_GB),
+        ("congestion-gb", Cadence::CONGESTION_GB),
+        ("call-waiting-gb", Cadence::CALL_WAITING_GB),
+        ("dial-fr", Cadence::DIAL_FR),
+        ("ringing-fr", Cadence::RINGING_FR),
+        ("busy-fr", Cadence::BUSY_FR),
+        ("congestion-fr", Cadence::CONGESTION_FR),
+        ("dial-jp", Cadence::DIAL_JP),
+        ("ringing-jp", Cadence::RINGING_JP),
+        ("busy-jp", Cadence::BUSY_JP),
     ];
     /// Digital silence.
     pub const SILENCE: Cadence = repeated(&[for_ever(Tone::SILENCE)]);

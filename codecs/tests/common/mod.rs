@@ -89,10 +89,10 @@ pub(crate) fn hard(rate: u32) -> Vec<i16> {
 
 /// Signal to noise, dB, of `heard` against `wanted`.
 pub(crate) fn snr(wanted: &[i16], heard: &[i16]) -> f64 {
-    let (mut signal, mut noise) = (0.0, 1e-9);
+    let (mut signal, mut noise) = (0.0f64, 1e-9f64);
     for (wanted, heard) in wanted.iter().zip(heard) {
         signal += f64::from(*wanted).powi(2);
         noise += (f64::from(*wanted) - f64::from(*heard)).powi(2);
     }
-    10.0 * (signal / noise as f64).log10()
+    10.0 * f64::log10(signal / noise)
 }
