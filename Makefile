@@ -13,7 +13,8 @@
 
 BUILD_PACKAGES := build-essential cmake pkg-config libasound2-dev
 TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils libasound2-plugins strace \
-                  pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules jackd2
+                  pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules jackd2 \
+                  ffmpeg sox multimon-ng libopus-dev
 DENY_VERSION   := 0.20.2
 TOOLS          := $(CURDIR)/target/tools
 VENV           := $(CURDIR)/.venv

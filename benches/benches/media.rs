@@ -1,10 +1,12 @@
-//! G.711 a packet, and one tick of the engine: send, receive, playout, decode.
+//! Each codec a packet, each detector, and one tick of the engine: send, receive, playout, decode.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use offhook_codecs::{Cadence, CodecKind, Resampler};
+use offhook_codecs::{
+    Cadence, CodecKind, DtmfDetector, NoiseGenerator, ProgressDetector, Resampler, VoiceActivity,
+};
 use offhook_engine::simulate::{Clock, LinkConfig, link};
 use offhook_engine::{
     Control, EngineConfig, Gain, Peer, RxCommand, RxFormat, RxProcessor, SenderIdentity, ToneSource,
@@ -15,20 +17,51 @@ fn noise(samples: usize) -> Vec<i16> {
     (0..samples as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 16) as i16).collect()
 }
 
-fn g711(c: &mut Criterion) {
-    let pcm = noise(160);
-    let mut group = c.benchmark_group("g711, 20 ms");
-    group.throughput(Throughput::Elements(160));
-    for kind in [CodecKind::Pcmu, CodecKind::Pcma] {
+fn codecs(c: &mut Criterion) {
+    for &kind in CodecKind::ALL {
+        let samples = kind.sample_rate() as usize / 50;
+        let samples = samples / kind.frame_samples() * kind.frame_samples();
+        // Codecs that choose by what they hear are given a voice: harmonics of 150 Hz, and some noise.
+        let pcm: Vec<i16> = noise(samples)
+            .iter()
+            .enumerate()
+            .map(|(n, noise)| {
+                let phase = n as f64 / f64::from(kind.sample_rate()) * 150.0 * std::f64::consts::TAU;
+                (1..9).map(|k| (phase * f64::from(k)).sin() * 1_500.0).sum::<f64>() as i16 + noise / 64
+            })
+            .collect();
+        let mut group = c.benchmark_group("codecs, 20 ms");
+        group.throughput(Throughput::Elements(samples as u64));
         let (mut encoder, mut decoder) = (kind.encoder().unwrap(), kind.decoder().unwrap());
-        let (mut octets, mut out) = ([0_u8; 160], [0_i16; 160]);
-        group.bench_function(format!("{kind}, encode"), |b| {
+        let (mut octets, mut out) = (vec![0; kind.samples_to_octets(samples)], vec![0; samples]);
+        let written = encoder.encode(&pcm, &mut octets).unwrap();
+        let mut packet = octets.clone();
+        packet.truncate(written);
+        let name = format!("{kind:?}");
+        group.bench_function(format!("{name}, encode"), |b| {
             b.iter(|| encoder.encode(black_box(&pcm), &mut octets))
         });
-        group.bench_function(format!("{kind}, decode"), |b| {
-            b.iter(|| decoder.decode(black_box(&octets), &mut out))
+        group.bench_function(format!("{name}, decode"), |b| {
+            b.iter(|| decoder.decode(black_box(&packet), &mut out))
         });
+        group.finish();
     }
+}
+
+/// What is heard besides: digits, call progress, speech; and noise made.
+fn detectors(c: &mut Criterion) {
+    let mut group = c.benchmark_group("detectors, 20 ms at 8 kHz");
+    let pcm = noise(160);
+    let mut digits = DtmfDetector::new(8_000);
+    group.bench_function("DTMF", |b| b.iter(|| digits.push(black_box(&pcm), |_| {})));
+    let mut progress = ProgressDetector::new(8_000);
+    group.bench_function("call progress", |b| b.iter(|| progress.push(black_box(&pcm), |_| {})));
+    let mut activity = VoiceActivity::new(8_000).unwrap();
+    group.bench_function("voice activity", |b| b.iter(|| activity.push(black_box(&pcm))));
+    let mut generator = NoiseGenerator::new();
+    generator.update(&[50, 40, 140, 120]).unwrap();
+    let mut out = [0; 160];
+    group.bench_function("comfort noise", |b| b.iter(|| generator.fill(black_box(&mut out))));
     group.finish();
 }
 
@@ -78,5 +111,5 @@ fn engine(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, g711, resampling, engine);
+criterion_group!(benches, codecs, detectors, resampling, engine);
 criterion_main!(benches);

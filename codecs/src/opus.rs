@@ -241,6 +241,11 @@ impl Decoder for OpusDecoder {
     }
 }
 
+/// The version of the libopus that is linked, such as `libopus 1.6.1`.
+pub fn library_version() -> &'static str {
+    opus::version()
+}
+
 fn channels(stereo: bool) -> opus::Channels {
     if stereo { opus::Channels::Stereo } else { opus::Channels::Mono }
 }
