@@ -109,6 +109,10 @@ impl WireTap for Capture {
         self.put(wall_clock(), What::Octets(source, destination, octets.to_vec()));
     }
 
+    fn ras(&self, source: SocketAddr, destination: SocketAddr, message: &[u8]) {
+        self.put(wall_clock(), What::Datagram(source, destination, message.to_vec()));
+    }
+
     fn closed(&self, source: SocketAddr, destination: SocketAddr) {
         self.put(wall_clock(), What::Closed(source, destination));
     }

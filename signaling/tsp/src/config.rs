@@ -8,12 +8,16 @@ use offhook_h323::Config;
 
 use crate::WireTap;
 use crate::destination::SIGNALLING_PORT;
+use crate::registrar::GatekeeperConfig;
 
 /// Configuration of an [`H323Provider`](crate::H323Provider).
 #[derive(Clone)]
 pub struct H323Config {
     /// Where calls are taken, once an application wants calls. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The gatekeeper to live behind. With one the line listens, registered, from its opening on, and every call asks
+    /// for admission.
+    pub gatekeeper: Option<GatekeeperConfig>,
     /// How calls behave: name, aliases, start modes, timers, limits.
     pub call: Config,
     /// Which way digits go.
@@ -66,6 +70,7 @@ impl Default for H323Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, SIGNALLING_PORT)),
+            gatekeeper: None,
             call: Config::default(),
             digits_via: DigitsVia::Auto,
             digits_patience: Duration::from_secs(2),

@@ -18,8 +18,8 @@ const MAX_PARAMETERS: usize = 32;
 pub struct Destination {
     /// The alias before the `@`, percent-decoded: at most 256 characters.
     pub alias: Option<String>,
-    /// A name (at most 253 octets of ASCII) or a literal address, IPv6 without its brackets.
-    pub host: String,
+    /// A name (at most 253 octets of ASCII) or a literal address, IPv6 without its brackets; none: the gatekeeper knows.
+    pub host: Option<String>,
     /// The TCP port, if one was named. Without, a name's SRV records say it, else it is [`SIGNALLING_PORT`].
     pub port: Option<u16>,
     /// The parameters of an h323: URL (H.323 clause 7.12.1, RFC 3508), percent-decoded, at most 32. None has a meaning
@@ -37,10 +37,21 @@ impl Destination {
     ///
     /// [`LineError::InvalAddress`] with the text and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, LineError> {
-        Self::take_apart(text.trim()).map_err(|why| LineError::InvalAddress(format!("{text:?}: {why}")))
+        Self::take_apart(text.trim(), false)
+            .map_err(|why| LineError::InvalAddress(format!("{text:?}: {why}")))
     }
 
-    fn take_apart(text: &str) -> Result<Self, String> {
+    /// Reads a destination where a gatekeeper knows who is where: what stands alone, without a dot or a port, is an alias
+    /// (`100`, `bob`, `h323:bob`).
+    ///
+    /// # Errors
+    ///
+    /// As [`Destination::parse`].
+    pub fn parse_registered(text: &str) -> Result<Self, LineError> {
+        Self::take_apart(text.trim(), true).map_err(|why| LineError::InvalAddress(format!("{text:?}: {why}")))
+    }
+
+    fn take_apart(text: &str, registered: bool) -> Result<Self, String> {
         let (url, rest) = match text.get(..5) {
             Some(scheme) if scheme.eq_ignore_ascii_case("h323:") => (true, text.get(5..).unwrap_or_default()),
             _ => (false, text),
@@ -54,6 +65,13 @@ impl Destination {
             Some((hostport, parameters)) => (hostport, parse_parameters(parameters)?),
             None => (rest, Vec::new()),
         };
+        if registered && user.is_none() && is_user(hostport) {
+            let alias = percent_decode(hostport)?;
+            if alias.chars().count() > 256 {
+                return Err("the alias is longer than 256 characters".to_owned());
+            }
+            return Ok(Self { alias: Some(alias), host: None, port: None, parameters });
+        }
         let alias = match user {
             Some("") if url => None,
             Some("") => return Err("nothing before the @".to_owned()),
@@ -76,7 +94,7 @@ impl Destination {
         if host.chars().all(|c| c.is_ascii_digit() || c == '.') && host.parse::<IpAddr>().is_err() {
             return Err("neither a host name nor an IPv4 address (a number needs alias@host)".to_owned());
         }
-        Ok(Self { alias, host: host.to_owned(), port, parameters })
+        Ok(Self { alias, host: Some(host.to_owned()), port, parameters })
     }
 }
 
@@ -162,14 +180,30 @@ fn percent_decode(text: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    type Parsed = Option<(Option<String>, String, Option<u16>)>;
+    type Parsed = Option<(Option<String>, Option<String>, Option<u16>)>;
 
     fn parsed(text: &str) -> Parsed {
         Destination::parse(text).ok().map(|d| (d.alias, d.host, d.port))
     }
 
     fn some(alias: Option<&str>, host: &str, port: impl Into<Option<u16>>) -> Parsed {
-        Some((alias.map(str::to_owned), host.to_owned(), port.into()))
+        Some((alias.map(str::to_owned), Some(host.to_owned()), port.into()))
+    }
+
+    #[test]
+    fn with_a_gatekeeper_what_stands_alone_is_an_alias() {
+        let parsed = |text: &str| Destination::parse_registered(text).ok().map(|d| (d.alias, d.host, d.port));
+        let alias = |alias: &str| Some((Some(alias.to_owned()), None, None));
+        for (text, name) in
+            [("100", "100"), ("bob", "bob"), ("h323:bob", "bob"), ("h323:b%20c;x", "b c"), ("*1#", "*1#")]
+        {
+            assert_eq!(parsed(text), alias(name), "{text}");
+        }
+        assert_eq!(parsed("pbx.example"), some(None, "pbx.example", None));
+        assert_eq!(parsed("pbx:1720"), some(None, "pbx", 1720));
+        assert_eq!(parsed("bob@pbx"), some(Some("bob"), "pbx", None));
+        assert_eq!(parsed(""), None);
+        assert!(Destination::parse_registered(&"a".repeat(257)).is_err());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod media;
 mod mode;
 mod provider;
 mod refuse;
+mod registrar;
 mod resolve;
 mod tap;
 mod trunk;
@@ -36,4 +37,5 @@ pub use offhook_h323::{
     Alias, Config as CallConfig, Forwarding, Limits, Number, Presentation, Screening, Timers, Vendor,
 };
 pub use provider::H323Provider;
+pub use registrar::{GatekeeperConfig, RegistrationStatus};
 pub use tap::WireTap;

@@ -91,6 +91,11 @@ fn to_machine(codec: pair::Codec) -> &'static [AudioCodec] {
     CODECS.iter().find(|(known, _)| *known == codec).map_or(&[], |(_, codecs)| codecs)
 }
 
+/// The machine's name for a codec of the pair; the first of several.
+pub(crate) fn machine_codec(codec: pair::Codec) -> Option<AudioCodec> {
+    to_machine(codec).first().copied()
+}
+
 fn to_pair(codec: AudioCodec) -> Option<pair::Codec> {
     CODECS.iter().find(|(_, codecs)| codecs.contains(&codec)).map(|(known, _)| *known)
 }

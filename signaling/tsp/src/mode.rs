@@ -4,7 +4,7 @@
 //! If both a cause and a reason came, the cause decides unless it is 16 or 31, which say nothing; then the reason
 //! does. If only a reason came it is mapped itself, not by the cause that H.225.0 derives from it.
 
-use offhook_h323::{Origin, ReleaseInfo, ReleaseReason, Timer};
+use offhook_h323::{Origin, Release, ReleaseInfo, ReleaseReason, Timer};
 use offhook_spi::DisconnectMode;
 
 /// How `info` reads in TAPI. `inbound`: the call came to us, so a far end that clears before Connect cancels.
@@ -34,6 +34,14 @@ pub(crate) fn disconnect_mode(info: &ReleaseInfo, inbound: bool) -> DisconnectMo
             DisconnectMode::Cancelled
         }
         mode => mode,
+    }
+}
+
+/// How a call reads that somebody else than the far end ends before it was connected: its gatekeeper.
+pub(crate) fn mode_of_release(release: &Release) -> DisconnectMode {
+    match (mode_of_cause(release.cause.0), release.reason.map(mode_of_reason)) {
+        (DisconnectMode::Normal | DisconnectMode::Unknown, Some(mode)) => mode,
+        (mode, _) => mode,
     }
 }
 

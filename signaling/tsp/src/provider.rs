@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use offhook_spi::{
     AddressTypes, ApiVersion, CallInfo, CallParams, DevSpecific, DeviceId, DigitMode, DisconnectMode, HdCall,
@@ -22,6 +22,7 @@ use crate::destination::Destination;
 use crate::gate::{Counters, Gate};
 use crate::info;
 use crate::listener::{self, Listening};
+use crate::registrar::{Ask, Registrar, RegistrationStatus};
 use crate::resolve::resolve;
 use crate::trunk::Trunks;
 
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     active: watch::Sender<usize>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) trunks: Trunks,
+    pub(crate) registration: watch::Sender<RegistrationStatus>,
 }
 
 #[derive(Default)]
@@ -54,6 +56,8 @@ struct State {
 struct Line {
     ht: HtLine,
     listening: Option<Listening>,
+    /// With a gatekeeper, from the opening of the line on.
+    registrar: Option<Registrar>,
 }
 
 /// A call as requests find it.
@@ -76,6 +80,7 @@ impl H323Provider {
             active: watch::channel(0).0,
             gate: Arc::default(),
             trunks: Trunks::default(),
+            registration: watch::Sender::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -85,13 +90,18 @@ impl H323Provider {
         self.inner.lock().lines.values().find_map(|line| line.listening.as_ref().map(|l| l.address))
     }
 
+    /// Where the registration with the gatekeeper stands, and every change of it.
+    pub fn registration(&self) -> watch::Receiver<RegistrationStatus> {
+        self.inner.registration.subscribe()
+    }
+
     /// How often limits were met so far, ended calls' own included.
     pub fn counters(&self) -> Counters {
         self.inner.gate.counters()
     }
 
-    /// Waits until every call's task has ended: after [`Tspi::provider_shutdown`] this is when the last
-    /// ReleaseComplete has left.
+    /// Waits until every call's task has ended, and the registration: after [`Tspi::provider_shutdown`] this is when
+    /// the last ReleaseComplete has left and the gatekeeper has let us go.
     pub async fn drained(&self) {
         // The sender lives in self, so waiting cannot fail.
         let _ = self.inner.active.subscribe().wait_for(|active| *active == 0).await;
@@ -115,6 +125,14 @@ impl Inner {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// A destination as text; with a gatekeeper a name or a number alone is one.
+    fn destination(&self, text: &str) -> Result<Destination, LineError> {
+        match &self.config.gatekeeper {
+            Some(_) => Destination::parse_registered(text),
+            None => Destination::parse(text),
+        }
+    }
+
     /// A line that takes calls.
     pub(crate) fn taking_calls(&self) -> Option<(HdLine, HtLine)> {
         let state = self.lock();
@@ -130,6 +148,11 @@ impl Inner {
     /// Time since the provider began: what call machines are told.
     pub(crate) fn now(&self) -> Duration {
         self.epoch.elapsed()
+    }
+
+    /// Since 1970, when [`now`](Self::now) stood at zero.
+    pub(crate) fn unix_epoch(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(self.now())
     }
 
     /// When a machine's deadline is on tokio's clock.
@@ -153,8 +176,29 @@ impl Inner {
         }
         let hd = HdCall(state.next());
         state.calls.insert(hd, entry);
-        self.active.send_modify(|active| *active += 1);
+        self.begin();
         Ok(hd)
+    }
+
+    /// The gatekeeper's side of a line.
+    pub(crate) fn registrar(&self, line: HdLine) -> Option<Registrar> {
+        self.lock().lines.get(&line).and_then(|line| line.registrar.clone())
+    }
+
+    /// One more task that [`H323Provider::drained`] waits for.
+    pub(crate) fn begin(&self) {
+        self.active.send_modify(|active| *active += 1);
+    }
+
+    /// It has ended.
+    pub(crate) fn end(&self) {
+        self.active.send_modify(|active| *active = active.saturating_sub(1));
+    }
+
+    pub(crate) fn tap_ras(&self, source: SocketAddr, destination: SocketAddr, message: &[u8]) {
+        if let Some(tap) = &self.config.tap {
+            tap.ras(source, destination, message);
+        }
     }
 
     pub(crate) fn tap_opened(&self, client: SocketAddr, server: SocketAddr) {
@@ -178,7 +222,17 @@ impl Inner {
     /// The call's task has ended.
     pub(crate) fn leave(&self, call: HdCall) {
         self.lock().calls.remove(&call);
-        self.active.send_modify(|active| *active = active.saturating_sub(1));
+        self.end();
+    }
+}
+
+impl Line {
+    /// Takes no more calls, and leaves the gatekeeper once the last call has.
+    fn close(&mut self) {
+        self.listening = None;
+        if let Some(registrar) = self.registrar.take() {
+            registrar.ask(Ask::Stop);
+        }
     }
 }
 
@@ -209,7 +263,7 @@ impl Tspi for H323Provider {
 
     fn provider_shutdown(&self) {
         for line in self.inner.lock().lines.values_mut() {
-            line.listening = None;
+            line.close();
         }
         self.release_calls(|_| true);
         self.inner.trunks.retire();
@@ -239,14 +293,21 @@ impl Tspi for H323Provider {
         self.line_negotiate_version(device, version, version)?;
         let mut state = self.inner.lock();
         let hd = HdLine(state.next());
-        state.lines.insert(hd, Line { ht: line, listening: None });
+        let mut entry = Line { ht: line, listening: None, registrar: None };
+        // Who is registered can be called.
+        if self.inner.config.gatekeeper.is_some() {
+            let listening = listener::listen(&self.inner, hd, line)?;
+            entry.registrar = Registrar::start(&self.inner, listening.address, line)?;
+            entry.listening = Some(listening);
+        }
+        state.lines.insert(hd, entry);
         Ok(hd)
     }
 
     fn line_close(&self, line: HdLine) -> Result<(), LineError> {
         {
             let mut state = self.inner.lock();
-            state.lines.remove(&line).ok_or(LineError::InvalLineHandle)?;
+            state.lines.remove(&line).ok_or(LineError::InvalLineHandle)?.close();
             state.msps.retain(|_, (of, _)| *of != line);
         }
         self.release_calls(|entry| entry.line == line);
@@ -260,7 +321,9 @@ impl Tspi for H323Provider {
         }
         let mut state = self.inner.lock();
         let entry = state.lines.get_mut(&line).ok_or(LineError::InvalLineHandle)?;
-        if media.is_empty() {
+        if media.is_empty() && entry.registrar.is_some() {
+            // Whoever calls now hears from the broker that nobody wants calls.
+        } else if media.is_empty() {
             entry.listening = None;
             self.inner.trunks.retire_accepted();
         } else if entry.listening.is_none() {
@@ -279,7 +342,7 @@ impl Tspi for H323Provider {
         if params.media.is_empty() || !MediaTypes::AUDIO.contains(params.media) {
             return Err(LineError::InvalMediaMode);
         }
-        let destination = Destination::parse(&params.destination)?;
+        let destination = self.inner.destination(&params.destination)?;
         let ht = self.inner.lock().lines.get(&line).ok_or(LineError::InvalLineHandle)?.ht;
         call::outgoing(&self.inner, request, line, ht, call, destination, params)
     }
@@ -336,7 +399,7 @@ impl Tspi for H323Provider {
     }
 
     fn line_redirect(&self, request: RequestId, call: HdCall, destination: &str) -> Result<(), LineError> {
-        let destination = Destination::parse(destination)?;
+        let destination = self.inner.destination(destination)?;
         let state = self.inner.lock();
         let commands = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?.commands.clone();
         let inner = Arc::clone(&self.inner);

@@ -39,25 +39,56 @@ const FAMILY_PATIENCE: Duration = Duration::from_millis(50);
 /// How long the addresses of a name wait for the answer whether it has SRV records.
 const SRV_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The addresses of a destination, the first to be tried first; never none.
+/// The addresses of a destination, the first to be tried first; none only for one that names no host.
 pub(crate) async fn resolve(
     config: &H323Config,
     destination: &Destination,
 ) -> Result<Vec<SocketAddr>, LineError> {
-    if let Ok(literal) = destination.host.parse::<IpAddr>() {
-        return Ok(vec![(literal.to_canonical(), destination.port.unwrap_or(SIGNALLING_PORT)).into()]);
-    }
-    let patience = config.resolve_timeout;
-    let found = match timeout(patience, look_up(&config.name_servers, destination)).await {
-        Ok(found) => found,
-        Err(_) => Err(format!("no answer within {} s", patience.as_secs_f32())),
+    let Some(name) = &destination.host else { return Ok(Vec::new()) };
+    let found = match literal(name, destination.port.unwrap_or(SIGNALLING_PORT)) {
+        Some(address) => Ok(vec![address]),
+        None => in_time(config, look_up(&config.name_servers, name, destination.port)).await,
     };
-    found.map_err(|why| LineError::InvalAddress(format!("cannot resolve {:?}: {why}", destination.host)))
+    found.map_err(|why| LineError::InvalAddress(format!("cannot resolve {name:?}: {why}")))
 }
 
-async fn look_up(servers: &[SocketAddr], destination: &Destination) -> Result<Vec<SocketAddr>, String> {
-    let host = destination.host.as_str();
-    let port = destination.port.unwrap_or(SIGNALLING_PORT);
+/// The addresses of a host whose port is known.
+pub(crate) async fn host(config: &H323Config, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    match literal(name, port) {
+        Some(address) => Ok(vec![address]),
+        None => in_time(config, look_up(&config.name_servers, name, Some(port))).await,
+    }
+}
+
+/// The addresses behind the SRV records of `name` (`_service._protocol.domain`).
+pub(crate) async fn service(config: &H323Config, name: &str) -> Result<Vec<SocketAddr>, String> {
+    let resolver = resolver(&config.name_servers)?;
+    let found = async {
+        match services(&resolver, name).await {
+            records if records.is_empty() => Err("no SRV records".to_owned()),
+            records => of_services(&resolver, records).await,
+        }
+    };
+    in_time(config, found).await
+}
+
+fn literal(name: &str, port: u16) -> Option<SocketAddr> {
+    name.parse::<IpAddr>().ok().map(|literal| (literal.to_canonical(), port).into())
+}
+
+async fn in_time(
+    config: &H323Config,
+    looking: impl Future<Output = Result<Vec<SocketAddr>, String>>,
+) -> Result<Vec<SocketAddr>, String> {
+    let patience = config.resolve_timeout;
+    match timeout(patience, looking).await {
+        Ok(found) => found,
+        Err(_) => Err(format!("no answer within {} s", patience.as_secs_f32())),
+    }
+}
+
+async fn look_up(servers: &[SocketAddr], host: &str, named: Option<u16>) -> Result<Vec<SocketAddr>, String> {
+    let port = named.unwrap_or(SIGNALLING_PORT);
     let local = !host.trim_end_matches('.').contains('.') || host.to_ascii_lowercase().ends_with(".local");
     if local && servers.is_empty() {
         return of_system(host, port).await;
@@ -69,10 +100,11 @@ async fn look_up(servers: &[SocketAddr], destination: &Destination) -> Result<Ve
             return of_system(host, port).await;
         }
     };
-    if destination.port.is_some() || local {
+    if named.is_some() || local {
         return Ok(spread([addresses(&resolver, host, port).await?]));
     }
-    let (own, service) = (addresses(&resolver, host, port), services(&resolver, host));
+    let name = format!("_h323cs._tcp.{host}");
+    let (own, service) = (addresses(&resolver, host, port), services(&resolver, &name));
     tokio::pin!(own, service);
     let (answered, services) = tokio::select! {
         found = &mut own => {
@@ -145,10 +177,9 @@ async fn addresses(resolver: &TokioResolver, host: &str, port: u16) -> Result<Ve
     if found.is_empty() { Err(why.unwrap_or_else(|| "no address".to_owned())) } else { Ok(found) }
 }
 
-/// The SRV records of H.225.0 call signalling over TCP; none is no error: most names have none.
-async fn services(resolver: &TokioResolver, host: &str) -> Vec<SRV> {
-    let name = format!("_h323cs._tcp.{}.", host.trim_end_matches('.'));
-    match resolver.srv_lookup(name).await {
+/// The SRV records of a service; none is no error: most names have none.
+async fn services(resolver: &TokioResolver, name: &str) -> Vec<SRV> {
+    match resolver.srv_lookup(format!("{}.", name.trim_end_matches('.'))).await {
         Ok(lookup) => {
             let records = lookup.answers().iter().filter_map(|record| match &record.data {
                 RData::SRV(service) => Some(service.clone()),
@@ -157,7 +188,7 @@ async fn services(resolver: &TokioResolver, host: &str) -> Vec<SRV> {
             records.collect()
         }
         Err(error) => {
-            tracing::debug!(host, %error, "no SRV records");
+            tracing::debug!(name, %error, "no SRV records");
             Vec::new()
         }
     }

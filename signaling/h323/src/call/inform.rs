@@ -99,9 +99,10 @@ impl Call {
     }
 
     /// Called side: sends the caller elsewhere, and ends the call if he does not go.
-    pub(super) fn on_deflect(
+    pub(super) fn on_forward(
         &mut self,
         now: Duration,
+        reason: FacilityReason,
         address: Option<SocketAddr>,
         aliases: &[Alias],
     ) -> bool {
@@ -110,7 +111,7 @@ impl Call {
         if self.side != Side::Called || !leads || !pending || !self.can_speak() {
             return false;
         }
-        self.outbox.push(self.identity.forward(address, aliases));
+        self.outbox.push(self.identity.forward(reason, address, aliases));
         self.start_timer(Timer::Deflection, now);
         true
     }

@@ -213,9 +213,14 @@ impl Identity {
         with_user_user(signal, Some(data))
     }
 
-    /// Facility callForwarded: call there instead (H.323 8.1.8).
-    pub(super) fn forward(&self, address: Option<SocketAddr>, aliases: &[Alias]) -> CallSignal {
-        let mut uuie = FacilityUuie::new(PROTOCOL_IDENTIFIER, FacilityReason::CallForwarded);
+    /// Facility callForwarded or routeCallToGatekeeper: call there instead (H.323 8.1.8).
+    pub(super) fn forward(
+        &self,
+        reason: FacilityReason,
+        address: Option<SocketAddr>,
+        aliases: &[Alias],
+    ) -> CallSignal {
+        let mut uuie = FacilityUuie::new(PROTOCOL_IDENTIFIER, reason);
         uuie.call_identifier = Some(self.call_identifier());
         uuie.alternative_address = address.map(to_h225);
         uuie.alternative_alias_address = aliases_to(aliases);

@@ -37,6 +37,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use offhook_wire::h225::FacilityReason;
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::q931::{CallReference, Cause};
 use offhook_wire::tpkt::{TpktDecoder, TpktError};
@@ -92,6 +93,8 @@ struct H245Link {
     peer_began: bool,
     /// Setup carried H.245, ours or the peer's: it does not wait for fast connect (H.323 8.2.4).
     parallel: bool,
+    /// The caller has not begun after fast connect: we do.
+    our_turn: bool,
     /// What we said before Connect may not have been heard: say it again then.
     again_at_connect: bool,
 }
@@ -236,6 +239,7 @@ impl Call {
                 listen_failed: false,
                 peer_began: false,
                 parallel: false,
+                our_turn: false,
                 again_at_connect: false,
             },
             control: Control::new(&config, seed),
@@ -482,7 +486,15 @@ impl Call {
     /// Called side, before Connect: sends the caller elsewhere (Facility callForwarded). The caller ends the call; if it
     /// does not, this side does. False out of place, or with nowhere to go.
     pub fn deflect(&mut self, now: Duration, address: Option<SocketAddr>, aliases: &[Alias]) -> bool {
-        let sent = self.on_deflect(now, address, aliases);
+        let sent = self.on_forward(now, FacilityReason::CallForwarded, address, aliases);
+        self.flush(now);
+        sent
+    }
+
+    /// Called side, before Connect: sends the caller to a gatekeeper (Facility routeCallToGatekeeper, H.323 8.1.3), to call
+    /// us through it; otherwise as [`deflect`](Self::deflect).
+    pub fn route_to_gatekeeper(&mut self, now: Duration, gatekeeper: SocketAddr) -> bool {
+        let sent = self.on_forward(now, FacilityReason::RouteCallToGatekeeper, Some(gatekeeper), &[]);
         self.flush(now);
         sent
     }

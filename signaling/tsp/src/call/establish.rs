@@ -6,24 +6,27 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use offhook_h323::LocalMedia;
+use offhook_h323::{Admission, LocalMedia};
 use offhook_pair::{ToMsp, ToTsp};
 use offhook_spi::{CallInfoChange, DisconnectMode, LineCallState, LineError, RequestId};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::admit::{self, Wanted};
 use super::sockets::Signaling;
 use super::{Command, Context};
 use crate::destination::Destination;
 use crate::dial::connect;
+use crate::mode::mode_of_release;
 use crate::resolve::resolve;
 use crate::{info, media, trunk};
 
-/// What a call is called on its connection.
-#[derive(Clone, Copy)]
-pub(super) struct Named {
-    pub(super) reference: u16,
-    pub(super) identifier: [u8; 16],
+/// What a call needs to have a machine.
+pub(super) struct Established {
+    pub(super) signaling: Signaling,
+    pub(super) media: LocalMedia,
+    /// What the gatekeeper said, if there is one.
+    pub(super) admission: Option<Box<Admission>>,
 }
 
 /// How a call without a machine ended.
@@ -42,8 +45,8 @@ pub(super) async fn dialled(
     commands: &mut mpsc::UnboundedReceiver<Command>,
     request: RequestId,
     destination: &Destination,
-    call: Named,
-) -> Result<(Signaling, LocalMedia), Ended> {
+    wanted: &Wanted,
+) -> Result<Established, Ended> {
     let addresses =
         match unless_ended(context, commands, resolve(&Arc::clone(&context.inner).config, destination)).await
         {
@@ -58,7 +61,7 @@ pub(super) async fn dialled(
             }
         };
     context.complete(request, Ok(()));
-    arrive(context, commands, addresses, call, true).await
+    arrive(context, commands, addresses, wanted, true).await
 }
 
 /// A later leg: the address is known. `reuse`: a connection that stands will do.
@@ -66,25 +69,29 @@ pub(super) async fn forwarded(
     context: &mut Context,
     commands: &mut mpsc::UnboundedReceiver<Command>,
     address: SocketAddr,
-    call: Named,
+    wanted: &Wanted,
     reuse: bool,
-) -> Result<(Signaling, LocalMedia), Ended> {
-    arrive(context, commands, vec![address], call, reuse).await
+) -> Result<Established, Ended> {
+    arrive(context, commands, vec![address], wanted, reuse).await
 }
 
 async fn arrive(
     context: &mut Context,
     commands: &mut mpsc::UnboundedReceiver<Command>,
     addresses: Vec<SocketAddr>,
-    call: Named,
+    wanted: &Wanted,
     reuse: bool,
-) -> Result<(Signaling, LocalMedia), Ended> {
+) -> Result<Established, Ended> {
+    let (addresses, admission) = admit::outgoing(context, commands, wanted, addresses).await?;
+    if addresses.is_empty() {
+        return Err(admit::nowhere());
+    }
     let inner = Arc::clone(&context.inner);
     let config = &inner.config.call;
     let shares = config.multiple_calls || config.maintain_connection;
     let seat = async {
         for address in addresses.iter().filter(|_| shares && reuse) {
-            if let Some(seat) = inner.trunks.place(*address, call.reference, call.identifier).await {
+            if let Some(seat) = inner.trunks.place(*address, wanted.reference, wanted.call_identifier).await {
                 return Some(seat);
             }
         }
@@ -92,7 +99,8 @@ async fn arrive(
     };
     if let Some(seat) = unless_ended(context, commands, seat).await? {
         let remote = seat.remote;
-        return Ok((Signaling::Shared(seat), prepare(context, commands, remote).await?));
+        let media = prepare(context, commands, remote).await?;
+        return Ok(Established { signaling: Signaling::Shared(seat), media, admission });
     }
     let patience = config.timers.signaling_connect;
     let connection = unless_ended(context, commands, connect(addresses, patience))
@@ -101,11 +109,12 @@ async fn arrive(
     inner.tap_opened(connection.local, connection.remote);
     let remote = connection.remote;
     let signaling = if shares {
-        Signaling::Shared(trunk::made(&inner, connection, call.reference, call.identifier))
+        Signaling::Shared(trunk::made(&inner, connection, wanted.reference, wanted.call_identifier))
     } else {
         Signaling::Own(connection)
     };
-    Ok((signaling, prepare(context, commands, remote).await?))
+    let media = prepare(context, commands, remote).await?;
+    Ok(Established { signaling, media, admission })
 }
 
 /// Waits for `work`, unless the call is dropped meanwhile.
@@ -125,8 +134,8 @@ async fn unless_ended<T>(
     }
 }
 
-/// Obeys a command before there is a machine; gives back what an MSP said.
-fn early(context: &mut Context, command: Option<Command>) -> Result<Option<Command>, Ended> {
+/// Obeys a command before there is a machine; gives back what an MSP or the gatekeeper said.
+pub(super) fn early(context: &mut Context, command: Option<Command>) -> Result<Option<Command>, Ended> {
     match command {
         Some(Command::Dial(request, digits, complete))
             if context.partial && !context.dialled.1 && context.dialled.0.len() + digits.len() <= 128 =>
@@ -166,7 +175,12 @@ fn early(context: &mut Context, command: Option<Command>) -> Result<Option<Comma
         }
         // Nothing is lost before there is a machine.
         Some(Command::Resume(_)) => Ok(None),
-        Some(said @ Command::MspData(..)) => Ok(Some(said)),
+        Some(Command::Release(release)) => {
+            Err(Ended::Failed(mode_of_release(&release), "the gatekeeper ends the call".to_owned()))
+        }
+        // The machine begins with what was admitted; a change before that comes too early to matter.
+        Some(Command::Bandwidth(_)) => Ok(None),
+        Some(said @ (Command::MspData(..) | Command::Admission(..))) => Ok(Some(said)),
     }
 }
 
@@ -215,6 +229,8 @@ pub(super) async fn linger(
     commands: &mut mpsc::UnboundedReceiver<Command>,
     ended: Ended,
 ) {
+    // Whatever it came to, the gatekeeper need not keep room for it.
+    context.asked = None;
     match ended {
         // MakeCall failed: the broker has forgotten the call without closing it.
         Ended::NeverWas => return,

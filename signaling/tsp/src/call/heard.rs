@@ -2,9 +2,10 @@
 //! In: digits with their way and times. Out: whether a digit is a new one.
 //!
 //! The policy: what was told first stands. The same digit by another way is the same press if the two overlap, give or
-//! take [`SLACK`]: from the first packet of a telephone-event to its last (RFC 4733), from the arrival of a
-//! UserInputIndication for as long as it says, the arrival alone of a keypad element. One press matches once a way, so
-//! that a digit that is really pressed twice is told twice. The same digit twice by one way is never a double.
+//! take [`SLACK`]: from the first packet of a telephone-event to its last (RFC 4733), as long as a tone is heard, from
+//! the arrival of a UserInputIndication for as long as it says, the arrival alone of a keypad element. One press matches
+//! once a way, so that a digit that is really pressed twice is told twice. The same digit twice by one way is never a
+//! double.
 //!
 //! Not here: two kinds of H.245 user input for one key, and keys that the peer says are in RTP too (`h323`).
 
@@ -26,6 +27,7 @@ pub(crate) enum Way {
     Signal = 2,
     Alphanumeric = 4,
     Keypad = 8,
+    InBand = 16,
 }
 
 /// The presses told so far.

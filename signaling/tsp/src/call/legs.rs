@@ -17,7 +17,8 @@ use offhook_pair::ToMsp;
 use offhook_spi::{CallInfoChange, CallParams, DisconnectMode, LineCallState, Party, RequestId};
 use tokio::sync::mpsc;
 
-use super::establish::{self, Ended, Named};
+use super::admit::{self, Wanted};
+use super::establish::{self, Ended, Established};
 use super::running::{Next, Running};
 use super::{Command, Context, Identity};
 use crate::destination::Destination;
@@ -105,8 +106,13 @@ impl Leg {
         Ok(())
     }
 
-    fn named(&self) -> Named {
-        Named { reference: self.identity.reference, identifier: self.identity.call }
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            call_identifier: self.identity.call,
+            conference: self.identity.conference,
+            reference: self.identity.reference,
+            alias: self.alias.clone(),
+        }
     }
 
     fn params(
@@ -149,10 +155,11 @@ pub(super) async fn run(
     destination: Destination,
     mut leg: Leg,
 ) {
-    let named = leg.named();
-    let mut established = establish::dialled(&mut context, &mut commands, request, &destination, named).await;
+    let wanted = leg.wanted();
+    let mut established =
+        establish::dialled(&mut context, &mut commands, request, &destination, &wanted).await;
     loop {
-        let (signaling, media) = match established {
+        let Established { signaling, media, admission } = match established {
             Ok(established) => established,
             Err(ended) => return establish::linger(&mut context, &mut commands, ended).await,
         };
@@ -171,6 +178,13 @@ pub(super) async fn run(
         let now = context.inner.now();
         let params = leg.params(local, at, media);
         let mut machine = Call::outgoing(leg.config.clone(), params, now);
+        if let Some(admission) = &admission {
+            machine.apply_admission(admission);
+            machine.set_bandwidth(now, Some(admission.bandwidth.saturating_mul(100)));
+            if let Some(security) = admit::signed(&context, admit::is_routed(admission), leg.identity.seed) {
+                machine.secure_signaling(security);
+            }
+        }
         let (digits, complete) = std::mem::take(&mut context.dialled);
         if complete || !digits.is_empty() {
             machine.dial(now, &digits, complete);
@@ -193,8 +207,8 @@ pub(super) async fn run(
         };
         established = match next {
             Ok((address, reuse)) => {
-                let named = leg.named();
-                establish::forwarded(&mut context, &mut commands, address, named, reuse).await
+                let wanted = leg.wanted();
+                establish::forwarded(&mut context, &mut commands, address, &wanted, reuse).await
             }
             Err(why) => Err(Ended::Failed(DisconnectMode::Unreachable, why)),
         };

@@ -9,6 +9,8 @@
 //! Not here: the stages themselves (`establish.rs` before there is a machine, `running.rs` with it, its digits in
 //! `digits.rs`, `legs.rs` one machine after the other when a call is forwarded).
 
+mod admit;
+mod agreed;
 mod digits;
 mod establish;
 mod heard;
@@ -19,7 +21,9 @@ mod sockets;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use offhook_h323::{Alias, IncomingParams, Release, ReleaseReason, UserUser};
+use offhook_h323::{
+    Admission, AdmissionRejection, Alias, IncomingParams, RasCall, Release, ReleaseReason, UserUser,
+};
 use offhook_pair::ToMsp;
 use offhook_spi::{
     CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, DevSpecific, DisconnectMode, HdCall,
@@ -30,6 +34,9 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+pub(crate) use self::sockets::expire;
+
+use self::admit::Asked;
 use self::legs::Leg;
 use self::running::Running;
 use self::sockets::Signaling;
@@ -39,6 +46,7 @@ use crate::gate::{Member, Silent};
 use crate::info;
 use crate::provider::{CallEntry, Inner};
 use crate::refuse::refuse;
+use crate::registrar::Registrar;
 use crate::trunk::{self, Seat};
 
 /// What the provider asks of a call's task.
@@ -65,6 +73,12 @@ pub(crate) enum Command {
     Resume(Seat),
     /// A buffer from an MSP instance.
     MspData(HtMspLine, Opaque),
+    /// The gatekeeper's answer about the call.
+    Admission(RasCall, Result<Box<Admission>, Box<AdmissionRejection>>),
+    /// What the gatekeeper lets the call use, in 100 bit/s.
+    Bandwidth(u32),
+    /// The gatekeeper ends the call.
+    Release(Release),
     /// The line or the provider closes.
     Shutdown,
 }
@@ -169,7 +183,11 @@ fn arrive(
     let inner = Arc::clone(&context.inner);
     let (local, remote) = signaling.ends();
     let params = IncomingParams { seed, local_signal_address: Some(local), remote_signal_address: remote };
-    let machine = offhook_h323::Call::incoming(inner.config.call.clone(), params, inner.now());
+    let mut machine = offhook_h323::Call::incoming(inner.config.call.clone(), params, inner.now());
+    let routed = admit::from_gatekeeper(&context, remote);
+    if let Some(security) = admit::signed(&context, routed, seed) {
+        machine.secure_signaling(security);
+    }
     let hd = context.hd;
     let task = async move {
         let mut running = Running::new(context, machine, signaling);
@@ -191,6 +209,8 @@ fn enter(
     let hd = inner.enter(CallEntry { line: hd_line, commands: sender, info: Arc::clone(&info) })?;
     let context = Context {
         inner: Arc::clone(inner),
+        registrar: inner.registrar(hd_line),
+        asked: None,
         line,
         hd,
         ht: None,
@@ -236,6 +256,10 @@ impl Identity {
 /// What a call's task knows of its surroundings.
 struct Context {
     inner: Arc<Inner>,
+    /// The line's gatekeeper.
+    registrar: Option<Registrar>,
+    /// The gatekeeper knows of the call, until this is dropped.
+    asked: Option<Asked>,
     line: HtLine,
     hd: HdCall,
     ht: Option<HtCall>,

@@ -10,7 +10,7 @@ use offhook_h323::{
     Alias, Call, Cause, Channel, ConferenceGoal, Event, Forward, Origin, Release, ReleaseInfo, ReleaseReason,
     SetupInfo,
 };
-use offhook_pair::{Channel as PairChannel, Flow, ToMsp, ToTsp};
+use offhook_pair::{Channel as PairChannel, DigitWay, Flow, ToMsp, ToTsp};
 use offhook_spi::{
     CallInfoChange, ConnectedMode, DevSpecific, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque,
     RequestId,
@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::admit::Asked;
 use super::digits::Digits;
 use super::heard::Way;
 use super::sockets::{Connecting, Signaling, accept, connect, drive, expire, hear};
@@ -60,9 +61,15 @@ pub(super) struct Running {
     reused: bool,
     /// The call is to be set up once more, on a connection of its own.
     again: bool,
+    /// An incoming call that waits for the gatekeeper.
+    pub(super) unadmitted: Option<Box<SetupInfo>>,
+    /// The gatekeeper ends the call.
+    pub(super) ordered: bool,
     /// Channels that are agreed and wait for Connect.
     pub(super) held: Vec<PairChannel>,
     pub(super) digits: Digits,
+    /// The far end's flow control of what we send, in bit/s.
+    pub(super) rate_limit: Option<u32>,
 }
 
 impl Running {
@@ -86,8 +93,11 @@ impl Running {
             released: false,
             connected: false,
             forward: None,
+            unadmitted: None,
+            ordered: false,
             held: Vec::new(),
             digits: Digits::default(),
+            rate_limit: None,
         }
     }
 
@@ -192,6 +202,7 @@ impl Running {
                 self.machine.accept(now);
                 self.context.complete(request, Ok(()));
                 self.context.report(LineCallState::Accepted);
+                self.context.asked.iter().for_each(Asked::alerting);
             }
             Command::Answer(request) if self.answerable() => {
                 self.answer = Some(request);
@@ -242,6 +253,9 @@ impl Running {
             // Dropped: the call has left again, and the peer will hear that there is none.
             Command::Resume(_) => {}
             Command::MspData(msp, data) => self.msp_said(msp, &data),
+            Command::Admission(of, answer) => self.admission(of, answer),
+            Command::Bandwidth(bandwidth) => self.set_bandwidth(bandwidth),
+            Command::Release(release) => self.ordered_to_release(release),
         }
     }
 
@@ -287,9 +301,13 @@ impl Running {
                 self.machine.set_media(now, media::local_media(&sessions));
             }
             Ok(ToTsp::Failed { why }) if self.prepare_by.is_some() => self.media_failed(&why),
-            Ok(ToTsp::Digit { digit, duration_ms, began_ns }) => {
+            Ok(ToTsp::Digit { digit, duration_ms, began_ns, way }) => {
                 let ended_ns = began_ns.saturating_add(u64::from(duration_ms) * 1_000_000);
-                self.pressed(digit, Way::TelephoneEvent, began_ns, ended_ns);
+                let way = match way {
+                    DigitWay::TelephoneEvent => Way::TelephoneEvent,
+                    DigitWay::InBand => Way::InBand,
+                };
+                self.pressed(digit, way, began_ns, ended_ns);
             }
             Ok(ToTsp::DigitsPlayed { id }) => self.digits_done(id, Ok(())),
             Ok(ToTsp::DigitsFailed { id, has_begun, why }) => self.digits_done(id, Err((why, has_begun))),
@@ -358,6 +376,7 @@ impl Running {
                 }
             }
             Event::Alerting => {
+                self.context.asked.iter().for_each(Asked::alerting);
                 if matches!(self.context.state, Some(LineCallState::Dialing | LineCallState::Proceeding)) {
                     self.context.report(LineCallState::Ringback);
                 }
@@ -368,12 +387,15 @@ impl Running {
                     self.context.complete(request, Ok(()));
                 }
                 self.connected = true;
+                let (local, remote) = self.signaling_ends;
+                self.context.asked.iter().for_each(|asked| asked.connected(local, remote));
                 if self.context.inbound && self.machine.config().survive_signaling_loss {
                     let (id, host) = (self.machine.call_identifier(), self.signaling_ends.1.ip());
                     self.context.inner.trunks.survive(id, host, self.context.hd);
                 }
                 self.context.report(LineCallState::Connected(ConnectedMode::Active));
-                let held = std::mem::take(&mut self.held);
+                let held: Vec<_> =
+                    std::mem::take(&mut self.held).into_iter().map(|held| self.agreed(held)).collect();
                 if !held.is_empty() {
                     self.start_channels(held);
                     self.next_digits();
@@ -381,6 +403,7 @@ impl Running {
             }
             Event::ChannelOpened(plan) => match media::channel(&plan) {
                 Some(channel) if self.may_flow(channel.id.flow) => {
+                    let channel = self.agreed(channel);
                     self.start_channels(vec![channel]);
                     self.next_digits();
                 }
@@ -398,7 +421,15 @@ impl Running {
             Event::Digit { digit, duration, via } => self.signalled(digit, duration, via),
             Event::DigitDuration { digit, duration } => self.still_pressed(digit, duration),
             Event::SendTelephoneEvents { payload_type, .. } => self.play_events(payload_type),
-            Event::DtmfWay(_) | Event::CapabilitiesChanged => self.next_digits(),
+            Event::DtmfWay(_) => self.next_digits(),
+            Event::CapabilitiesChanged => {
+                self.agree_anew();
+                self.next_digits();
+            }
+            Event::RateLimited { max_bit_rate, .. } => {
+                self.rate_limit = max_bit_rate;
+                self.agree_anew();
+            }
             Event::RoundTrip(delay) => {
                 let text = format!("{:.1} ms", delay.as_secs_f64() * 1e3);
                 self.context.note(CallInfoChange::Other, |info| info::set_id(info, "h245RoundTrip", &text));
@@ -426,13 +457,22 @@ impl Running {
 
     fn offered(&mut self, setup: &SetupInfo) {
         self.context.silent = None;
-        let from = self.signaling_ends.1;
         let gate = &self.context.inner.gate;
         if setup.goal == ConferenceGoal::Join && !gate.knows(&setup.conference_id) {
             gate.counts.conferences.add(1);
             return self.release(Release::with_reason(ReleaseReason::InvalidCid));
         }
         self.context.member = Some(gate.join(setup.conference_id));
+        if self.ask_to_answer(setup) {
+            self.unadmitted = Some(Box::new(setup.clone()));
+        } else {
+            self.announce(setup);
+        }
+    }
+
+    /// Offers an incoming call to the application.
+    pub(super) fn announce(&mut self, setup: &SetupInfo) {
+        let from = self.signaling_ends.1;
         {
             let mut info = self.context.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             *info = info::incoming(setup, &from.to_string());
@@ -468,7 +508,11 @@ impl Running {
         if let Some(request) = self.answer.take() {
             self.context.complete(request, Err(LineError::failed(&release.text)));
         }
-        let locally = release.origin == Origin::Local;
+        if let Some(asked) = &mut self.context.asked {
+            asked.cause = Some(release.effective_cause());
+        }
+        self.context.asked = None;
+        let locally = release.origin == Origin::Local && !self.ordered;
         if !locally {
             let mode = disconnect_mode(release, self.context.inbound);
             let text = release.text.clone();

@@ -97,6 +97,9 @@ impl Running {
                     let (local, remote) = (c.local, c.remote);
                     self.context.inner.tap_octets(remote, local, &octets);
                 }
+                if let (Channel::Signaling, Some(asked)) = (channel, &self.context.asked) {
+                    asked.signal(false, &octets);
+                }
                 self.machine.handle_bytes(now, channel, &octets);
             }
             Progress::Closed(error) => {
@@ -199,6 +202,9 @@ impl Running {
         let (local, remote) = (c.local, c.remote);
         let sent = c.send(octets);
         self.context.inner.tap_octets(local, remote, octets);
+        if let (Channel::Signaling, Some(asked)) = (channel, &self.context.asked) {
+            asked.signal(true, octets);
+        }
         if let Err(error) = sent {
             tracing::info!(%error, ?channel, "cannot send");
             self.lost(channel, Closed::Failed);
@@ -302,7 +308,7 @@ pub(super) async fn connect(connecting: &mut Option<Connecting>) -> io::Result<T
     }
 }
 
-pub(super) async fn expire(deadline: Option<tokio::time::Instant>) {
+pub(crate) async fn expire(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
