@@ -8,7 +8,8 @@ use std::sync::Arc;
 use offhook_broker::Broker;
 use offhook_msp::{Msp, MspConfig};
 use offhook_tapi::{Address, LineError, Tapi, TapiError};
-use offhook_tsp::{Counters, H323Config, H323Provider};
+use offhook_tsp::{Counters, H323Config, H323Provider, RegistrationStatus};
+use tokio::sync::watch;
 
 /// What the telephone is made of.
 #[derive(Clone, Default)]
@@ -71,6 +72,11 @@ impl Embedded {
     /// Where calls are taken, once the address is open for them.
     pub fn listening(&self) -> Option<std::net::SocketAddr> {
         self.provider.listening()
+    }
+
+    /// Where the registration with the gatekeeper stands, and every change of it.
+    pub fn registration(&self) -> watch::Receiver<RegistrationStatus> {
+        self.provider.registration()
     }
 
     /// How often the provider's limits were met so far.

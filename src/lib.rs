@@ -32,8 +32,11 @@ mod embedded;
 pub mod measure;
 
 pub use embedded::{Embedded, EmbeddedConfig, StartError};
-pub use offhook_codecs::CodecKind;
+pub use offhook_codecs::{CodecKind, CodecSettings, OpusSettings};
 pub use offhook_device as device;
 pub use offhook_msp::{Latch, MspConfig};
 pub use offhook_tapi::*;
-pub use offhook_tsp::{Alias, CallConfig, Counters, DigitsVia, Forwarding, H323Config};
+pub use offhook_tsp::{
+    Alias, CallConfig, Counters, DigitsVia, Discovery, Forwarding, H323Config, Password, RAS_PORT, RasConfig,
+    RasState, RegistrationConfig, RegistrationStatus, Security, UnsignedReplies, UnsignedSignals,
+};

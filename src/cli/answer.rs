@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::args::AnswerArgs;
 use super::call::Interrupt;
+use super::digits::Sending;
 use super::leg::{self, Course, Sound};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
@@ -141,6 +142,7 @@ struct Shared {
     cards: leg::Cards,
     ring: Duration,
     duration: Option<Duration>,
+    digits: Option<String>,
     json: bool,
     quiet: bool,
     capture: Option<PathBuf>,
@@ -166,6 +168,7 @@ impl Answering {
             cards: leg::Cards::of(&args.media),
             ring: Duration::from_millis(args.ring_ms),
             duration: args.duration,
+            digits: args.digits.clone(),
             json: args.output.json,
             quiet: args.output.no_live_line(),
             capture: capture.and(args.media.capture.clone()),
@@ -253,6 +256,7 @@ impl Answering {
         let hang_up = self.0.duration.unwrap_or(leg::FOREVER);
         let mut until = tokio::time::Instant::now() + leg::FOREVER;
         let mut asked = false;
+        let mut sending = Sending::new(self.0.digits.clone());
         while course.ended.is_none() {
             let connected = course.connect.is_some();
             tokio::select! {
@@ -268,13 +272,18 @@ impl Answering {
                     }
                 }
                 _ = ticks.tick() => live.draw(call, course),
-                () = tokio::time::sleep_until(until) => asked = disconnect(call).await,
+                Some(sent) = sending.end() => sending.note(sent, course),
+                () = tokio::time::sleep_until(until), if !asked && !sending.is_under_way() => {
+                    asked = disconnect(call).await;
+                }
                 () = told(&mut leaving), if !asked => asked = disconnect(call).await,
             }
             if !connected && course.connect.is_some() {
                 until = tokio::time::Instant::now() + hang_up;
+                sending.begin(call);
             }
         }
+        sending.cut_off(course);
         while let Some(event) = events.try_next() {
             course.note(&event);
         }

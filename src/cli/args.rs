@@ -7,6 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use offhook::{CodecKind, DigitsVia, Latch};
 
+use super::codecs;
+use super::register::{GatekeeperArgs, RegisterArgs};
+
 /// An H.323/RTP telephone.
 #[derive(Debug, Parser)]
 #[command(name = "offhook", version, propagate_version = true)]
@@ -29,6 +32,7 @@ pub(crate) enum Command {
         offhook call 192.0.2.7                            talk over the sound card\n  \
         offhook call bob@192.0.2.7 --play hello.wav --record bob.wav --duration 10\n  \
         offhook call h323:100@pbx.example --codec pcma --capture call.pcap --json\n  \
+        offhook call bob@192.0.2.7 --codec opus,g722,pcma --opus-bitrate 24000\n  \
         offhook call '[2001:db8::1]:1721' --tone 440 --null --duration 3")]
     Call(CallArgs),
     /// Answer calls until Ctrl-C
@@ -44,6 +48,17 @@ pub(crate) enum Command {
         offhook devices --json\n  \
         offhook devices --probe 3 --period 5              which period and latency each card gives")]
     Devices(DevicesArgs),
+    /// List codecs: names for --codec, payload types, rates, licences
+    #[command(after_help = "Examples:\n  \
+        offhook codecs\n  \
+        offhook codecs --json")]
+    Codecs(CodecsArgs),
+    /// Register with a gatekeeper and stay registered until Ctrl-C
+    #[command(after_help = "Examples:\n  \
+        offhook register --gatekeeper 192.0.2.1 --alias 100 --alias bob\n  \
+        offhook register --gatekeeper srv:example.com --alias bob --password-file secret --json\n  \
+        offhook register --gatekeeper multicast --alias 100 --once")]
+    Register(RegisterArgs),
     /// Call oneself: two processes on this machine, speech both ways, everything measured
     #[command(after_help = "Example:\n  offhook demo --out out")]
     Demo(DemoArgs),
@@ -137,6 +152,9 @@ pub(crate) struct AnswerArgs {
     /// Hang up after so many seconds
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
+    /// Send every caller these digits; the call is not hung up before they have left
+    #[arg(long, value_name = "DIGITS", value_parser = digits)]
+    pub(crate) digits: Option<String>,
     /// Refuse calls as busy while so many are up
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) max_calls: usize,
@@ -152,12 +170,20 @@ pub(crate) struct AnswerArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Media")]
 pub(crate) struct MediaArgs {
-    /// Codecs, most wanted first: pcmu, pcma
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = codec, default_value = "pcma,pcmu")]
+    /// Codecs, most wanted first (see `offhook codecs`)
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = codecs::parse, default_value = "pcma,pcmu")]
     pub(crate) codec: Vec<CodecKind>,
-    /// Milliseconds of sound in a packet
-    #[arg(long, value_name = "MS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(5..=60))]
+    /// Offer these codecs and no other: without it G.711, which every far end has, is offered last
+    #[arg(long)]
+    pub(crate) codec_only: bool,
+    /// Milliseconds of sound in a packet, 2.5 to 120; codecs take the longest packet within it that they can make
+    #[arg(long, visible_alias = "ptime", value_name = "MS", default_value = "20", value_parser = packet_ms)]
     pub(crate) packet_ms: u16,
+    /// Send nothing, or what noise there is by RFC 3389 if the far end takes that, while nothing is said
+    #[arg(long)]
+    pub(crate) dtx: bool,
+    #[command(flatten)]
+    pub(crate) opus: OpusArgs,
     /// Send a tone of so many Hz instead of a microphone
     #[arg(long, value_name = "HZ", value_parser = tone)]
     pub(crate) tone: Option<f32>,
@@ -198,9 +224,30 @@ pub(crate) struct MediaArgs {
     /// The RTP payload type, 96 to 127, under which to take digits as telephone-events (RFC 4733), or `off`
     #[arg(long, value_name = "PT", value_parser = telephone_event, default_value = "101")]
     pub(crate) telephone_event: TelephoneEvents,
+    /// Take digits that come as tones in the sound, too; what is also told otherwise is told once
+    #[arg(long)]
+    pub(crate) inband_digits: bool,
     /// Write everything sent and received to this pcap file
     #[arg(long, value_name = "FILE.pcap")]
     pub(crate) capture: Option<PathBuf>,
+}
+
+/// How Opus is encoded.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Opus")]
+pub(crate) struct OpusArgs {
+    /// Bits a second, 6000 to 510000; never more than the far end takes
+    #[arg(long, value_name = "BPS", default_value_t = 32_000, value_parser = clap::value_parser!(u32).range(6_000..=510_000))]
+    pub(crate) opus_bitrate: u32,
+    /// 0, the cheapest, to 10
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u8).range(..=10))]
+    pub(crate) opus_complexity: u8,
+    /// Whether packets repeat the one before them at a low rate, for a far end that lost it: on or off
+    #[arg(long, value_name = "WHETHER", value_parser = on_or_off, default_value = "on", action = clap::ArgAction::Set)]
+    pub(crate) opus_fec: bool,
+    /// Of a hundred packets, how many are expected to be lost: it decides how much is repeated
+    #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=100))]
+    pub(crate) opus_loss: u8,
 }
 
 /// What both sides choose about signalling.
@@ -223,9 +270,12 @@ pub(crate) struct SignallingArgs {
     /// The name to show to the far end
     #[arg(long, value_name = "NAME", default_value = "offhook")]
     pub(crate) display: String,
-    /// An alias of ours (a number or a name); may be given several times
+    /// An alias of ours: a number or a name, or with its kind before it (`digits:`, `name:`, `url:`, `email:`,
+    /// `number:`, `transport:`); may be given several times
     #[arg(long, value_name = "ALIAS")]
     pub(crate) alias: Vec<String>,
+    #[command(flatten)]
+    pub(crate) gatekeeper: GatekeeperArgs,
 }
 
 impl OutputArgs {
@@ -267,6 +317,13 @@ pub(crate) struct DevicesArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CodecsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Where recordings, report and capture go
     #[arg(long, value_name = "DIR", default_value = "out")]
@@ -274,8 +331,8 @@ pub(crate) struct DemoArgs {
     /// How long the call lasts, in seconds
     #[arg(long, value_name = "S", value_parser = seconds, default_value = "6")]
     pub(crate) duration: Duration,
-    /// Codecs, most wanted first
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = codec, default_value = "pcma,pcmu")]
+    /// Codecs, most wanted first (see `offhook codecs`)
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = codecs::parse, default_value = "pcma,pcmu")]
     pub(crate) codec: Vec<CodecKind>,
     /// Neither offer nor accept fast connect
     #[arg(long)]
@@ -298,7 +355,7 @@ fn media_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     if (0.0..=864_000.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
@@ -366,11 +423,20 @@ fn tone(text: &str) -> Result<f32, String> {
     if (20.0..=3_400.0).contains(&hz) { Ok(hz) } else { Err("between 20 and 3400 Hz".to_owned()) }
 }
 
-fn codec(text: &str) -> Result<CodecKind, String> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "pcmu" | "ulaw" | "g711u" => Ok(CodecKind::Pcmu),
-        "pcma" | "alaw" | "g711a" => Ok(CodecKind::Pcma),
-        _ => Err("known codecs: pcmu, pcma".to_owned()),
+/// Whole milliseconds; 3 stand for 2.5.
+fn packet_ms(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(ms @ 3..=120) => Ok(ms),
+        _ if text == "2.5" => Ok(3),
+        _ => Err("2.5, or whole milliseconds from 3 to 120".to_owned()),
+    }
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off".to_owned()),
     }
 }
 
@@ -390,7 +456,7 @@ fn port_range(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
         return Ok(SocketAddr::new(ip, 1720));
     }
@@ -434,7 +500,10 @@ mod tests {
             &["offhook", "call", "h", "--period", "0.1"],
             &["offhook", "call", "h", "--microphone", "desk", "--tone", "440"],
             &["offhook", "devices", "--period", "5"],
-            &["offhook", "demo", "--codec", "opus"],
+            &["offhook", "demo", "--codec", "g729"],
+            &["offhook", "call", "h", "--packet-ms", "2"],
+            &["offhook", "call", "h", "--opus-bitrate", "5000"],
+            &["offhook", "call", "h", "--opus-fec", "maybe"],
             &["offhook", "call", "h", "--media-timeout", "0.01"],
             &["offhook", "answer", "--conference", "--echo"],
             &["offhook", "answer", "--conference", "--speaker", "desk"],

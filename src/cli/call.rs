@@ -11,10 +11,10 @@ use offhook::{
     TapiError,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::args::CallArgs;
+use super::digits::Sending;
 use super::leg::{self, Course, Sound, Terminals};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
@@ -31,6 +31,10 @@ pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
     let report =
         args.report.as_deref().map(|path| File::create(path).map_err(|why| named(path, &why))).transpose()?;
     let mut h323 = H323Config::default();
+    if args.signalling.gatekeeper.gatekeeper.is_some() {
+        // A registered line listens; the usual port may be somebody else's.
+        h323.listen.set_port(0);
+    }
     h323.call.forwarding = match args.forwards {
         0 => Forwarding::REFUSE,
         limit => Forwarding { limit, ..Forwarding::default() },
@@ -160,7 +164,7 @@ impl Progress {
         let mut until = Instant::now() + args.timeout;
         let mut ticks = tokio::time::interval(INTERVAL);
         let mut connected = false;
-        let mut sending = JoinSet::new();
+        let mut sending = Sending::new(args.digits.clone());
         let mut stopped = Stopped::Ended;
         loop {
             tokio::select! {
@@ -169,11 +173,8 @@ impl Progress {
                     None => return Err(TapiError::BrokerGone),
                 },
                 _ = ticks.tick() => self.live.draw(call, &self.course),
-                Some(sent) = sending.join_next() => match sent.map_err(Failure::new).and_then(|sent| sent) {
-                    Ok(()) => self.course.digits_sent.clone_from(&args.digits),
-                    Err(Failure(why)) => self.course.troubles.push(format!("digits were not sent: {why}")),
-                },
-                () = sleep_until(until), if sending.is_empty() => {
+                Some(sent) = sending.end() => sending.note(sent, &mut self.course),
+                () = sleep_until(until), if !sending.is_under_way() => {
                     let code = if connected { DisconnectCode::Normal } else { DisconnectCode::NoAnswer };
                     if !connected {
                         stopped = Stopped::NoAnswer;
@@ -191,18 +192,13 @@ impl Progress {
             }
             if self.course.ended.is_some() {
                 self.catch_up(&mut events);
-                if !sending.is_empty() {
-                    self.course.troubles.push("digits were not sent: the call ended".to_owned());
-                }
+                sending.cut_off(&mut self.course);
                 return Ok(stopped);
             }
             if self.course.connect.is_some() && !connected {
                 connected = true;
                 until = Instant::now() + args.duration.unwrap_or(leg::FOREVER);
-                if let Some(digits) = args.digits.clone() {
-                    let call = call.clone();
-                    sending.spawn(async move { call.generate_digits(&digits).await.map_err(Failure::new) });
-                }
+                sending.begin(call);
             }
         }
     }

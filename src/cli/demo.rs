@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::args::DemoArgs;
 use super::call::Interrupt;
+use super::codecs;
 use super::report::{CallReport, FileReport};
 use super::{Failure, Outcome, say};
 
@@ -86,7 +87,7 @@ async fn both_ends(args: DemoArgs) -> Result<Outcome, Failure> {
     for (name, octets) in SPEECH {
         std::fs::write(at(name), octets).map_err(|why| Failure(format!("{}: {why}", at(name).display())))?;
     }
-    let codecs = args.codec.iter().map(|codec| codec.name().to_lowercase()).collect::<Vec<_>>().join(",");
+    let codecs = args.codec.iter().map(|codec| codecs::name(*codec)).collect::<Vec<_>>().join(",");
     let program = std::env::current_exe().map_err(Failure::new)?;
     let mut bob = start(
         Command::new(&program)

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use offhook::capture::Capture;
 use offhook::{
-    Address, Alias, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
-    LineCallState, MspCallEvent, MspConfig, MspEventCause, Stream, Terminal, TerminalClass, Timestamp,
+    Address, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
+    LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, Stream, Terminal, TerminalClass,
+    Timestamp,
 };
 
-use super::Failure;
 use super::args::{MediaArgs, SignallingArgs};
+use super::{Failure, register};
 
 /// Longer than any call: what a duration is that nobody gave.
 pub(super) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -32,18 +33,30 @@ pub(super) fn configure(
         media.capture.as_deref().map(Capture::create).transpose().map_err(Failure::new)?.map(Arc::new);
     let call = CallConfig {
         display: signalling.display.clone(),
-        aliases: signalling.alias.iter().map(|a| Alias::from_text(a)).collect(),
+        aliases: signalling.alias.iter().map(|a| register::alias(a)).collect(),
         fast_start: !signalling.no_fast_start,
         tunnelling: !signalling.no_tunnel,
         h245_in_setup: signalling.h245_in_setup,
         ..h323.call.clone()
     };
-    let h323 = H323Config { digits_via: signalling.digits_via, ..h323 };
+    let gatekeeper = signalling.gatekeeper.config(&call.aliases)?;
+    let h323 = H323Config { digits_via: signalling.digits_via, gatekeeper, ..h323 };
     let mut msp = MspConfig { bind: media.media_address, ..MspConfig::default() };
     msp.codecs.clone_from(&media.codec);
+    msp.g711_fallback = !media.codec_only;
     msp.packet_ms = media.packet_ms;
+    msp.silence_suppression = media.dtx;
+    msp.codec_settings.opus = OpusSettings {
+        bitrate: media.opus.opus_bitrate,
+        complexity: media.opus.opus_complexity,
+        inband_fec: media.opus.opus_fec,
+        expected_loss_percent: media.opus.opus_loss,
+        dtx: media.dtx,
+        ..OpusSettings::default()
+    };
     msp.latch = media.latch;
     msp.telephone_event = media.telephone_event.0;
+    msp.inband_digits = media.inband_digits;
     msp.extended_reports = media.rtcp_xr;
     msp.media_timeout_ms = media.media_timeout.as_millis() as u32;
     msp.card_period_us = media.period.as_micros() as u32;

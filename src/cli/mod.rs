@@ -6,11 +6,14 @@
 mod answer;
 mod args;
 mod call;
+mod codecs;
 mod demo;
 mod devices;
+mod digits;
 mod leg;
 mod live;
 mod pdu;
+mod register;
 mod report;
 
 use std::fmt;
@@ -102,8 +105,10 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
     match command {
         Command::Call(args) => on_runtime(call::run(args)),
         Command::Answer(args) => on_runtime(answer::run(args)),
+        Command::Register(args) => on_runtime(register::run(args)),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),
+        Command::Codecs(args) => codecs::run(&args),
         Command::Pdu(args) => pdu::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

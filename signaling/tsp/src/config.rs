@@ -8,7 +8,7 @@ use offhook_h323::Config;
 
 use crate::WireTap;
 use crate::destination::SIGNALLING_PORT;
-use crate::registrar::GatekeeperConfig;
+use crate::registrar::RegistrationConfig;
 
 /// Configuration of an [`H323Provider`](crate::H323Provider).
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub struct H323Config {
     pub listen: SocketAddr,
     /// The gatekeeper to live behind. With one the line listens, registered, from its opening on, and every call asks
     /// for admission.
-    pub gatekeeper: Option<GatekeeperConfig>,
+    pub gatekeeper: Option<RegistrationConfig>,
     /// How calls behave: name, aliases, start modes, timers, limits.
     pub call: Config,
     /// Which way digits go.

@@ -34,7 +34,7 @@ const MAX_DATAGRAM: usize = 65_535;
 
 /// How a line lives behind a gatekeeper.
 #[derive(Clone, Debug)]
-pub struct GatekeeperConfig {
+pub struct RegistrationConfig {
     /// The endpoint as the gatekeeper shall see it. Without aliases it registers those of the calls.
     pub ras: RasConfig,
     /// Where the RAS socket is bound; port 0 takes a free one.
@@ -52,7 +52,7 @@ pub struct GatekeeperConfig {
     pub sign_calls: Option<UnsignedSignals>,
 }
 
-impl GatekeeperConfig {
+impl RegistrationConfig {
     /// The usual settings.
     #[must_use]
     pub fn new(ras: RasConfig) -> Self {
@@ -114,7 +114,7 @@ pub(crate) enum Ask {
 #[derive(Clone)]
 pub(crate) struct Registrar {
     asks: mpsc::UnboundedSender<Ask>,
-    pub(crate) config: Arc<GatekeeperConfig>,
+    pub(crate) config: Arc<RegistrationConfig>,
 }
 
 impl Registrar {
@@ -180,7 +180,7 @@ impl Registrar {
 
 struct Task {
     inner: Arc<Inner>,
-    config: Arc<GatekeeperConfig>,
+    config: Arc<RegistrationConfig>,
     socket: UdpSocket,
     signal: SocketAddr,
     line: HtLine,
