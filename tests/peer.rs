@@ -237,20 +237,20 @@ fn an_empty_capability_set_is_a_pause_and_channels_come_back_under_new_numbers()
     // Who pauses us may go on sending: then it is heard all the while.
     let one = |outcome: &Outcome| {
         paused(outcome);
-        assert!(outcome.fact("sent_in_pause").as_u64() > Some(10), "{outcome}");
-        assert!(outcome.heard_ms > 1_000, "{} ms: {outcome}", outcome.heard_ms);
+        let sent_in_pause = outcome.fact("sent_in_pause").as_i64().unwrap_or(0);
+        let missing = outcome.peer["sent"].as_i64().unwrap_or(0) - outcome.received();
+        assert!(missing < sent_in_pause / 2, "{missing} packets of {sent_in_pause} in the pause: {outcome}");
     };
     let two = |outcome: &Outcome| {
         paused(outcome);
         assert_eq!(outcome.fact("sent_in_pause"), 0, "{outcome}");
         assert_eq!(outcome.peer["channels"]["ours"], json!([101, 102]), "{outcome}");
-        assert!(outcome.heard_ms > 700, "{} ms: {outcome}", outcome.heard_ms);
     };
     let mut scenes = Vec::new();
     for name in ["EmptyCapabilitySet", "EmptyCapabilitySet@separate", "EmptyCapabilitySet@fast"] {
-        scenes.extend(both(name).map(|scene| scene.check(one)));
+        scenes.extend(both(name).map(|scene| scene.hears(700).check(one)));
     }
-    scenes.extend(both("EmptyCapabilitySet:both").map(|scene| scene.check(two)));
+    scenes.extend(both("EmptyCapabilitySet:both").map(|scene| scene.hears(700).check(two)));
     play(scenes)
 }
 

@@ -188,7 +188,8 @@ class Peer:
         while not true():
             over = self.released is not None or self.signal is not None and self.signal.closed
             if self.errors or over:
-                raise Wrong(f"{what} did not come: {self.released or 'the connection is closed' if over else 'see above'}")
+                why = self.released or "the connection is closed"
+                raise Wrong(f"{what} did not come: {why if over else 'see above'}")
             await asyncio.sleep(0.01)
 
     def verdict(self):
@@ -262,13 +263,12 @@ class Peer:
         self.connect()
 
     def connect(self, **more):
-        controls = []
         if self.setup_accepted is not None:
             more.setdefault("fastStart", self.setup_accepted)
         elif not self.tunnel and not self.mute_h245 and self.h245 is None and self.h245_server is None:
             more["h245Address"] = transport(self.listen_h245())
         more = {name: value for name, value in more.items() if value is not None}
-        self.send("connect", self.body("connect", **more), controls=controls)
+        self.send("connect", self.body("connect", **more))
         self.on_connected()
 
     def hang_up(self):

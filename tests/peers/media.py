@@ -3,9 +3,11 @@
 In: where to send and how to cut it into packets; datagrams. Out: datagrams, what was heard and how long a tone lasted.
 """
 import asyncio
+import collections
 import itertools
 import math
 import os
+import pathlib
 import socket
 import struct
 
@@ -50,8 +52,15 @@ def tone(encode):
     return bytes(encode(int(8_000 * math.sin(2 * math.pi * OWN_TONE / RATE * n))) for n in range(200))
 
 
-# H.245's name: RTP payload type, the tone, decoder.
-CODECS = {"g711Ulaw64k": (0, tone(ulaw), from_ulaw), "g711Alaw64k": (8, tone(alaw), from_alaw)}
+def encoded(name):
+    """A second of the tone as ffmpeg encodes it: sine=frequency=440 with -c:a g722 or libgsm, from 0.5 s to 1.5 s."""
+    return (pathlib.Path(__file__).parent / name).read_bytes()
+
+
+# A decoder is needed for what we announce that we receive. A unit cannot be cut; its samples are RTP's, of 8 kHz.
+Codec = collections.namedtuple("Codec", "payload_type tone decode unit_samples unit_octets", defaults=(None, 1, 1))
+CODECS = {"g711Ulaw64k": Codec(0, tone(ulaw), from_ulaw), "g711Alaw64k": Codec(8, tone(alaw), from_alaw),
+          "g722-64k": Codec(9, encoded("tone-440.g722")), "gsmFullRate": Codec(3, encoded("tone-440.gsm"), None, 160, 33)}
 
 
 def milliseconds_of(hz, samples):
@@ -84,6 +93,8 @@ class Media:
         self.host, self.wrong = host, wrong
         self.to = self.codec = self.task = None
         self.framing = (160,)
+        # 2: time stamps at twice the rate that RFC 3551 gives the codec.
+        self.clock_speed = 1
         self.sent = self.received = self.rtcp_received = 0
         self.heard = {}          # payload type: octets
         self.sources = set()
@@ -136,13 +147,14 @@ class Media:
         while True:
             samples = next(framing)
             await asyncio.sleep(began + (played + samples) / RATE - loop.time())
+            codec = CODECS[self.codec]
             if not self.muted:
-                payload_type, turn, _ = CODECS[self.codec]
-                sound = bytes(turn[(played + n) % len(turn)] for n in range(samples))
-                self.send(payload_type, self.sent == 0, self.clock, sound)
+                at, length = (n // codec.unit_samples * codec.unit_octets for n in (played, samples))
+                sound = bytes(codec.tone[n % len(codec.tone)] for n in range(at, at + length))
+                self.send(codec.payload_type, self.sent == 0, self.clock, sound)
                 self.sent += 1
             played += samples
-            self.clock = self.clock + samples & 0xFFFF_FFFF
+            self.clock = self.clock + samples * self.clock_speed & 0xFFFF_FFFF
 
     def send(self, payload_type, marker, timestamp, payload):
         head = struct.pack("!BBHI", 0x80, marker << 7 | payload_type, self.sequence, timestamp) + self.source
@@ -184,12 +196,12 @@ class Media:
 
     def heard_milliseconds(self, hz):
         """For how long `hz` was heard, by payload type."""
+        known = {codec.payload_type: (name, codec.decode) for name, codec in CODECS.items() if codec.decode}
         found = {}
-        for name, (payload_type, _, decode) in CODECS.items():
-            octets = self.heard.get(payload_type)
-            if octets:
+        for payload_type, octets in self.heard.items():
+            name, decode = known.get(payload_type, (f"payload type {payload_type}", None))
+            if decode is None:
+                self.wrong(f"RTP of {name}, which was not announced")
+            else:
                 found[name] = milliseconds_of(hz, [decode(octet) for octet in octets])
-        unknown = set(self.heard) - {payload_type for payload_type, _, _ in CODECS.values()}
-        if unknown:
-            self.wrong(f"RTP of payload types {sorted(unknown)}")
         return found

@@ -173,6 +173,9 @@ def address_of(value):
 # --- channels --------------------------------------------------------------------------------------------------------
 
 def audio(codec, milliseconds=20):
+    if codec == "gsmFullRate":
+        return ("audioData", (codec, {
+            "audioUnitSize": milliseconds // 20 * 33, "comfortNoise": False, "scrambled": False}))
     return ("audioData", (codec, milliseconds))
 
 

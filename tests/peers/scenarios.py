@@ -396,11 +396,15 @@ class InsufficientBandwidth(Peer):
 
 @scenario
 class Framing(Peer):
-    """Packets of so many samples (the argument, joined by `+`, in turn) where 20 ms were agreed."""
+    """Packets of so many samples (the argument, joined by `+`, in turn) where 20 ms were agreed; after a comma in
+    another codec, and after another with the `fast` clock that some give G.722."""
 
     def __init__(self, job, argument):
-        self.framing = [int(n) for n in argument.split("+")]
+        framing, *more = argument.split(",")
+        self.framing = [int(n) for n in framing.split("+")]
+        self.codec = more[0] if more else ULAW
         super().__init__(job, argument)
+        self.media.clock_speed = 2 if "fast" in more else 1
 
     async def talk(self):
         """As long as any talk, in samples."""
@@ -525,7 +529,7 @@ class ReturnsSignals(Takes):
 @scenario
 class Dials(Peer):
     """Sends every key by the way of the argument: rfc2833, signal, alphanumeric, text (alphanumeric, all in one),
-    keypad; `twice` each key by signal and in RTP."""
+    keypad; `twice` each key by signal and in RTP, as the signal says."""
     user_input = ("dtmf", "basicString")
     telephone_events = 101
 
@@ -558,5 +562,5 @@ class Dials(Peer):
         await asyncio.sleep(0.01)
 
     async def by_twice(self, key):
-        self.user("signal", {"signalType": key, "duration": 60})
+        self.user("signal", {"signalType": key, "duration": 100, "rtpPayloadIndication": 0})
         await self.media.press(key, self.their_event_type)
