@@ -4,8 +4,10 @@
 //! Out: [`MouthToEar`]: delay = correlation lag + difference of the instants.
 //! Not here: the correlation itself (the engine's `measure`).
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use offhook_codecs::Resampler;
 use offhook_engine::measure::{lag_between, mouth_to_ear_ns};
 
 /// A recording, or what was played, with the instant of its sample 0.
@@ -31,6 +33,19 @@ impl Track {
         let samples =
             reader.samples::<i16>().collect::<Result<_, _>>().map_err(|why| named(why.to_string()))?;
         Ok(Self { samples, sample_rate: spec.sample_rate, first_sample_ns })
+    }
+
+    /// The same at another rate.
+    fn at_rate(&self, rate: u32) -> Result<Cow<'_, Self>, String> {
+        if self.sample_rate == rate {
+            return Ok(Cow::Borrowed(self));
+        }
+        let mut resampler = Resampler::new(self.sample_rate, rate).map_err(|why| why.to_string())?;
+        let mut samples = vec![0; resampler.output_len(self.samples.len())];
+        let done = resampler.process(&self.samples, &mut samples);
+        samples.truncate(done.produced);
+        let first_sample_ns = self.first_sample_ns.saturating_sub(resampler.delay_ns());
+        Ok(Cow::Owned(Self { samples, sample_rate: rate, first_sample_ns }))
     }
 }
 
@@ -59,9 +74,9 @@ const QUIET: f64 = 200.0;
 /// Measures the delay from `played` to `recorded`: the median of the stretches that were found; the error says why it
 /// cannot be measured. At least half of what was played and recorded has to be found.
 pub fn mouth_to_ear(played: &Track, recorded: &Track) -> Result<MouthToEar, String> {
-    if played.sample_rate != recorded.sample_rate {
-        return Err(format!("played at {} Hz, recorded at {} Hz", played.sample_rate, recorded.sample_rate));
-    }
+    // The lower of two rates has what both can have.
+    let rate = played.sample_rate.min(recorded.sample_rate);
+    let (played, recorded) = (&*played.at_rate(rate)?, &*recorded.at_rate(rate)?);
     // Where the lag may lie: the delay is between 0 and LONGEST, the rest is when the recordings began.
     let rate = i64::from(played.sample_rate);
     let apart_ns = i128::from(recorded.first_sample_ns) - i128::from(played.first_sample_ns);

@@ -9,7 +9,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use offhook_codecs::{CodecError, CodecKind, Decoder, Encoder, Resampler, UnsupportedRate};
+use offhook_codecs::{
+    CodecError, CodecKind, Decoder, DiscontinuousTransmission, Encoder, Resampler, UnsupportedRate,
+};
 use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
 use offhook_rtp::{EventCode, MAX_QUEUED_EVENTS, PayloadTypes, PlannedEvent};
 
@@ -21,6 +23,9 @@ use crate::rt::packet_tap::{PacketInjector, PacketTap};
 use crate::rt::passed_through::PassedThrough;
 use crate::rt::peer::Peer;
 use crate::sync::{Consumer, Producer, ring};
+
+/// Reflection coefficients that describe noise: RFC 3389 §3.2 leaves their number to the sender.
+const NOISE_ORDER: usize = 8;
 
 /// A source's name within its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -142,6 +147,8 @@ pub struct TxFormat {
     pub(crate) packet_samples: usize,
     /// From the engine's rate to the codec's, where they differ.
     pub(crate) resampler: Option<Resampler>,
+    /// What is not speech is described now and then instead of sent, under this payload type.
+    pub(crate) comfort_noise: Option<(DiscontinuousTransmission, u8)>,
 }
 
 impl TxFormat {
@@ -163,7 +170,7 @@ impl TxFormat {
         packet_samples: usize,
     ) -> TxFormat {
         let packet_samples = encoder.kind().whole_packet(packet_samples);
-        TxFormat { encoder, payload_type, packet_samples, resampler: None }
+        TxFormat { encoder, payload_type, packet_samples, resampler: None, comfort_noise: None }
     }
 
     /// Sends nothing by itself: a codec that this build cannot run, for an injector's packets. Time goes by in
@@ -180,6 +187,19 @@ impl TxFormat {
     pub fn at_rate(mut self, engine_rate: u32) -> Result<TxFormat, UnsupportedRate> {
         let rate = self.kind().sample_rate();
         self.resampler = (rate != engine_rate).then(|| Resampler::new(engine_rate, rate)).transpose()?;
+        Ok(self)
+    }
+
+    /// Sends comfort noise (RFC 3389) under `payload_type` where nobody speaks: a description when it changes and once a
+    /// second, else nothing. The first packet of speech after that bears the marker (RFC 3551 §4.1). The clock of the payload
+    /// type has to be the codec's: 13 is of 8 kHz.
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedRate`] for codecs of rates that [`offhook_codecs::resample::RATES`] does not list.
+    pub fn with_comfort_noise(mut self, payload_type: u8) -> Result<TxFormat, UnsupportedRate> {
+        let transmission = DiscontinuousTransmission::new(self.kind().sample_rate(), NOISE_ORDER)?;
+        self.comfort_noise = Some((transmission, payload_type & 0x7f));
         Ok(self)
     }
 

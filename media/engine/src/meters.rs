@@ -77,6 +77,8 @@ pub struct TxMeters {
     pub packets_injected: u64,
     /// Injected packets that could not be sent: too long for the engine's buffer.
     pub inject_failed: u64,
+    /// Packets of comfort noise (RFC 3389) that were built.
+    pub noise_packets: u64,
     /// Packets of digits (RFC 4733) that were built.
     pub event_packets: u64,
     /// Digits that found no room.
@@ -111,6 +113,7 @@ impl Default for TxMeters {
             failed: 0,
             encode_failed: 0,
             formats_refused: 0,
+            noise_packets: 0,
             event_packets: 0,
             events_refused: 0,
             is_playing_events: false,
@@ -266,6 +269,7 @@ words!(TxMeters {
     failed,
     encode_failed,
     formats_refused,
+    noise_packets,
     event_packets,
     events_refused,
     is_playing_events,

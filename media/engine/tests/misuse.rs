@@ -29,7 +29,8 @@ fn config(size: usize, number: u32) -> EngineConfig {
 
 #[test]
 fn an_engine_of_nonsensical_sizes_works_within_its_limits() {
-    for (size, number) in [(0, 0), (1, 1), (usize::MAX, u32::MAX), (usize::MAX, 0), (0, u32::MAX)] {
+    let sizes = [(0, 0), (1, 1), (usize::MAX, u32::MAX), (usize::MAX, 0), (0, u32::MAX)];
+    for (size, number) in sizes.into_iter().chain([(0, 8_000), (usize::MAX, 8_000)]) {
         let (mut control, mut tx, mut rx) = split(config(size, number));
         control
             .tx(TxCommand::SetFormat(Box::new(TxFormat::new(CodecKind::Pcmu, 0, 20).unwrap())))
@@ -51,7 +52,11 @@ fn an_engine_of_nonsensical_sizes_works_within_its_limits() {
             });
         }
         assert!(control.is_settled());
-        assert_eq!(control.meters().tx().samples, 4 * (1_001 + 997));
+        // A format of another rate is refused, and said to be.
+        let fits = number == 8_000;
+        let (tx, rx) = (control.meters().tx(), control.meters().rx());
+        assert_eq!(tx.samples, if fits { 4 * (1_001 + 997) } else { 0 });
+        assert_eq!((tx.formats_refused, rx.formats_refused), if fits { (0, 0) } else { (1, 1) });
     }
 }
 

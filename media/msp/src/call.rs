@@ -16,6 +16,7 @@ use offhook_spi::{MspCallEvent, MspCallId, MspError, MspEventCause, StreamId};
 
 use crate::clocks::Clocks;
 use crate::digits::Digits;
+use crate::listener::Listener;
 use crate::media::Media;
 use crate::outbox::Reporter;
 use crate::random;
@@ -64,6 +65,8 @@ pub(crate) struct CallState {
     pub(crate) was_prepared: bool,
     pub(crate) watch: MediaWatch,
     pub(crate) digits: Digits,
+    /// Hears digits in the sound, once the far end's channel is open.
+    pub(crate) listener: Option<Listener>,
     /// The rates (samples, clock) of the receiving half's playout, once it has one: other codecs of these come as decoders.
     pub(crate) playout_rates: Option<(u32, u32)>,
     /// The receiving half was started once: what comes while it stands still is dropped.
@@ -104,6 +107,7 @@ impl Call {
             was_prepared: false,
             watch: MediaWatch::default(),
             digits: Digits::default(),
+            listener: None,
             playout_rates: None,
             has_listened: false,
             is_shut: false,
@@ -341,6 +345,7 @@ impl CallState {
         self.note_running();
         self.note_dead_cards();
         self.follow_peer();
+        self.listen();
         self.look_after_digits();
         let meters = Arc::clone(self.control.meters());
         let transports = self.closing.iter_mut().map(|(transport, _)| transport).chain(&mut self.transport);

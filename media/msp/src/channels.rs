@@ -15,6 +15,7 @@ use offhook_spi::{MspCallEvent, MspEventCause};
 use crate::Latch;
 use crate::call::CallState;
 use crate::digits;
+use crate::media::PeerTakes;
 use crate::rtcp::Rtcp;
 use crate::stream::{Stream, usable};
 use crate::transport::Transport;
@@ -44,7 +45,7 @@ impl CallState {
             codecs: self.media.offers(self.may_pass_packets()),
             telephone_event: digits::offered(self.media.config.telephone_event),
             comfort_noise: false,
-            silence_suppression: false,
+            silence_suppression: self.media.config.silence_suppression,
         };
         self.reporter.tell_tsp(&ToTsp::Prepared { sessions: vec![session] });
     }
@@ -133,11 +134,16 @@ impl CallState {
             agreed => agreed,
         };
         let is_same = self.capture.channel.is_some_and(|open| {
-            let is = (open.codec, open.payload_type, open.packet_ms, open.max_bit_rate);
-            is == (codec, payload_type, channel.packet_ms, channel.max_bit_rate)
+            let format = |channel: &Channel| {
+                let Channel { codec, payload_type, packet_ms, max_bit_rate, comfort_noise, .. } = *channel;
+                (codec, payload_type, packet_ms, max_bit_rate, comfort_noise)
+            };
+            format(&open) == format(channel)
         });
         if !is_same {
-            let format = self.media.tx_format(kind, payload_type, packet_ms, channel.max_bit_rate)?;
+            let Channel { max_bit_rate, comfort_noise, .. } = *channel;
+            let peer = PeerTakes { max_bit_rate, comfort_noise };
+            let format = self.media.tx_format(kind, payload_type, packet_ms, peer)?;
             self.tell_tx(TxCommand::SetFormat(Box::new(format)))?;
         }
         match channel.remote_rtp.and_then(usable) {
@@ -178,6 +184,7 @@ impl CallState {
         if self.render.channel.is_none_or(|open| open.telephone_event != channel.telephone_event) {
             self.tell_rx(RxCommand::SetEventPayloadType(events))?;
         }
+        self.begin_to_listen()?;
         self.render.codec = Some(kind);
         self.render.channel = Some(*channel);
         Ok(())

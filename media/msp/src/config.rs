@@ -52,12 +52,17 @@ pub struct MspConfig {
     pub g711_fallback: bool,
     /// How codecs encode, where they leave a choice.
     pub codec_settings: CodecSettings,
+    /// Whether nothing is sent while nothing is said (discontinuous transmission): Opus by its own means, the others by
+    /// comfort noise of RFC 3389 now and then where the far end takes that, else not at all.
+    pub silence_suppression: bool,
     /// Milliseconds of sound in a packet that is sent, unless the call agrees otherwise: 3 to 120, rounded down to
     /// what the codec can make. 3 is 2.5 ms of Opus.
     pub packet_ms: u16,
     /// The RTP payload type, 96 to 127, under which digits are taken as telephone-events (RFC 4733); `None`: they are
     /// not taken, and the TSP sends its own by other ways.
     pub telephone_event: Option<u8>,
+    /// Whether digits are also found as tones in the sound. Speech and music may be taken for some now and then.
+    pub inband_digits: bool,
     /// Ports for RTP (even) and RTCP (odd).
     pub ports: RangeInclusive<u16>,
     /// Differentiated services code point of what is sent, 0 to 63.
@@ -94,8 +99,10 @@ impl Default for MspConfig {
             codecs: vec![CodecKind::Pcmu, CodecKind::Pcma],
             g711_fallback: true,
             codec_settings: CodecSettings::default(),
+            silence_suppression: false,
             packet_ms: 20,
             telephone_event: Some(101),
+            inband_digits: false,
             ports: 16_384..=32_767,
             dscp: 46,
             min_playout_ms: 0,

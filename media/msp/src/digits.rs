@@ -104,6 +104,7 @@ impl CallState {
                 digit: event.code.to_char(),
                 duration_ms: u32::try_from(duration_ms).unwrap_or(u32::MAX),
                 began_ns: event.arrival_ns,
+                way: DigitWay::TelephoneEvent,
             });
         }
         self.play_on();

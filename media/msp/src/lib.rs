@@ -29,6 +29,7 @@ mod channels;
 mod clocks;
 mod config;
 mod digits;
+mod listener;
 mod media;
 mod outbox;
 mod provider;

@@ -22,8 +22,22 @@ use crate::terminal::Conferences;
 /// The most sound in a packet that a peer may send, in milliseconds; of Opus, what RFC 7587 §4.2 allows.
 const MAX_PACKET_MS: u16 = 60;
 const MAX_OPUS_PACKET_MS: u16 = 120;
+/// The least bit rate of Opus (RFC 6716 §2.1.1).
+const LEAST_OPUS_BIT_RATE: u32 = 6_000;
+/// The static payload type of comfort noise, and its clock, Hz (RFC 3389 §4).
+const COMFORT_NOISE: u8 = 13;
+const COMFORT_NOISE_CLOCK: u32 = 8_000;
 /// The most octets of a payload, so that its datagram passes an Ethernet whole: 1500 without IPv6, UDP and RTP.
 const MAX_PAYLOAD: usize = 1_500 - 40 - 8 - 12;
+
+/// What the peer says of what it takes in a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PeerTakes {
+    /// Bits a second at most, if it said.
+    pub(crate) max_bit_rate: Option<u32>,
+    /// Comfort noise of RFC 3389 beside the codec.
+    pub(crate) comfort_noise: bool,
+}
 
 /// Shared by every address and call.
 pub(crate) struct Media {
@@ -61,7 +75,10 @@ impl Media {
 
     /// An engine for one call.
     pub(crate) fn engine(&self, sender: SenderIdentity) -> (Control, TxProcessor, RxProcessor) {
-        split(EngineConfig { sender, ..EngineConfig::new(self.sample_rate()) })
+        let usual = EngineConfig::new(self.sample_rate());
+        // What listens for digits takes a place beside the terminals'.
+        let max_nodes = usual.max_nodes + usize::from(self.config.inband_digits);
+        split(EngineConfig { sender, max_nodes, ..usual })
     }
 
     /// What is offered to the peer, most wanted first. `passes_packets`: the call's streams may carry packets of
@@ -95,7 +112,7 @@ impl Media {
         kind: CodecKind,
         payload_type: u8,
         packet_ms: u16,
-        max_bit_rate: Option<u32>,
+        peer: PeerTakes,
     ) -> Result<TxFormat, String> {
         let samples = u64::from(packet_ms) * u64::from(kind.sample_rate()) / 1_000;
         let samples = usize::try_from(samples).unwrap_or(usize::MAX);
@@ -103,9 +120,13 @@ impl Media {
             let format = TxFormat::passed_through(kind, payload_type, samples);
             return format.at_rate(self.sample_rate()).map_err(|why| why.to_string());
         }
-        let settings = within(self.config.codec_settings, max_bit_rate);
+        let settings = within(self.config.codec_settings, peer.max_bit_rate);
         let encoder = kind.encoder_with(&settings).map_err(|why| why.to_string())?;
-        let format = TxFormat::with_encoder(encoder, payload_type, samples);
+        let mut format = TxFormat::with_encoder(encoder, payload_type, samples);
+        // Opus has its own means; payload type 13 has a clock of 8 kHz.
+        if self.config.silence_suppression && peer.comfort_noise && kind.clock_rate() == COMFORT_NOISE_CLOCK {
+            format = format.with_comfort_noise(COMFORT_NOISE).map_err(|why| why.to_string())?;
+        }
         format.at_rate(self.sample_rate()).map_err(|why| why.to_string())
     }
 
@@ -152,8 +173,10 @@ impl Media {
 }
 
 /// The settings, with no more than a peer takes.
-fn within(settings: CodecSettings, max_bit_rate: Option<u32>) -> CodecSettings {
-    let _ = max_bit_rate;
+fn within(mut settings: CodecSettings, max_bit_rate: Option<u32>) -> CodecSettings {
+    if let Some(most) = max_bit_rate {
+        settings.opus.bitrate = settings.opus.bitrate.min(most).max(LEAST_OPUS_BIT_RATE);
+    }
     settings
 }
 

@@ -78,11 +78,28 @@ impl VoiceQuality {
             jitter_buffer_nominal_ms: ms(playout.target_us),
             jitter_buffer_maximum_ms: ms(playout.max_delay_us.max(playout.target_us)),
             jitter_buffer_absolute_maximum_ms: self.longest_playout_ms,
-            codec: match self.codec {
-                Some(CodecKind::Pcmu | CodecKind::Pcma) => Some(CodecImpairment::G711_CONCEALED),
-                _ => None,
-            },
+            codec: self.codec.and_then(impairment),
         }
+    }
+}
+
+/// What a codec costs by the E-model (G.113 Appendix I, tables I.1 and I.4); `None` where its tables say nothing: its
+/// scale is that of narrow band, and R of G.722, L16 above 8 kHz and Opus is not on it.
+///
+/// Bpl of G.726 and GSM 06.10 is not listed. It is told as 10, that of the GSM codec which is, since loss of what they
+/// predict from is heard for longer than G.711's.
+fn impairment(kind: CodecKind) -> Option<CodecImpairment> {
+    let of = |equipment, loss_robustness| Some(CodecImpairment { equipment, loss_robustness });
+    match kind {
+        CodecKind::Pcmu | CodecKind::Pcma | CodecKind::L16_8 => Some(CodecImpairment::G711_CONCEALED),
+        CodecKind::G726_40 | CodecKind::Aal2G726_40 => of(2.0, 10.0),
+        CodecKind::G726_32 | CodecKind::Aal2G726_32 => of(7.0, 10.0),
+        CodecKind::G726_24 | CodecKind::Aal2G726_24 => of(25.0, 10.0),
+        CodecKind::G726_16 | CodecKind::Aal2G726_16 => of(50.0, 10.0),
+        CodecKind::Gsm => of(20.0, 10.0),
+        CodecKind::G729 => of(11.0, 19.0),
+        CodecKind::G7231 => of(15.0, 16.1),
+        _ => None,
     }
 }
 
@@ -114,5 +131,9 @@ mod tests {
         assert_eq!(told.end_system_delay_ms, 61);
         assert_eq!((told.jitter_buffer_nominal_ms, told.jitter_buffer_maximum_ms), (40, 90));
         assert_eq!(told.codec, Some(CodecImpairment::G711_CONCEALED));
+        let equipment = |kind| impairment(kind).map(|codec| codec.equipment);
+        assert_eq!(equipment(CodecKind::G726_32), Some(7.0));
+        assert_eq!(equipment(CodecKind::Gsm), Some(20.0));
+        assert_eq!(equipment(CodecKind::Opus), None, "not on the scale of narrow band");
     }
 }

@@ -104,9 +104,13 @@ impl Stream {
         [StreamId(n), StreamId(n.saturating_add(1))]
     }
 
-    /// Whether a terminal of it deals in packets.
+    /// Whether the application's own packets go out, or what comes in goes to it as packets.
     pub(crate) fn carries_packets(&self) -> bool {
-        self.selected.iter().any(|selected| matches!(selected.node, Node::Tap | Node::Injector))
+        let end = match self.info.direction {
+            Direction::Capture => Node::Injector,
+            Direction::Render => Node::Tap,
+        };
+        self.selected.iter().any(|selected| selected.node == end)
     }
 
     /// Whether the half is to run: the rule of automatic starts.

@@ -49,7 +49,7 @@ fn word(end: &mut End) -> ToTsp {
 fn digits(end: &mut End, count: usize) -> String {
     (0..count)
         .map(|_| match word(end) {
-            ToTsp::Digit { digit, duration_ms, began_ns } => {
+            ToTsp::Digit { digit, duration_ms, began_ns, .. } => {
                 assert!((60..=200).contains(&duration_ms), "{duration_ms} ms");
                 assert!(began_ns > 0);
                 digit
@@ -168,4 +168,25 @@ fn an_end_that_takes_no_telephone_events_says_so_and_hears_none() {
     b.tell(&ToMsp::Start(vec![Channel { telephone_event: anyway, ..receive(Codec::Pcma) }])).unwrap();
     play(&a, 2, "6", DigitWay::TelephoneEvent);
     assert_eq!(digits(&mut b, 1), "6");
+}
+
+#[test]
+fn tones_in_the_sound_are_digits_to_a_side_that_listens_and_to_no_other() {
+    let listening = MspConfig { inband_digits: true, ..MspConfig::default() };
+    let (mut a, mut b) = joined([MspConfig::default(), listening]);
+    play(&a, 1, "19#D", DigitWay::InBand);
+    for expected in "19#D".chars() {
+        match word(&mut b) {
+            ToTsp::Digit { digit, duration_ms, began_ns, way } => {
+                assert_eq!((digit, way), (expected, DigitWay::InBand));
+                assert!((60..=200).contains(&duration_ms) && began_ns > 0, "{duration_ms} ms");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(word(&mut a), ToTsp::DigitsPlayed { id: 1 });
+    play(&b, 2, "5", DigitWay::InBand);
+    assert_eq!(word(&mut b), ToTsp::DigitsPlayed { id: 2 });
+    pause(500);
+    assert_eq!((a.answer(), b.answer()), (None, None), "one side does not listen, the other heard each once");
 }

@@ -218,7 +218,7 @@ mod tests {
     fn each_codec_is_recognised_after_the_wire_and_taken_for_no_other() {
         for told in ALL {
             let octets = per::encode(&capability(told, 60)).unwrap().into();
-            let heard: AudioCapability = per::decode(&octets).unwrap().into_value();
+            let heard = per::decode::<AudioCapability>(&octets).unwrap().into_value();
             for codec in ALL {
                 let both_ilbc = [told, codec].iter().all(|codec| codec.name.starts_with("iLBC"));
                 let same = std::ptr::eq(told, codec) || both_ilbc;

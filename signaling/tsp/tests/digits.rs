@@ -5,7 +5,7 @@ mod desk;
 use std::time::Duration;
 
 use desk::{Desk, PLACED, Wishes};
-use offhook_pair::{TelephoneEvent, ToTsp};
+use offhook_pair::{DigitWay, TelephoneEvent, ToTsp};
 use offhook_spi::{DigitMode, HdCall, RequestId, Timestamp, Tspi};
 use offhook_tsp::{CallConfig, DigitsVia, H323Config};
 use tokio::runtime::Runtime;
@@ -129,13 +129,18 @@ fn a_key_that_comes_in_rtp_and_in_signalling_is_told_once() {
     let placed = connected(&bob, &alice);
     alice.provider.line_generate_digits(RequestId(5), alice.incoming(), DigitMode::Dtmf, "7").unwrap();
     bob.until("digit 7");
-    let rtp = |digit| ToTsp::Digit { digit, duration_ms: 80, began_ns: Timestamp::now().0 };
+    let way = DigitWay::TelephoneEvent;
+    let rtp = |digit| ToTsp::Digit { digit, duration_ms: 80, began_ns: Timestamp::now().0, way };
     bob.msp_says(PLACED, &rtp('7'));
     bob.msp_says(PLACED, &rtp('8'));
     bob.until("digit 8");
     // The other way round: RTP first.
     bob.msp_says(PLACED, &rtp('9'));
     bob.until("digit 9");
+    // Its tone was in the sound as well.
+    let began_ns = Timestamp::now().0;
+    let tone = ToTsp::Digit { digit: '9', duration_ms: 80, began_ns, way: DigitWay::InBand };
+    bob.msp_says(PLACED, &tone);
     alice.provider.line_generate_digits(RequestId(6), alice.incoming(), DigitMode::Dtmf, "91").unwrap();
     assert_eq!(bob.until("digit 1"), ["digit 1"], "neither 7 nor 9 a second time");
     bob.provider.line_drop(RequestId(7), placed, offhook_spi::DisconnectMode::Normal).unwrap();
@@ -155,4 +160,20 @@ fn digits_under_way_fail_when_the_call_ends() {
     bob.provider.line_drop(RequestId(6), bob.incoming(), offhook_spi::DisconnectMode::Normal).unwrap();
     let said = alice.until("request 5 failed: operation failed: the call ended");
     assert!(said.iter().all(|what| !what.starts_with("msp plays")));
+}
+
+#[test]
+fn the_msp_is_told_that_the_far_end_takes_comfort_noise() {
+    let runtime = Runtime::new().unwrap();
+    // After fast connect, when H.245 says it at last, and in a channel that H.245 opened.
+    for fast_start in [true, false] {
+        let call = CallConfig { fast_start, ..CallConfig::default() };
+        let alice = Desk::new(&runtime, Wishes { call: call.clone(), ..Wishes::default() });
+        let bob = Desk::new(&runtime, Wishes { call, comfort_noise: true, ..Wishes::default() });
+        connected(&alice, &bob);
+        alice.until("msp start Transmit Pcma 20 ms to 5000 with noise");
+        std::thread::sleep(Duration::from_millis(200));
+        let said: Vec<String> = bob.heard.try_iter().collect();
+        assert!(said.iter().all(|what| !what.contains("noise")), "alice takes none: {said:?}");
+    }
 }

@@ -255,7 +255,7 @@ pub struct Channel {
     pub remote_rtcp: Option<SocketAddr>,
     /// Transmit: the telephone-events that the peer takes. Receive: those that we take.
     pub telephone_event: Option<TelephoneEvent>,
-    /// Transmit: the peer takes comfort noise (RFC 3389, payload type 13). Receive: we do.
+    /// Transmit: the peer takes comfort noise (RFC 3389, payload type 13).
     pub comfort_noise: bool,
     /// Transmit: the highest bit rate of payloads that the peer takes, in bit/s, if it named one.
     pub max_bit_rate: Option<u32>,

@@ -2,10 +2,10 @@
 //! In: blocks of captured samples with their capture time; commands. Out: datagrams, meters, retired objects.
 //!
 //! ```text
-//! microphone ─┬─ gain ─▶ sum (sources.rs) ─▶ seam, fade ─▶ rate ─▶ pending ─ a packet's worth ─▶ encoder ─┐
-//!            tap                                                                              numbered ─▶ PacketTx
-//! events (events.rs: digits, in place of sound while they last) ───────────────────────────────────┤  └─▶ tap
-//! injector (the application's own packets, in place of all that) ─────────────────────────────────┘
+//! microphone ─┬─ gain ─▶ sum (sources.rs) ─▶ seam, fade ─▶ rate ─▶ pending ─ a packet ─▶ encoder ─┐
+//!            tap                                 comfort noise, or nothing, in a pause ───────────┤
+//! events (events.rs: digits, in place of sound while they last) ──────────────────────────────────┤
+//! injector (the application's own packets, in place of all that) ─────────────────────────────────┴▶ PacketTx, tap
 //! ```
 //!
 //! A start is joined to the silence before it; a stop in the middle of sound fades within 5 ms and ends with the packet
@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use offhook_codecs::{LevelMeter, Resampler};
+use offhook_codecs::{CodecError, LevelMeter, Resampler, Transmission};
 use offhook_rtp::{RtpHeader, RtpSender, RtpView, SenderConfig};
 
 use crate::command::{CommandReceiver, TxCommand, TxFormat, TxOrder};
@@ -464,6 +464,21 @@ impl TxProcessor {
         let Some(format) = &mut self.format else { return };
         let pcm = self.pending.get(..samples).unwrap_or_default();
         let body = self.packet.get_mut(RtpHeader::LEN..).unwrap_or_default();
+        if let Some((transmission, payload_type)) = &mut format.comfort_noise {
+            match transmission.decide(pcm) {
+                Transmission::Speech { .. } => {}
+                Transmission::Describe => {
+                    let described = transmission.describe(body);
+                    let payload_type = *payload_type;
+                    return self.send_noise(described, payload_type, ticks, samples);
+                }
+                Transmission::Nothing => {
+                    self.sender.skip(ticks);
+                    self.is_resuming = true;
+                    return;
+                }
+            }
+        }
         let encoded = format.encoder.encode(pcm, body);
         match encoded {
             Ok(0) => {
@@ -484,6 +499,39 @@ impl TxProcessor {
                 }
             }
             Err(_) => {
+                self.meters.encode_failed += 1;
+                self.sender.skip(ticks);
+            }
+        }
+    }
+
+    /// Sends a description of noise that is in the packet buffer, in place of sound.
+    fn send_noise(
+        &mut self,
+        described: Result<usize, CodecError>,
+        payload_type: u8,
+        ticks: u32,
+        samples: usize,
+    ) {
+        self.is_resuming = true;
+        let clock_rate = self.sender.stats().clock_rate;
+        let sound = self.format.as_ref().map_or(payload_type, |format| format.payload_type);
+        self.sender.set_format(payload_type, clock_rate);
+        let packet = described.ok().and_then(|octets| {
+            let len = self
+                .sender
+                .packetize_in_place(octets, ticks, false, self.pending_ns, &mut self.packet)
+                .ok()?;
+            Some((len, octets))
+        });
+        self.sender.set_format(sound, clock_rate);
+        match packet {
+            Some((len, octets)) => {
+                self.meters.noise_packets += 1;
+                let lasts_ns = samples_to_ns(samples, self.codec_rate());
+                self.emit(len, octets, self.pending_ns, self.pending_ns.saturating_add(lasts_ns));
+            }
+            None => {
                 self.meters.encode_failed += 1;
                 self.sender.skip(ticks);
             }

@@ -29,6 +29,22 @@ pub(crate) fn speech(seconds: usize, mut seed: u32) -> Vec<i16> {
         .collect()
 }
 
+/// A voice: harmonics below 3.2 kHz of a pitch that wanders, in the rhythm of syllables with pauses; at any rate.
+pub(crate) fn voice(seconds: usize, rate: u32, seed: u32) -> Vec<i16> {
+    let mut phase = 0.0;
+    let drift = 0.7 + f64::from(seed % 10) / 20.0;
+    (0..seconds * rate as usize)
+        .map(|n| {
+            let t = n as f64 / f64::from(rate);
+            let pitch = 140.0 + 40.0 * (t * drift * std::f64::consts::TAU).sin();
+            phase += pitch / f64::from(rate) * std::f64::consts::TAU;
+            let syllable = (t * 3.1 * std::f64::consts::TAU).sin().max(0.0);
+            let sum: f64 = (1..=16).map(|k| (f64::from(k) * phase).sin() / f64::from(k)).sum();
+            (5_000.0 * syllable * sum) as i16
+        })
+        .collect()
+}
+
 /// What a codec makes of samples.
 pub(crate) fn through(kind: CodecKind, pcm: &[i16]) -> Vec<i16> {
     let (mut encoder, mut decoder) = (kind.encoder().unwrap(), kind.decoder().unwrap());
@@ -82,18 +98,23 @@ impl Setup {
         });
         let (feeder, source) = ClipFeeder::new(reader, 4_000);
         let (recorder, sink) = Recorder::new(4_000);
-        let payload_type = self.kind.payload_type().unwrap();
+        let payload_type = self.kind.payload_type().unwrap_or(96);
+        let rate = self.config.sample_rate;
         control.tx(TxCommand::SetTransport(Box::new(network.0))).unwrap();
         control
             .tx(TxCommand::SetFormat(Box::new(
-                TxFormat::new(self.kind, payload_type, self.packet_ms).unwrap(),
+                TxFormat::new(self.kind, payload_type, self.packet_ms).unwrap().at_rate(rate).unwrap(),
             )))
             .unwrap();
         control.add_source(Box::new(source), Gain::UNITY).ok().unwrap();
         control.tx(TxCommand::Start).unwrap();
         control.rx(RxCommand::SetTransport(Box::new(network.1))).unwrap();
         control.rx(RxCommand::SetPeer(self.peer)).unwrap();
-        control.rx(RxCommand::SetFormat(Box::new(RxFormat::new(self.kind, payload_type).unwrap()))).unwrap();
+        control
+            .rx(RxCommand::SetFormat(Box::new(
+                RxFormat::new(self.kind, payload_type).unwrap().at_rate(rate).unwrap(),
+            )))
+            .unwrap();
         control.add_sink(Box::new(sink)).ok().unwrap();
         control.rx(RxCommand::Start).unwrap();
         (Endpoint { control, feeder, recorder, heard: Vec::new() }, Leg { tx: Some(tx), rx: Some(rx) })

@@ -37,6 +37,7 @@ struct Events {
     this: OnceLock<Weak<Events>>,
     msp_port: u16,
     telephone_event: Option<TelephoneEvent>,
+    comfort_noise: bool,
     plays: bool,
     willing: bool,
 }
@@ -110,7 +111,7 @@ impl TspEvents for Events {
                     rtcp: at(self.msp_port + 1),
                     codecs: vec![offer(Codec::Pcma, 8), offer(Codec::Pcmu, 0)],
                     telephone_event: self.telephone_event,
-                    comfort_noise: false,
+                    comfort_noise: self.comfort_noise,
                     silence_suppression: false,
                 }];
                 let prepared = ToTsp::Prepared { sessions };
@@ -125,6 +126,12 @@ impl TspEvents for Events {
                     }
                     if let Some(event) = c.telephone_event.filter(|_| self.telephone_event.is_some()) {
                         write!(text, " events {} {:#x}", event.payload_type, event.events).unwrap();
+                    }
+                    if c.comfort_noise {
+                        text.push_str(" with noise");
+                    }
+                    if let Some(rate) = c.max_bit_rate {
+                        write!(text, " within {rate} bit/s").unwrap();
                     }
                     self.say(text);
                 }
@@ -167,6 +174,7 @@ pub(crate) struct Wishes {
     pub(crate) msp_port: u16,
     /// What the MSP has of telephone-events.
     pub(crate) telephone_event: Option<TelephoneEvent>,
+    pub(crate) comfort_noise: bool,
     /// Whether it can play them.
     pub(crate) plays: bool,
     pub(crate) willing: bool,
@@ -183,6 +191,7 @@ impl Default for Wishes {
             call: CallConfig::default(),
             msp_port: 5_000,
             telephone_event: None,
+            comfort_noise: false,
             plays: true,
             willing: true,
             prepare_timeout: Duration::from_secs(5),
@@ -213,6 +222,7 @@ impl Desk {
             this: OnceLock::new(),
             msp_port: wishes.msp_port,
             telephone_event: wishes.telephone_event,
+            comfort_noise: wishes.comfort_noise,
             plays: wishes.plays,
             willing: wishes.willing,
         });
