@@ -13,6 +13,8 @@ pub struct Quirks {
     pub status_names_no_state: bool,
     /// It offers RFC 4733 telephone-events and does not hear them: digits go by H.245 or Q.931.
     pub deaf_to_telephone_events: bool,
+    /// Its Setup says h245Tunnelling whenever it proposes fast connect, tunnelling or not: H.245 gets a connection.
+    pub claims_to_tunnel: bool,
 }
 
 impl Quirks {
@@ -21,6 +23,7 @@ impl Quirks {
         Self {
             status_names_no_state: self.status_names_no_state || other.status_names_no_state,
             deaf_to_telephone_events: self.deaf_to_telephone_events || other.deaf_to_telephone_events,
+            claims_to_tunnel: self.claims_to_tunnel || other.claims_to_tunnel,
         }
     }
 }
@@ -37,7 +40,8 @@ struct Row {
     quirks: Quirks,
 }
 
-const NONE: Quirks = Quirks { status_names_no_state: false, deaf_to_telephone_events: false };
+const NONE: Quirks =
+    Quirks { status_names_no_state: false, deaf_to_telephone_events: false, claims_to_tunnel: false };
 
 const TABLE: &[Row] = &[
     // OpenH323 and its descendants (H323Plus 1.28 in the captures): Q931::BuildStatus writes call state 10, Active,
@@ -54,6 +58,14 @@ const TABLE: &[Row] = &[
         product: Some("ooh323"),
         version: None,
         quirks: Quirks { deaf_to_telephone_events: true, ..NONE },
+    },
+    // Objective Systems' ooh323c (v0.9.4): Setup with fastStart says TRUE also where tunnelling is switched off, and what
+    // comes through the tunnel is passed over then.
+    Row {
+        codes: Some((181, 0, 54)),
+        product: Some("objsys"),
+        version: None,
+        quirks: Quirks { claims_to_tunnel: true, ..NONE },
     },
 ];
 
@@ -101,10 +113,16 @@ mod tests {
     }
 
     #[test]
+    fn ooh323c_claims_to_tunnel() {
+        let quirks = of(&peer((181, 0, 54), "objsys", "v0.9.4"));
+        assert_eq!(quirks, Quirks { claims_to_tunnel: true, ..NONE });
+    }
+
+    #[test]
     fn who_is_in_no_row_is_expected_to_follow_the_standards() {
         for stranger in [
             PeerInfo::default(),
-            peer((181, 0, 54), "objsys", "v0.9.4"),
+            peer((181, 0, 54), "other", "v0.9.4"),
             peer((184, 0, 39), "other", "v0.8.3m"),
             peer((0, 0, 0), "offhook", "0.1.0"),
         ] {

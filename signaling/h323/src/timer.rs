@@ -34,6 +34,8 @@ pub enum Timer {
     MediaWait,
     /// Slow start: H.245 has to come up after Connect (ours).
     H245Start,
+    /// Called side, fast connect without a tunnel: the caller has not begun H.245 (ours).
+    H245Turn,
     /// H.245 CESE: TerminalCapabilitySet unanswered.
     T101,
     /// H.245 MLSE: MaintenanceLoopRequest unanswered.
@@ -114,6 +116,9 @@ pub struct Timers {
     pub media_wait: Duration,
     /// H.245 after Connect in slow start. H323Plus: 120 s.
     pub h245_start: Duration,
+    /// The caller's H.245 connection after fast connect, before the called side asks for one. H323Plus and ooh323 call
+    /// without ever making one; keys by H.245 or as telephone-events want it.
+    pub h245_turn: Duration,
     /// T101. H323Plus, ooh323: 30 s.
     pub t101: Duration,
     /// T102. H.245 names no value, here or below; H323Plus asks for no loops.
@@ -158,6 +163,7 @@ impl Default for Timers {
             proceeding_wait: Duration::from_secs(2),
             media_wait: Duration::from_secs(5),
             h245_start: Duration::from_secs(30),
+            h245_turn: Duration::from_secs(1),
             t101: Duration::from_secs(30),
             t102: Duration::from_secs(30),
             t103: Duration::from_secs(30),
@@ -192,6 +198,7 @@ impl Timers {
             Timer::ProceedingWait => Some(self.proceeding_wait),
             Timer::MediaWait => Some(self.media_wait),
             Timer::H245Start => Some(self.h245_start),
+            Timer::H245Turn => Some(self.h245_turn),
             Timer::T101 => Some(self.t101),
             Timer::T102 => Some(self.t102),
             Timer::T103(_) | Timer::T103Confirm(_) => Some(self.t103),

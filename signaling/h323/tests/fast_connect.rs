@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::script::{Script, join};
+use common::signals::{self, PROTOCOL};
 use common::{CALLED, CALLER, media};
 use offhook_h323::{
-    AudioCodec, CallState, ChannelPlan, CodecPreference, Config, Event, FastConnectAnswer, Flow, LocalMedia,
+    Action, AudioCodec, CallState, Channel, ChannelPlan, CodecPreference, Config, Event, FastConnectAnswer,
+    Flow, LocalMedia,
 };
-use offhook_wire::h225::{FacilityReason, H323UuPduH323MessageBody as Body};
+use offhook_wire::h225::{
+    FacilityReason, FacilityUuie, H221NonStandard, H323UuPduH323MessageBody as Body, TransportAddress,
+    TransportAddressIpAddress, VendorIdentifier,
+};
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::q931::{MessageType, ProgressIndicator};
 
@@ -290,4 +295,66 @@ fn packets_of_fast_connect_keep_to_what_each_side_can_take() {
         assert!(flow(Flow::Receive).all(|ms| ms >= sent), "{caller_ms:?} {called_ms:?}");
         assert_eq!(called.call.state(), CallState::Active);
     }
+}
+
+#[test]
+fn the_called_side_asks_for_h245_when_a_caller_without_tunnel_does_not() {
+    let after = Config { h245_after_fast_start: true, ..config() };
+    let connected = |config: Config| {
+        let (_, mut called) = called_with(config, |setup| {
+            setup.uuie.as_mut().unwrap().h323_uu_pdu.h245_tunnelling = Some(false);
+        });
+        play(&mut called);
+        assert_eq!(opened(&called.events).len(), 2);
+        called.forget();
+        called
+    };
+    let turn = Config::default().timers.h245_turn;
+    let mut called = connected(after.clone());
+    called.wait(turn - Duration::from_millis(1));
+    assert!(called.actions.is_empty(), "the caller comes first: {:?}", called.actions);
+    called.wait(Duration::from_millis(1));
+    assert_eq!(called.actions, [Action::ListenH245]);
+    called.call.h245_listening(called.now, ([10, 0, 0, 2], 7000).into());
+    called.drain();
+    let Some(Body::Facility(uuie)) = called.signals[0].body() else { panic!("{:?}", called.signals) };
+    assert_eq!(uuie.reason, FacilityReason::StartH245);
+    assert!(uuie.h245_address.is_some());
+    called.call.handle_connected(called.now, Channel::H245);
+    called.drain();
+    assert_eq!(called.h245.len(), 2, "capabilities and determination");
+    // A caller that never comes loses the keys by H.245, not the call.
+    let mut alone = connected(after.clone());
+    alone.wait(Duration::from_secs(200));
+    assert_eq!(alone.call.state(), CallState::Active);
+
+    // One that says where it listens is connected to at once, and nobody is asked again.
+    let mut called = connected(after);
+    let mut start = FacilityUuie::new(PROTOCOL, FacilityReason::StartH245);
+    start.h245_address =
+        Some(TransportAddress::IpAddress(TransportAddressIpAddress::new([10, 0, 0, 1], 7001)));
+    called.signal(&signals::of(Body::Facility(start.into()), false));
+    assert_eq!(called.actions, [Action::ConnectH245(([10, 0, 0, 1], 7001).into())]);
+    called.forget();
+    called.wait(turn);
+    assert!(called.actions.is_empty() && called.signals.is_empty());
+
+    // ooh323c says that it tunnels, and does not.
+    let (_, mut called) = called_with(Config { h245_after_fast_start: true, ..config() }, |setup| {
+        let uuie = setup.uuie.as_mut().unwrap();
+        let Body::Setup(setup) = &mut uuie.h323_uu_pdu.h323_message_body else { panic!("Setup") };
+        let mut vendor = VendorIdentifier::new(H221NonStandard::new(181, 0, 54));
+        vendor.product_id = Some(Bytes::from_static(b"objsys"));
+        setup.source_info.vendor = Some(vendor);
+    });
+    play(&mut called);
+    called.wait(turn);
+    let said: Vec<_> = called.signals.iter().filter_map(|signal| signal.uuie.as_ref()).collect();
+    assert!(said.iter().all(|uuie| uuie.h323_uu_pdu.h245_tunnelling == Some(false)));
+    assert!(called.h245.is_empty() && called.actions.contains(&Action::ListenH245), "{:?}", called.actions);
+
+    // Nobody wants it.
+    let mut called = connected(config());
+    called.wait(turn * 2);
+    assert!(called.actions.is_empty());
 }

@@ -11,7 +11,7 @@ use common::{CALLER, media};
 use offhook_h323::{
     AudioCodec, CallState, Cause, Config, DigitVia, DtmfWay, Event, Loop, MediaCommand, Origin, Timer,
 };
-use peer::{answered, audio, config, open, ready, set, transmitting};
+use peer::{answered, audio, config, connect, open, ready, set, transmitting};
 use serde_json::{Value, json};
 
 const CODECS: [AudioCodec; 2] = [AudioCodec::Pcma, AudioCodec::Pcmu];
@@ -109,6 +109,41 @@ fn a_peer_that_never_answers_is_let_go_by_timer() {
     let Some((Origin::Timer(timer), cause)) = released(&caller) else { panic!("{:?}", caller.events) };
     assert!(matches!(timer, Timer::H245Start | Timer::T101 | Timer::T106), "{timer:?}");
     assert_eq!(cause, Some(Cause::RECOVERY_ON_TIMER_EXPIRY));
+}
+
+#[test]
+fn what_setup_carried_is_said_again_at_connect_as_far_as_it_was_not_heard() {
+    let began = || {
+        let mut caller = Script::caller(Config { h245_in_setup: true, ..plain() }, media(CALLER, &CODECS));
+        assert_eq!(caller.names(), ["terminalCapabilitySet", "masterSlaveDetermination"]);
+        caller.forget();
+        // chan_ooh323 passes over what Setup carries and sends its own set before Connect.
+        caller.say(set(1, &table(), None));
+        caller
+    };
+    let mut caller = began();
+    connect(&mut caller);
+    let expected = ["terminalCapabilitySetAck", "terminalCapabilitySet", "masterSlaveDetermination"];
+    assert_eq!(caller.names(), expected);
+    caller.say(json!({"response": {"terminalCapabilitySetAck": {"sequenceNumber": 2}}}));
+    caller.say(json!({"response": {"masterSlaveDeterminationAck": {"decision": {"slave": null}}}}));
+    assert_eq!(caller.opened().len(), 1);
+
+    // Its own determination stands.
+    let mut caller = began();
+    caller.say(json!({"request": {"masterSlaveDetermination": {
+        "terminalType": 240, "statusDeterminationNumber": 1,
+    }}}));
+    caller.forget();
+    connect(&mut caller);
+    assert_eq!(caller.names(), ["terminalCapabilitySet"]);
+
+    // It has heard us.
+    let mut caller = began();
+    caller.say(json!({"response": {"terminalCapabilitySetAck": {"sequenceNumber": 1}}}));
+    caller.forget();
+    connect(&mut caller);
+    assert!(caller.names().is_empty(), "{:?}", caller.names());
 }
 
 #[test]

@@ -369,7 +369,7 @@ impl Call {
             }
             Path::Tunnelled if again => {
                 self.h245.again_at_connect = false;
-                if !self.control.is_heard() {
+                if !self.control.is_answered() {
                     self.control.restart(environment!(self, now));
                     self.after_control(now);
                 }
@@ -399,8 +399,9 @@ impl Call {
         let active = self.state == CallState::Active;
         match self.side {
             _ if self.fast.is_accepted() => {
-                // On a connection of its own only the caller begins: one of the two has to.
-                let begins = self.side == Side::Caller || self.h245.tunnelling.is_active();
+                // On a connection of its own the caller begins, and the called side if the caller does not.
+                let begins =
+                    self.side == Side::Caller || self.h245.tunnelling.is_active() || self.h245.our_turn;
                 active && begins && self.config.h245_after_fast_start || self.h245.peer.is_some()
             }
             Side::Caller => active || self.state == CallState::Delivered,

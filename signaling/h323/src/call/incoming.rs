@@ -53,7 +53,8 @@ impl Call {
         let complete = signal.q931.find(ElementId::SENDING_COMPLETE).is_some();
         self.overlap = Overlap::new(setup.can_overlap_send == Some(true) && !complete);
         let pdu = &uuie.h323_uu_pdu;
-        self.h245.tunnelling.hear(pdu.h245_tunnelling);
+        let believed = !self.quirks.claims_to_tunnel || common.fast_start.is_none();
+        self.h245.tunnelling.hear(pdu.h245_tunnelling.map(|flag| flag && believed));
         self.h245.tunnelling.settle();
         if let Some(address) = common.h245_address {
             self.on_h245_address(address);
@@ -229,6 +230,9 @@ impl Call {
         self.outbox.push(self.identity.connect(&self.config, answer));
         if !self.fast.is_accepted() && !self.control.is_heard() {
             self.start_timer(Timer::H245Start, now);
+        }
+        if self.fast.is_accepted() && self.h245.tunnelling.is_impossible() {
+            self.start_timer(Timer::H245Turn, now);
         }
         self.notify(Event::Connected(Box::new(ConnectInfo {
             display: None,

@@ -212,6 +212,7 @@ impl Call {
             Timer::T302 => return self.on_t302(now),
             Timer::T322 => return self.on_t322(now),
             Timer::Deflection => return self.on_deflection(now),
+            Timer::H245Turn => return self.h245.our_turn = true,
             Timer::ProceedingWait => {
                 self.on_proceed(now);
                 return;

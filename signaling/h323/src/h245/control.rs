@@ -130,6 +130,12 @@ impl Control {
         self.peer.is_heard() || self.determined
     }
 
+    /// The peer has taken our set. That it speaks says nothing of that: chan_ooh323 passes over the H.245 in Setup and
+    /// sends its own set before Connect.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.cese.is_accepted()
+    }
+
     /// The peer has ended the session.
     pub(crate) fn is_end_received(&self) -> bool {
         self.end_received
@@ -182,14 +188,20 @@ impl Control {
         self.msd.request(&mut scope);
     }
 
-    /// Begins again: what was said before went where nobody listened.
+    /// Begins again: what was said before went where nobody listened. Answers to the peer stay.
     pub(crate) fn restart(&mut self, mut env: Environment<'_>) {
-        self.queues.out.clear();
-        let borrowed = &mut env;
-        let mut scope = scope!(self, borrowed);
+        if !self.is_heard() {
+            self.queues.out.clear();
+        }
+        let env = &mut env;
+        let mut scope = scope!(self, env);
         self.cese.reset(&mut scope);
-        self.started = false;
-        self.start(env);
+        if self.msd.status().is_none() {
+            self.started = true;
+            self.begin(env);
+        } else if let Some(media) = env.media {
+            self.cese.request(&mut scope, media);
+        }
     }
 
     /// Fast connect agreed a channel.

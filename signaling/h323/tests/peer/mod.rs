@@ -25,6 +25,12 @@ pub(crate) fn config() -> Config {
 /// A caller whose Setup was answered by a tunnelling Connect.
 pub(crate) fn answered(config: Config, media: LocalMedia) -> Script {
     let mut caller = Script::caller(config, media);
+    connect(&mut caller);
+    caller
+}
+
+/// The peer's Connect, tunnelling.
+pub(crate) fn connect(caller: &mut Script) {
     let protocol = Oid::new(&[0, 0, 8, 2250, 0, 7]);
     let mut uuie = ConnectUuie::new(protocol, EndpointType::new(false, false), [9; 16]);
     uuie.call_identifier = Some(CallIdentifier::new([7; 16]));
@@ -32,7 +38,6 @@ pub(crate) fn answered(config: Config, media: LocalMedia) -> Script {
     pdu.h245_tunnelling = Some(true);
     let q931 = Message::new(MessageType::CONNECT, CallReference::new(77, true));
     caller.signal(&CallSignal { q931, uuie: Some(H323UserInformation::new(pdu).into()) });
-    caller
 }
 
 /// The peer's capability table and descriptors as it says them.
