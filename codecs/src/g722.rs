@@ -294,14 +294,14 @@ pub struct G722Decoder {
     bands: Bands,
     /// Sums and differences of the bands: the receiving quadrature mirror filter's delay line.
     past: [i32; 24],
-    /// Follows what is heard in place of lost packets.
-    analysis: Analysis,
+    /// Follows what is heard in place of lost packets, until one comes.
+    analysis: Option<Analysis>,
 }
 
 impl G722Decoder {
     /// A decoder at the start of a stream.
     pub const fn new(mode: G722Mode) -> G722Decoder {
-        G722Decoder { mode, bands: Bands::new(), past: [0; 24], analysis: Analysis::new() }
+        G722Decoder { mode, bands: Bands::new(), past: [0; 24], analysis: None }
     }
 }
 
@@ -313,6 +313,9 @@ impl Decoder for G722Decoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
         let (needed, available) = (payload.len() * 2, out.len());
         let out = out.get_mut(..needed).ok_or(CodecError::OutputTooSmall { needed, available })?;
+        if !payload.is_empty() {
+            self.analysis = None;
+        }
         for (pair, octet) in out.as_chunks_mut::<2>().0.iter_mut().zip(payload) {
             let (low, high) = self.bands.decode(*octet, self.mode);
             self.past.copy_within(2.., 0);
@@ -325,9 +328,9 @@ impl Decoder for G722Decoder {
 
     /// Encodes what was heard: the predictors and scale factors are then about where the sender's are.
     fn concealed(&mut self, pcm: &[i16]) {
-        self.analysis = Analysis::new();
+        let analysis = self.analysis.get_or_insert(Analysis::new());
         for pair in pcm.as_chunks::<2>().0 {
-            let (low, high) = self.analysis.split(*pair);
+            let (low, high) = analysis.split(*pair);
             let _ = self.bands.encode(low, high);
             self.past.copy_within(2.., 0);
             [self.past[22], self.past[23]] = [low + high, low - high];
@@ -336,5 +339,46 @@ impl Decoder for G722Decoder {
 
     fn reset(&mut self) {
         *self = G722Decoder::new(self.mode);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_pairs_and_short_slices_are_refused() {
+        let (mut octets, mut pcm) = ([0; 4], [0; 8]);
+        let partial = CodecError::PartialFrame { samples: 7, frame: 2 };
+        assert_eq!(G722Encoder::new().encode(&pcm[..7], &mut octets), Err(partial));
+        let small = CodecError::OutputTooSmall { needed: 4, available: 3 };
+        assert_eq!(G722Encoder::new().encode(&pcm, &mut octets[..3]), Err(small));
+        let small = CodecError::OutputTooSmall { needed: 8, available: 7 };
+        assert_eq!(G722Decoder::new(G722Mode::Kbit56).decode(&octets, &mut pcm[..7]), Err(small));
+    }
+
+    #[test]
+    fn fewer_bits_are_more_noise_and_a_reset_starts_anew() {
+        let said: Vec<i16> = (0..6_400).map(|n| (9_000.0 * (f64::from(n) * 0.31).sin()) as i16).collect();
+        let mut octets = vec![0; said.len() / 2];
+        let mut encoder = G722Encoder::new();
+        encoder.encode(&said, &mut octets).unwrap();
+        let noise = |mode: G722Mode| {
+            let mut decoder = G722Decoder::new(mode);
+            let (mut heard, mut again) = (vec![0; said.len()], vec![0; said.len()]);
+            decoder.decode(&octets, &mut heard).unwrap();
+            decoder.reset();
+            decoder.decode(&octets, &mut again).unwrap();
+            assert_eq!(heard, again);
+            // Both filters together delay by 22 samples.
+            let pairs = heard[1_000..].iter().zip(&said[1_000 - 22..]);
+            pairs.map(|(heard, said)| (f64::from(*heard) - f64::from(*said)).powi(2)).sum::<f64>()
+        };
+        let [most, middle, least] = [G722Mode::Kbit48, G722Mode::Kbit56, G722Mode::Kbit64].map(noise);
+        assert!(most > middle && middle > least, "{most} {middle} {least}");
+        let mut again = vec![0; octets.len()];
+        encoder.reset();
+        encoder.encode(&said, &mut again).unwrap();
+        assert_eq!(octets, again);
     }
 }

@@ -409,3 +409,46 @@ impl Decoder for Codec {
         self.state = State::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_packings_hold_the_same_code_words_from_either_end() {
+        let said: Vec<i16> = (0..800).map(|n| (7_000.0 * (f64::from(n) * 0.2).sin()) as i16).collect();
+        for rate in [G726Rate::Kbit16, G726Rate::Kbit24, G726Rate::Kbit32, G726Rate::Kbit40] {
+            let bits = rate.tables().bits as usize;
+            let [low, high] = [G726Packing::Rfc3551, G726Packing::Aal2].map(|packing| {
+                let mut octets = vec![0; said.len() * bits / 8];
+                Codec::new(rate, packing).encode(&said, &mut octets).unwrap();
+                octets
+            });
+            let bit = |octets: &[u8], at: usize| octets[at / 8] >> (at % 8) & 1;
+            for word in 0..said.len() {
+                for n in 0..bits {
+                    let from_high =
+                        high[(word * bits + bits - 1 - n) / 8] >> (7 - (word * bits + bits - 1 - n) % 8) & 1;
+                    assert_eq!(bit(&low, word * bits + n), from_high, "{rate:?} word {word} bit {n}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_fills_no_octets_is_refused() {
+        let (mut octets, mut pcm) = ([0; 8], [0; 16]);
+        for (rate, unit) in
+            [(G726Rate::Kbit16, 4), (G726Rate::Kbit24, 8), (G726Rate::Kbit32, 2), (G726Rate::Kbit40, 8)]
+        {
+            let mut coder = Codec::new(rate, G726Packing::Rfc3551);
+            let partial = CodecError::PartialFrame { samples: unit + 1, frame: unit };
+            assert_eq!(coder.encode(&pcm[..unit + 1], &mut octets), Err(partial));
+            let written = coder.encode(&pcm[..unit], &mut octets).unwrap();
+            assert!(coder.decode(&octets[..written], &mut pcm[..unit - 1]).is_err());
+            assert!(coder.encode(&pcm[..unit], &mut []).is_err());
+        }
+        let malformed = Err(CodecError::MalformedPayload { octets: 4 });
+        assert_eq!(Codec::new(G726Rate::Kbit24, G726Packing::Aal2).decode(&octets[..4], &mut pcm), malformed);
+    }
+}

@@ -8,6 +8,7 @@
 
 use crate::CodecKind;
 use crate::codec::{CodecError, Decoder, Encoder};
+use crate::spare::Spare;
 
 /// Samples and octets of a frame.
 const SAMPLES: usize = 160;
@@ -437,21 +438,26 @@ pub struct GsmDecoder {
     last: Frame,
     lost: u32,
     dice: u32,
+    /// The rest of a frame that was made up.
+    spare: Spare<SAMPLES>,
 }
 
 impl GsmDecoder {
     /// A decoder at the start of a stream.
     pub const fn new() -> GsmDecoder {
-        const SILENT: SubFrame = SubFrame { lag: 40, gain: 0, grid: 0, xmax: 0, pulses: [3; 13] };
+        // The silence frame of GSM 06.11 (table 1).
+        const PULSES: [i32; 13] = [3, 4, 3, 4, 4, 3, 3, 3, 3, 4, 4, 3, 3];
+        const SILENT: SubFrame = SubFrame { lag: 40, gain: 0, grid: 1, xmax: 0, pulses: PULSES };
         GsmDecoder {
             drp: [0; 120],
             lag: 40,
             v: [0; 9],
             lar: [0; 8],
             msr: 0,
-            last: Frame { lar: [32, 32, 20, 11, 8, 4, 3, 2], sub: [SILENT; 4] },
+            last: Frame { lar: [42, 39, 21, 10, 9, 4, 3, 2], sub: [SILENT; 4] },
             lost: 0,
             dice: 1,
+            spare: Spare::new(),
         }
     }
 
@@ -493,6 +499,24 @@ impl GsmDecoder {
     }
 }
 
+impl GsmDecoder {
+    fn lost_frame(&mut self, pcm: &mut [i16; SAMPLES]) {
+        if self.lost > 0 {
+            for sub in &mut self.last.sub {
+                sub.xmax = (sub.xmax - 4).max(0);
+                self.dice = self.dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                sub.grid = (self.dice >> 30) as i32;
+            }
+        }
+        if self.lost >= 16 {
+            self.last = GsmDecoder::new().last;
+        }
+        self.lost = self.lost.saturating_add(1);
+        let frame = self.last;
+        self.frame(&frame, pcm);
+    }
+}
+
 impl Default for GsmDecoder {
     fn default() -> GsmDecoder {
         GsmDecoder::new()
@@ -517,32 +541,83 @@ impl Decoder for GsmDecoder {
             self.frame(&frame, pcm);
             (self.last, self.lost) = (frame, 0);
         }
+        self.spare.clear();
         Ok(needed)
     }
 
-    /// GSM 06.11 §6: whole frames. The first is the last good one again; then its block maxima fall by 4 a frame on
-    /// grids thrown at random, until after 320 ms at most nothing is left.
+    /// Any length. As GSM 06.11 has it: the first frame is the last good one again; then its block maxima fall by 4 a
+    /// frame on grids thrown at random, until after 320 ms at most nothing is left.
     fn conceal(&mut self, out: &mut [i16]) -> bool {
-        let (frames, []) = out.as_chunks_mut::<SAMPLES>() else { return false };
-        for pcm in frames {
-            if self.lost > 0 {
-                for sub in &mut self.last.sub {
-                    sub.xmax = (sub.xmax - 4).max(0);
-                    self.dice = self.dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    sub.grid = (self.dice >> 30) as i32;
-                }
-            }
-            if self.lost >= 16 {
-                self.last = GsmDecoder::new().last;
-            }
-            self.lost = self.lost.saturating_add(1);
-            let frame = self.last;
-            self.frame(&frame, pcm);
-        }
-        true
+        let mut spare = std::mem::replace(&mut self.spare, Spare::new());
+        let done = spare.fill(out, SAMPLES, |pcm| {
+            <&mut [i16; SAMPLES]>::try_from(pcm).map(|pcm| self.lost_frame(pcm)).is_ok()
+        });
+        self.spare = spare;
+        done
     }
 
     fn reset(&mut self) {
         *self = GsmDecoder::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hum(samples: usize) -> Vec<i16> {
+        (0..samples).map(|n| if n % 64 < 4 { 12_000 } else { (n % 64) as i16 * 20 - 900 }).collect()
+    }
+
+    fn energy(samples: &[i16]) -> f64 {
+        samples.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / samples.len() as f64
+    }
+
+    #[test]
+    fn a_frame_survives_packing() {
+        let sub = |n: i32| SubFrame { lag: 40 + n, gain: n, grid: 3 - n, xmax: 60 + n, pulses: [7 - n; 13] };
+        let frame = Frame { lar: [63, 1, 31, 2, 15, 3, 7, 4], sub: [sub(0), sub(1), sub(2), sub(3)] };
+        let mut octets = [0; OCTETS];
+        frame.pack(&mut octets);
+        // RFC 3551 figure 1: the signature, the six bits of LARc1, then the upper ones of LARc2.
+        assert_eq!(octets[..2], [0b1101_1111, 0b1100_0001]);
+        let back = Frame::unpack(&octets).unwrap();
+        assert_eq!((back.lar, back.sub[3].pulses, back.sub[1].lag), (frame.lar, [4; 13], 41));
+        let mut again = [0; OCTETS];
+        back.pack(&mut again);
+        assert_eq!(again, octets);
+    }
+
+    #[test]
+    fn lost_frames_are_repeated_and_then_muted() {
+        let said = hum(SAMPLES * 20);
+        let mut octets = vec![0; OCTETS * 20];
+        GsmEncoder::new().encode(&said, &mut octets).unwrap();
+        let mut decoder = GsmDecoder::new();
+        let mut heard = vec![0; said.len()];
+        decoder.decode(&octets, &mut heard).unwrap();
+        let before = energy(&heard[SAMPLES * 18..]);
+        let mut lost = vec![0; SAMPLES * 24];
+        for out in lost.chunks_mut(77) {
+            assert!(decoder.conceal(out));
+        }
+        let first = energy(&lost[..SAMPLES]);
+        assert!((0.3..3.0).contains(&(first / before)), "{first} after {before}");
+        let last = energy(&lost[SAMPLES * 20..]);
+        assert!(last < before / 10_000.0, "silence: {last} after {before}");
+        decoder.decode(&octets, &mut heard).unwrap();
+        assert!(energy(&heard[SAMPLES * 18..]) > 0.5 * before);
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused() {
+        let (mut octets, mut pcm) = ([0; OCTETS], [5; SAMPLES]);
+        let partial = CodecError::PartialFrame { samples: 159, frame: SAMPLES };
+        assert_eq!(GsmEncoder::new().encode(&pcm[..159], &mut octets), Err(partial));
+        let small = CodecError::OutputTooSmall { needed: 33, available: 32 };
+        assert_eq!(GsmEncoder::new().encode(&pcm, &mut octets[..32]), Err(small));
+        let malformed = Err(CodecError::MalformedPayload { octets: 33 });
+        assert_eq!(GsmDecoder::new().decode(&octets, &mut pcm), malformed, "no signature");
+        assert_eq!(pcm, [5; SAMPLES]);
     }
 }

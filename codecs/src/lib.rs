@@ -1,9 +1,10 @@
-//! Audio codecs over slices, resampling, tones and levels; no allocation after construction.
+//! Audio codecs over slices, resampling, tones and what is heard in them, levels; no allocation after construction.
 //!
 //! In: 16-bit mono samples, or the payload of one RTP packet. Out: the other of the two.
-//! One file a codec ([`g711`]); [`kind`] describes each (names, rates, packet arithmetic), [`codec`] holds the
-//! [`Encoder`] and [`Decoder`] traits. [`resample`] joins rates, [`tone`] makes call-progress tones, [`dtmf`] digits,
-//! [`level`] measures what passes.
+//! One file a codec ([`g711`], [`g722`], [`g726`], [`gsm`], [`opus`], L16); [`kind`] describes each, and those that are
+//! known only (names, rates, packet arithmetic), [`codec`] holds the [`Encoder`] and [`Decoder`] traits.
+//! [`vad`] and [`comfort_noise`] spare silence; [`resample`] joins rates; [`tone`] makes call-progress tones, [`dtmf`]
+//! digits, [`dtmf_detector`] and [`progress`] find them, as [`signal`]s; [`level`] measures what passes.
 //! Not here: when a packet is played (`jitter`), RTP headers (`media/rtp`), what a call has agreed (`signaling`).
 //!
 //! RT: after construction nothing here allocates, locks, makes a syscall, logs or panics.
@@ -26,6 +27,7 @@ mod payload;
 pub mod progress;
 pub mod resample;
 pub mod signal;
+mod spare;
 pub mod tone;
 pub mod vad;
 

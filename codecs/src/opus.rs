@@ -7,6 +7,7 @@
 use crate::CodecKind;
 use crate::codec::{CodecError, Decoder, Encoder};
 use crate::payload::{self, MAX_OPUS_OCTETS, OPUS_FRAMES};
+use crate::spare::Spare;
 
 /// What an Opus encoder is to aim at (RFC 6716 §2.1.9 and libopus' `OPUS_APPLICATION_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -172,6 +173,8 @@ pub struct OpusDecoder {
     kind: CodecKind,
     channels: usize,
     inner: opus::Decoder,
+    /// The rest of a unit that was made up: of 10 ms in stereo at most.
+    spare: Spare<960>,
 }
 
 impl OpusDecoder {
@@ -185,7 +188,7 @@ impl OpusDecoder {
             return Err(CodecError::NotRunnable { kind });
         }
         let inner = opus::Decoder::new(kind.sample_rate(), channels(stereo)).map_err(library)?;
-        Ok(OpusDecoder { kind, channels: 1 + usize::from(stereo), inner })
+        Ok(OpusDecoder { kind, channels: 1 + usize::from(stereo), inner, spare: Spare::new() })
     }
 
     /// Whether so many samples are what libopus can make up: whole units of 2.5 ms, 120 ms at most.
@@ -216,15 +219,20 @@ impl Decoder for OpusDecoder {
         }
         let available = out.len();
         let out = out.get_mut(..needed).ok_or(CodecError::OutputTooSmall { needed, available })?;
+        self.spare.clear();
         match self.inner.decode(payload, out, false) {
             Ok(samples) => Ok(samples * self.channels),
             Err(_) => Err(malformed),
         }
     }
 
-    /// Whole units of 2.5 ms, 120 ms at most.
+    /// Any length; libopus makes it up in units of 2.5 ms or 10 ms.
     fn conceal(&mut self, out: &mut [i16]) -> bool {
-        self.is_whole(out.len()) && self.inner.decode(&[], out, false).is_ok()
+        // A long unit for the bulk: libopus fades by the call.
+        let unit = self.kind.frame_samples() * self.channels;
+        let unit = if out.len() >= 4 * unit { 4 * unit } else { unit };
+        let inner = &mut self.inner;
+        self.spare.fill(out, unit, |pcm| inner.decode(&[], pcm, false).is_ok())
     }
 
     /// As many samples as were lost: whole units of 2.5 ms, no less than a frame of `next_payload`, 120 ms at most.
@@ -369,8 +377,9 @@ mod tests {
             assert!(!decoder.recover_lost(hostile, &mut block), "{hostile:?}");
         }
         assert_eq!(block, [77; 960]);
-        assert!(!decoder.conceal(&mut block[..100]), "no unit of 2.5 ms");
-        assert!(!decoder.conceal(&mut []));
+        for length in [0, 1, 100, 480, 959] {
+            assert!(decoder.conceal(&mut block[..length]), "{length}");
+        }
     }
 
     #[test]

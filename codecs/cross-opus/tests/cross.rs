@@ -14,7 +14,7 @@ fn audiopus(arguments: &[&str], input: &[u8]) -> Vec<u8> {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    let feeder = std::thread::spawn(move || stdin.write_all(&input));
+    let feeder = std::thread::Builder::new().spawn(move || stdin.write_all(&input)).unwrap();
     let output = child.wait_with_output().unwrap();
     feeder.join().unwrap().unwrap();
     assert!(output.status.success(), "{arguments:?}");
