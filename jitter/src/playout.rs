@@ -516,6 +516,8 @@ impl Playout {
         let mute = self.expand.is_mute();
         if mute || !self.decoder.conceal(out) {
             self.expand.fill(out);
+            // Codecs that predict go on from what was heard.
+            self.decoder.concealed(out);
         }
         self.remember(out);
         let made = made.saturating_add(count);
