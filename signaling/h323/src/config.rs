@@ -40,6 +40,8 @@ pub struct Config {
     pub h245_after_fast_start: bool,
     /// Answer Setup with CallProceeding at once. Without it the first answer is Alerting or Connect.
     pub call_proceeding: bool,
+    /// As caller: what to do when T303 expires for the first time.
+    pub setup_unanswered: SetupUnanswered,
     /// Ask a caller that sends digits one by one (canOverlapSend) for more: Setup is answered with
     /// SetupAcknowledge, and the application says when the number is complete (Q.931 5.2.4).
     pub overlap_receiving: bool,
@@ -105,6 +107,7 @@ impl Default for Config {
             h245_in_setup: false,
             h245_after_fast_start: true,
             call_proceeding: true,
+            setup_unanswered: SetupUnanswered::default(),
             overlap_receiving: false,
             multiple_calls: false,
             maintain_connection: false,
@@ -136,6 +139,23 @@ impl Config {
         }
         media
     }
+}
+
+/// What a caller does when nothing has come back within T303 (`Timers::t303`).
+///
+/// Q.931 5.1.1 repeats Setup at the first expiry and gives up at the second. H.225.0 7.5 keeps the timer (4 s at least)
+/// and carries Setup over TCP, which has delivered it or closes: there the second period only gives a slow peer its
+/// time. In every case the call ends with cause 18, no user responding, which Q.850 gives to T303.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SetupUnanswered {
+    /// Wait for a second T303, without repeating Setup: peers may take 5 s for the name of who calls.
+    #[default]
+    WaitOnce,
+    /// Repeat Setup, octet by octet, and wait for a second T303 (Q.931 5.1.1), for a peer behind something that loses
+    /// messages. Whoever has the first one ignores the second (Q.931 5.8.3.2 e).
+    Repeat,
+    /// Release the call.
+    Release,
 }
 
 /// The earliest message in which the called side answers fast connect (H.323 8.1.7.1: any up to Connect). An answer

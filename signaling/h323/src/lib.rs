@@ -49,7 +49,7 @@ pub use address::Alias;
 pub use call::{Call, CallState, Channel, Closed, IncomingParams, OutgoingParams};
 pub use capability::{RemoteMedia, TelephoneEvents};
 pub use cause::{Release, ReleaseReason};
-pub use config::{Config, FastConnectAnswer, H245Counters, Limits, LimitsHit, Vendor};
+pub use config::{Config, FastConnectAnswer, H245Counters, Limits, LimitsHit, SetupUnanswered, Vendor};
 pub use connection::{CallSlot, Connection, ConnectionCounters, ConnectionEvent, PlaceError, SignalMessage};
 pub use event::{
     Action, ConnectInfo, DigitVia, Event, Loop, MediaCommand, ModeResponse, Origin, PeerInfo, ReleaseInfo,

@@ -97,8 +97,7 @@ pub struct Timers {
     pub t301: Duration,
     /// T302. Q.931: 10–15 s. Restarted by each digit; when it expires the number counts as complete.
     pub t302: Duration,
-    /// One T303. Q.931: 4 s, after which Setup is repeated once. Over TCP a repetition says nothing new,
-    /// so we wait a second T303 without it and then give up: 8 s in all.
+    /// T303. Q.931 table 9-2: 4 s; H.225.0 7.5: at least 4 s. `Config::setup_unanswered` says what its first expiry does.
     pub t303: Duration,
     /// T304. Q.931: 30 s. Restarted by each Information.
     pub t304: Duration,

@@ -9,7 +9,7 @@ use common::script::Script;
 use common::{CALLED, CALLER, media, outgoing_params, signal_address};
 use offhook_h323::{
     Action, AudioCodec, Call, Cause, Channel, Closed, Config, Event, IncomingParams, LocalMedia, Origin,
-    ReleaseInfo, Timer,
+    ReleaseInfo, SetupUnanswered, Timer,
 };
 use offhook_wire::h225::{
     AlertingUuie, CallIdentifier, CallProceedingUuie, ConnectUuie, EndpointType, H323UserInformation,
@@ -18,7 +18,7 @@ use offhook_wire::h225::{
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::per::Oid;
 use offhook_wire::per::json::build;
-use offhook_wire::q931::{CallReference, Message};
+use offhook_wire::q931::{CallReference, Message, MessageType};
 use serde_json::json;
 
 const PROTOCOL: Oid = Oid::new(&[0, 0, 8, 2250, 0, 7]);
@@ -120,9 +120,40 @@ fn a_caller_that_connects_and_says_nothing() {
 
 #[test]
 fn a_called_side_that_never_answers_setup() {
-    // Two periods of T303: Q.931 repeats Setup between them, TCP need not.
-    let script = expect(caller(Config::default()), Timer::T303, SECOND * 8, Cause::NO_USER_RESPONDING);
-    assert_eq!(script.signals.len(), 2, "Setup and ReleaseComplete");
+    // What the policy makes of T303: how long in all, and how many Setups.
+    for (policy, after, setups) in [
+        (SetupUnanswered::WaitOnce, SECOND * 8, 1),
+        (SetupUnanswered::Repeat, SECOND * 8, 2),
+        (SetupUnanswered::Release, SECOND * 4, 1),
+    ] {
+        let config = Config { setup_unanswered: policy, ..Config::default() };
+        let script = expect(caller(config), Timer::T303, after, Cause::NO_USER_RESPONDING);
+        assert_eq!(script.signals.len(), setups + 1, "{policy:?}: Setup and ReleaseComplete");
+        assert!(script.signals.iter().take(setups).all(|setup| *setup == script.signals[0]), "{policy:?}");
+        assert_eq!(script.signals[setups].q931.message_type, MessageType::RELEASE_COMPLETE);
+    }
+}
+
+#[test]
+fn a_setup_that_is_repeated_is_one_call_and_an_answer_stops_the_repetition() {
+    let repeating = Config { setup_unanswered: SetupUnanswered::Repeat, ..Config::default() };
+    let mut script = caller(repeating.clone());
+    script.wait(SECOND * 5);
+    let mut called = Script::called(Config::default());
+    for setup in script.signals.clone() {
+        called.signal(&setup);
+    }
+    assert_eq!(script.signals.len(), 2);
+    assert_eq!(called.events.iter().filter(|event| matches!(event, Event::Setup(_))).count(), 1);
+    assert_eq!(called.signals.len(), 1, "CallProceeding");
+    script.signal(&called.signals[0].clone());
+    script.wait(SECOND * 5);
+    assert_eq!((script.signals.len(), released(&script)), (2, None));
+
+    let mut script = caller(repeating);
+    script.signal(&proceeding());
+    script.wait(SECOND * 9);
+    assert_eq!(script.signals.len(), 1, "CallProceeding stops T303");
 }
 
 #[test]

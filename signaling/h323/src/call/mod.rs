@@ -119,6 +119,8 @@ struct Caller {
     withhold_identity: bool,
     redirecting: Option<Redirecting>,
     user_user: Option<UserUser>,
+    /// The Setup that left, to be repeated.
+    sent: Option<Box<CallSignal>>,
 }
 
 /// One call: see the crate's documentation for the order of calls.
@@ -161,8 +163,8 @@ pub struct Call {
     hit: LimitsHit,
     /// Setup waits for the driver to listen for H.245.
     setup_waits: bool,
-    /// T303 has run once.
-    t303_repeated: bool,
+    /// T303 has expired once.
+    t303_expired: bool,
     released: bool,
 
     errors: u32,
@@ -194,6 +196,7 @@ impl Call {
             withhold_identity: params.withhold_identity,
             redirecting: params.redirecting,
             user_user: params.user_user,
+            sent: None,
         };
         call.local_address = params.local_signal_address;
         call.media = Some(call.config.restrict(params.media));
@@ -256,7 +259,7 @@ impl Call {
             inquiries: 0,
             hit: LimitsHit::default(),
             setup_waits: false,
-            t303_repeated: false,
+            t303_expired: false,
             released: false,
             errors: 0,
             statuses: 0,

@@ -19,7 +19,7 @@ use crate::address::aliases_from;
 use crate::event::{Action, ConnectInfo, Event};
 use crate::fast_connect::{self, FastConnect};
 use crate::tunnel::Path;
-use crate::{LocalMedia, Number, Timer};
+use crate::{LocalMedia, Number, SetupUnanswered, Timer};
 
 impl Call {
     pub(super) fn on_signaling_connected(&mut self, now: Duration) {
@@ -78,9 +78,23 @@ impl Call {
             // H.323 8.2.4: beside fastStart an h245Control would mean that fastStart is void.
             put_h245(&mut setup, messages, proposes);
         }
+        if self.config.setup_unanswered == SetupUnanswered::Repeat {
+            self.caller.sent = Some(Box::new(setup.clone()));
+        }
         self.outbox.push(setup);
         self.start_timer(Timer::T303, now);
         self.notify(Event::SetupSent);
+    }
+
+    /// The first expiry of T303; false when the call is to end with it.
+    pub(super) fn goes_on_unanswered(&mut self, now: Duration) -> bool {
+        let first = !std::mem::replace(&mut self.t303_expired, true);
+        if !first || self.config.setup_unanswered == SetupUnanswered::Release {
+            return false;
+        }
+        self.outbox.extend(self.caller.sent.take().map(|setup| *setup));
+        self.start_timer(Timer::T303, now);
+        true
     }
 
     fn propose_fast_connect(&mut self, media: &LocalMedia) -> Option<Vec<Bytes>> {

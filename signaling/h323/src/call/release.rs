@@ -204,11 +204,7 @@ impl Call {
             }
             Timer::EndSession if self.released => return self.close_h245(),
             Timer::EndSession => return self.finish(now, session_ended()),
-            Timer::T303 if !self.t303_repeated => {
-                // The second T303 of Q.931 5.1.1, without its repeated Setup: TCP has delivered the first.
-                self.t303_repeated = true;
-                return self.start_timer(Timer::T303, now);
-            }
+            Timer::T303 if self.goes_on_unanswered(now) => return,
             Timer::T302 => return self.on_t302(now),
             Timer::T322 => return self.on_t322(now),
             Timer::Deflection => return self.on_deflection(now),
