@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use offhook::{CodecKind, DigitsVia, Latch};
+use offhook::{CodecKind, ConferenceGoal, DigitsVia, Latch};
 
 use super::codecs;
 use super::register::{GatekeeperArgs, RegisterArgs};
@@ -109,9 +109,13 @@ pub(crate) struct CallArgs {
     /// Follow the far end so many times when it sends the call elsewhere; 0 stays with it
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) forwards: u8,
-    /// Join this conference there: 32 hexadecimal digits, as a report's conferenceID has them
-    #[arg(long, value_name = "ID", value_parser = conference)]
-    pub(crate) conference: Option<[u8; 16]>,
+    /// The conference that the call is for: 32 hexadecimal digits, as a report's conferenceID has them; without it the
+    /// call makes one of its own
+    #[arg(long, value_name = "ID", value_parser = conference, alias = "conference")]
+    pub(crate) conference_id: Option<[u8; 16]>,
+    /// What the call does to that conference: `join` it there, `invite` the far end into it, `create` it
+    #[arg(long, value_name = "GOAL", value_parser = goal, default_value = "join", requires = "conference_id")]
+    pub(crate) goal: ConferenceGoal,
     /// Do not let the far end show who calls
     #[arg(long)]
     pub(crate) withhold: bool,
@@ -418,6 +422,15 @@ fn conference(text: &str) -> Result<[u8; 16], String> {
     Ok(id)
 }
 
+fn goal(text: &str) -> Result<ConferenceGoal, String> {
+    match text {
+        "create" => Ok(ConferenceGoal::Create),
+        "join" => Ok(ConferenceGoal::Join),
+        "invite" => Ok(ConferenceGoal::Invite),
+        _ => Err("create, join or invite".to_owned()),
+    }
+}
+
 fn tone(text: &str) -> Result<f32, String> {
     let hz: f32 = text.parse().map_err(|_| "not a number of Hz".to_owned())?;
     if (20.0..=3_400.0).contains(&hz) { Ok(hz) } else { Err("between 20 and 3400 Hz".to_owned()) }
@@ -513,6 +526,17 @@ mod tests {
             &["offhook", "answer", "--latch", "nobody"],
             &["offhook", "call", "h", "--digits-via", "shouting"],
             &["offhook", "answer", "--telephone-event", "95"],
+            &["offhook", "call", "h", "--conference-id", "abc"],
+            &["offhook", "call", "h", "--goal", "invite"],
+            &[
+                "offhook",
+                "call",
+                "h",
+                "--conference-id",
+                "00112233445566778899aabbccddeeff",
+                "--goal",
+                "leave",
+            ],
         ] {
             assert!(Cli::try_parse_from(bad).is_err(), "{bad:?}");
         }

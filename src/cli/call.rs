@@ -70,7 +70,8 @@ async fn place(
     let terminals = sound.terminals(address)?;
     let call = address.create_call(&args.address, MediaTypes::AUDIO).map_err(Failure::new)?;
     call.edit(|params| {
-        params.conference = args.conference;
+        params.conference = args.conference_id;
+        params.conference_goal = args.conference_id.map(|_| args.goal);
         params.block_id = args.withhold;
     })
     .map_err(Failure::new)?;

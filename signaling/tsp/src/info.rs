@@ -7,15 +7,42 @@ use std::fmt::Write;
 use offhook_h323::{
     Alias, ConferenceGoal, ConnectInfo, Number, PeerInfo, Redirecting, Screening, SetupInfo, UserUser,
 };
-use offhook_spi::{CallInfo, CallOrigin, CallParams, CallReason, LineError, MediaTypes, Party};
+use offhook_spi::{
+    CallInfo, CallOrigin, CallParams, CallReason, ConferenceGoal as Wish, LineError, MediaTypes, Party,
+};
 
 /// An outgoing call before anything is known of the far end.
-pub(crate) fn outgoing(params: &CallParams, local_name: &str) -> CallInfo {
-    CallInfo {
+pub(crate) fn outgoing(params: &CallParams, goal: ConferenceGoal, local_name: &str) -> CallInfo {
+    let mut info = CallInfo {
         caller: Party { address: local_name.to_owned(), name: params.display.clone() },
         called: Party { address: params.destination.clone(), name: None },
         ..CallInfo::new(CallOrigin::Outbound, CallReason::Direct, params.media)
-    }
+    };
+    set_goal(&mut info, goal);
+    info
+}
+
+/// What a call is to do to its conference.
+pub(crate) fn goal(params: &CallParams) -> Result<ConferenceGoal, LineError> {
+    let goal = match (params.conference_goal, params.conference) {
+        (Some(Wish::Create), _) | (None, None) => ConferenceGoal::Create,
+        (Some(Wish::Join) | None, Some(_)) => ConferenceGoal::Join,
+        (Some(Wish::Invite), Some(_)) => ConferenceGoal::Invite,
+        (Some(Wish::Join | Wish::Invite), None) => {
+            let why = "a call that joins a conference or invites to one has to say which: its conferenceID";
+            return Err(LineError::InvalParam(why.to_owned()));
+        }
+    };
+    Ok(goal)
+}
+
+fn set_goal(info: &mut CallInfo, goal: ConferenceGoal) {
+    let goal = match goal {
+        ConferenceGoal::Create => "create",
+        ConferenceGoal::Join => "join",
+        ConferenceGoal::Invite => "invite",
+    };
+    set_id(info, "conferenceGoal", goal);
 }
 
 /// An incoming call; `from` is the peer's transport address, used where it gave no name.
@@ -43,12 +70,7 @@ pub(crate) fn incoming(setup: &SetupInfo, from: &str) -> CallInfo {
     info.redirecting = setup.redirecting.as_ref().map(|redirecting| party(&redirecting.number));
     info.user_user = setup.user_user.as_ref().map(user_user);
     identify(&mut info, &setup.call_identifier, &setup.conference_id, setup.call_reference);
-    let goal = match setup.goal {
-        ConferenceGoal::Create => "create",
-        ConferenceGoal::Join => "join",
-        ConferenceGoal::Invite => "invite",
-    };
-    set_id(&mut info, "conferenceGoal", goal);
+    set_goal(&mut info, setup.goal);
     set_id(&mut info, "peer", from);
     set_product(&mut info, &setup.peer);
     info

@@ -6,7 +6,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use desk::{Desk, PATIENCE, Wishes, id};
-use offhook_spi::{CallParams, DevSpecific, DisconnectMode, HdCall, LineError, RequestId, Tspi};
+use offhook_spi::{
+    CallParams, ConferenceGoal, DevSpecific, DisconnectMode, HdCall, LineError, RequestId, Tspi,
+};
 use offhook_tsp::{CallConfig, Forwarding, Number, Presentation};
 use tokio::runtime::Runtime;
 
@@ -220,6 +222,38 @@ fn a_conference_is_joined_where_it_is_and_nowhere_else() {
     assert_ne!(id(&one, "callIdentifier"), id(&two, "callIdentifier"));
     assert_eq!((id(&one, "conferenceGoal"), id(&two, "conferenceGoal")), (Some("create"), Some("join")));
     carol.until(CONNECTED);
+}
+
+#[test]
+fn a_conference_is_made_and_invited_to_under_the_name_that_the_application_gives() {
+    let runtime = Runtime::new().unwrap();
+    let (alice, bob, carol) = (desk(&runtime, 5_000), desk(&runtime, 6_000), desk(&runtime, 7_000));
+    let wish = |conference: Option<[u8; 16]>, goal| CallParams {
+        conference,
+        conference_goal: Some(goal),
+        ..CallParams::default()
+    };
+    for goal in [ConferenceGoal::Join, ConferenceGoal::Invite] {
+        let refused = alice.dial_with("127.0.0.1:1", wish(None, goal));
+        assert!(matches!(refused, Err(LineError::InvalParam(_))), "{goal:?}: {refused:?}");
+    }
+    let at = bob.listen().to_string();
+    let mut at_bob = Vec::new();
+    for (caller, goal, said) in
+        [(&alice, ConferenceGoal::Create, "create"), (&carol, ConferenceGoal::Invite, "invite")]
+    {
+        let placed = caller.dial_with(&at, wish(Some([0x5a; 16]), goal)).unwrap();
+        let answered = answer(&bob);
+        caller.until(CONNECTED);
+        for info in [caller.info(placed, |_| true), bob.info(answered, |_| true)] {
+            assert_eq!(id(&info, "conferenceID"), Some("5a".repeat(16).as_str()));
+            assert_eq!(id(&info, "conferenceGoal"), Some(said));
+        }
+        at_bob.push(answered);
+    }
+    // Bob's calls are seen to be of the one conference, and are two calls.
+    let [one, two] = [at_bob[0], at_bob[1]].map(|call| bob.info(call, |_| true));
+    assert_ne!(id(&one, "callIdentifier"), id(&two, "callIdentifier"));
 }
 
 #[test]

@@ -126,10 +126,23 @@ pub struct CallParams {
     /// The number in `destination` is not complete: more digits follow by `line_dial`. TAPI writes it as a `;` at the
     /// end of the address.
     pub partial: bool,
-    /// The conference to join, by its 16 octets (H.323: conferenceID); none makes a call of its own.
+    /// The conference that the call is for, by its 16 octets (H.323: conferenceID); none makes one of its own.
     pub conference: Option<[u8; 16]>,
+    /// What the call does to that conference; none joins one that is named and makes one of its own else.
+    pub conference_goal: Option<ConferenceGoal>,
     /// For the far end's application: the protocol discriminator and 1 to 131 octets. Alias `dwUserUserInfoSize`.
     pub user_user: Option<Vec<u8>>,
+}
+
+/// What a call does to the conference that it is for (H.323: conferenceGoal).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ConferenceGoal {
+    /// Makes it.
+    Create,
+    /// The caller enters one that the far end has.
+    Join,
+    /// The far end is asked into one that exists.
+    Invite,
 }
 
 /// What a provider can do beyond TAPI's own requests. Alias `TSPI_lineDevSpecific`.

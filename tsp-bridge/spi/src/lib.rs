@@ -29,7 +29,9 @@ pub use handle::{
     DeviceId, HCall, HLine, HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, MspCallId, RequestId,
     StreamId, TerminalId,
 };
-pub use info::{CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, DevSpecific, Party};
+pub use info::{
+    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConferenceGoal, DevSpecific, Party,
+};
 pub use link::{AppEvent, AppReply, AppRequest, AppSink, Link, LinkClosed};
 pub use mspi::{MspAddress, MspCallEvent, MspEvent, MspEventCause, MspSignal, Mspi};
 pub use opaque::Opaque;

@@ -69,9 +69,9 @@ pub use terminal::Terminal;
 pub use webrtc::RtpSamples;
 
 pub use offhook_spi::{
-    AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConnectedMode, DevSpecific,
-    DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes, MspCallEvent,
-    MspError, MspEventCause, Party, Privilege, Timestamp,
+    AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConferenceGoal,
+    ConnectedMode, DevSpecific, DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineDevState,
+    LineError, MediaTypes, MspCallEvent, MspError, MspEventCause, Party, Privilege, Timestamp,
     mspi::{CardStatus, Direction, SoundLevel, StreamStatistics, TerminalClass, TerminalStatus, Volume},
     terminal::{
         PcmBlock, PcmReaderStatus, PcmWriterStatus, ProgressTone, RtpOctets, RtpReaderStatus, RtpSendError,

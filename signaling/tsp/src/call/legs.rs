@@ -44,13 +44,14 @@ impl Leg {
         config: Config,
         identity: Identity,
         alias: Option<Alias>,
+        goal: ConferenceGoal,
         params: &CallParams,
         user_user: Option<UserUser>,
     ) -> Self {
         Self {
             config,
             identity,
-            goal: if params.conference.is_some() { ConferenceGoal::Join } else { ConferenceGoal::Create },
+            goal,
             alias,
             overlap: params.partial,
             withhold_identity: params.block_id,
@@ -246,7 +247,8 @@ mod tests {
     fn leg() -> Leg {
         let identity = Identity { call: [1; 16], conference: [2; 16], reference: 3, seed: 4 };
         let alias = Some(Alias::from_text("100"));
-        Leg::first(Config::default(), identity, alias, &CallParams::default(), None)
+        let (goal, params) = (ConferenceGoal::Create, CallParams::default());
+        Leg::first(Config::default(), identity, alias, goal, &params, None)
     }
 
     fn to(kind: ForwardKind) -> Forward {

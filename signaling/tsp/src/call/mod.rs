@@ -103,12 +103,13 @@ pub(crate) fn outgoing(
     if let Some(conference) = params.conference {
         identity.conference = conference;
     }
-    let info = info::outgoing(params, &local_name(&config));
+    let goal = info::goal(params)?;
+    let info = info::outgoing(params, goal, &local_name(&config));
     let (mut context, commands) = enter(inner, hd_line, line, info)?;
     context.ht = Some(call);
     context.partial = params.partial;
     let hd = context.hd;
-    let leg = Leg::first(config, identity, alias, params, user_user);
+    let leg = Leg::first(config, identity, alias, goal, params, user_user);
     inner.runtime.spawn(legs::run(context, commands, request, destination, leg).instrument(span(hd)));
     Ok(hd)
 }
