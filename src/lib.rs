@@ -37,6 +37,7 @@ pub use offhook_device as device;
 pub use offhook_msp::{Latch, MspConfig};
 pub use offhook_tapi::*;
 pub use offhook_tsp::{
-    Alias, CallConfig, Counters, DigitsVia, Discovery, Forwarding, H323Config, Password, RAS_PORT, RasConfig,
-    RasState, RegistrationConfig, RegistrationStatus, Security, UnsignedReplies, UnsignedSignals,
+    Alias, CallConfig, CodecPreference, Counters, DigitsVia, Discovery, FastConnectAnswer, Forwarding,
+    H323Config, Password, RAS_PORT, RasConfig, RasState, RegistrationConfig, RegistrationStatus, Security,
+    SetupUnanswered, Timers, UnsignedReplies, UnsignedSignals,
 };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use offhook::{CodecKind, ConferenceGoal, DigitsVia, Latch};
+use offhook::{CodecKind, CodecPreference, ConferenceGoal, DigitsVia, FastConnectAnswer, Latch, Timers};
 
 use super::codecs;
 use super::register::{GatekeeperArgs, RegisterArgs};
@@ -267,6 +267,35 @@ pub(crate) struct SignallingArgs {
     /// As caller, begin H.245 inside Setup
     #[arg(long)]
     pub(crate) h245_in_setup: bool,
+    /// When called, the earliest message for the answer to fast connect: `proceeding`, `facility`, `progress` (these as
+    /// soon as the media side is known, so that media may flow before anybody answers), `alerting` or `connect`
+    #[arg(long, value_name = "WHEN", value_parser = fast_start_answer, default_value = "alerting")]
+    pub(crate) fast_start_answer: FastConnectAnswer,
+    /// When called, say the answer to fast connect again in every later message up to Connect
+    #[arg(long)]
+    pub(crate) repeat_fast_start: bool,
+    /// Whose order of codecs decides what is sent, and what fast connect takes: `ours`, `theirs`, or the `lowest-rate`
+    #[arg(long, value_name = "WHOSE", value_parser = prefer, default_value = "ours")]
+    pub(crate) prefer: CodecPreference,
+    /// Let several calls share one call signalling connection (multipleCalls), where the far end does too
+    #[arg(long)]
+    pub(crate) share_connection: bool,
+    /// Keep a call signalling connection without calls for the next one (maintainConnection), where the far end does too
+    #[arg(long)]
+    pub(crate) keep_connection: bool,
+    /// Let a connected call outlive its call signalling connection: the caller makes it again, the called side waits
+    #[arg(long)]
+    pub(crate) survive_signalling_loss: bool,
+    /// Say Setup a second time when nothing has come back within T303 (Q.931 5.1.1)
+    #[arg(long)]
+    pub(crate) repeat_setup: bool,
+    /// A timer of call control: t301=180, t303=4, t310=10 and so on, in seconds; `off` for one that may be; may be given
+    /// several times; a name that is not known is answered with those that are
+    #[arg(long, value_name = "NAME=S", value_parser = timer)]
+    pub(crate) timer: Vec<TimerSetting>,
+    /// Ask this DNS server in place of the system's, `IP` or `IP:port`; may be given several times
+    #[arg(long, value_name = "ADDR", value_parser = name_server)]
+    pub(crate) name_server: Vec<SocketAddr>,
     /// Which way digits go: `auto` takes the first that the far end has of `rfc4733` (telephone-events), `signal` and
     /// `alphanumeric` (H.245), `keypad` (Q.931); `inband` sends tones in the sound
     #[arg(long, value_name = "WAY", value_parser = digits_via, default_value = "auto")]
@@ -398,6 +427,59 @@ fn digits_via(text: &str) -> Result<DigitsVia, String> {
     })
 }
 
+fn fast_start_answer(text: &str) -> Result<FastConnectAnswer, String> {
+    Ok(match text {
+        "proceeding" => FastConnectAnswer::CallProceeding,
+        "facility" => FastConnectAnswer::Facility,
+        "progress" => FastConnectAnswer::Progress,
+        "alerting" => FastConnectAnswer::Alerting,
+        "connect" => FastConnectAnswer::Connect,
+        _ => return Err("proceeding, facility, progress, alerting or connect".to_owned()),
+    })
+}
+
+fn prefer(text: &str) -> Result<CodecPreference, String> {
+    match text {
+        "ours" => Ok(CodecPreference::Local),
+        "theirs" => Ok(CodecPreference::Remote),
+        "lowest-rate" => Ok(CodecPreference::LowestRate),
+        _ => Err("ours, theirs or lowest-rate".to_owned()),
+    }
+}
+
+/// A timer by name; `None` switches it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimerSetting {
+    name: &'static str,
+    lasts: Option<Duration>,
+}
+
+impl TimerSetting {
+    pub(crate) fn apply(self, timers: &mut Timers) {
+        // Its name and value were checked when it was read.
+        let _ = timers.set(self.name, self.lasts);
+    }
+}
+
+fn timer(text: &str) -> Result<TimerSetting, String> {
+    let known = || format!("NAME=SECONDS with one of {}", Timers::NAMES.join(", "));
+    let (name, value) = text.split_once('=').ok_or_else(known)?;
+    let name = Timers::NAMES.into_iter().find(|known| *known == name).ok_or_else(known)?;
+    let lasts = match value {
+        "off" => None,
+        value => Some(seconds(value)?),
+    };
+    Timers::default().set(name, lasts).map_err(|error| error.to_string())?;
+    Ok(TimerSetting { name, lasts })
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, 53));
+    }
+    text.parse().map_err(|_| "an IP address, or IP:port".to_owned())
+}
+
 /// Whether digits are taken as telephone-events, and under which payload type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TelephoneEvents(pub(crate) Option<u8>);
@@ -527,6 +609,13 @@ mod tests {
             &["offhook", "call", "h", "--digits-via", "shouting"],
             &["offhook", "answer", "--telephone-event", "95"],
             &["offhook", "call", "h", "--conference-id", "abc"],
+            &["offhook", "answer", "--fast-start-answer", "later"],
+            &["offhook", "call", "h", "--prefer", "nobody"],
+            &["offhook", "call", "h", "--timer", "t999=1"],
+            &["offhook", "call", "h", "--timer", "t303"],
+            &["offhook", "call", "h", "--timer", "t303=off"],
+            &["offhook", "call", "h", "--timer", "t303=0"],
+            &["offhook", "call", "h", "--name-server", "dns.example"],
             &["offhook", "call", "h", "--goal", "invite"],
             &[
                 "offhook",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use offhook::capture::Capture;
 use offhook::{
     Address, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
-    LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, Stream, Terminal, TerminalClass,
+    LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, SetupUnanswered, Stream, Terminal, TerminalClass,
     Timestamp,
 };
 
@@ -31,16 +31,30 @@ pub(super) fn configure(
 ) -> Result<(EmbeddedConfig, Option<Arc<Capture>>), Failure> {
     let capture =
         media.capture.as_deref().map(Capture::create).transpose().map_err(Failure::new)?.map(Arc::new);
+    let mut timers = h323.call.timers.clone();
+    for setting in &signalling.timer {
+        setting.apply(&mut timers);
+    }
+    let repeated = if signalling.repeat_setup { SetupUnanswered::Repeat } else { SetupUnanswered::default() };
     let call = CallConfig {
         display: signalling.display.clone(),
         aliases: signalling.alias.iter().map(|a| register::alias(a)).collect(),
         fast_start: !signalling.no_fast_start,
         tunnelling: !signalling.no_tunnel,
         h245_in_setup: signalling.h245_in_setup,
+        fast_connect_answer: signalling.fast_start_answer,
+        repeat_fast_connect_answer: signalling.repeat_fast_start,
+        codec_preference: signalling.prefer,
+        multiple_calls: signalling.share_connection,
+        maintain_connection: signalling.keep_connection,
+        survive_signaling_loss: signalling.survive_signalling_loss,
+        setup_unanswered: repeated,
+        timers,
         ..h323.call.clone()
     };
     let gatekeeper = signalling.gatekeeper.config(&call.aliases)?;
-    let h323 = H323Config { digits_via: signalling.digits_via, gatekeeper, ..h323 };
+    let name_servers = signalling.name_server.clone();
+    let h323 = H323Config { digits_via: signalling.digits_via, gatekeeper, name_servers, ..h323 };
     let mut msp = MspConfig { bind: media.media_address, ..MspConfig::default() };
     msp.codecs.clone_from(&media.codec);
     msp.g711_fallback = !media.codec_only;
@@ -325,5 +339,67 @@ fn trouble(event: MspCallEvent, cause: MspEventCause, failed: Option<String>) ->
             Some(failed.unwrap_or_else(|| format!("{event:?}: {cause:?}")))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::{Cli, Command};
+    use super::*;
+    use offhook::{CodecPreference, FastConnectAnswer};
+
+    fn configured(line: &str) -> H323Config {
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap_or_else(|why| panic!("{line}: {why}"));
+        let (media, signalling) = match cli.command {
+            Command::Call(args) => (args.media, args.signalling),
+            Command::Answer(args) => (args.media, args.signalling),
+            _ => panic!("{line}: a call or an answer"),
+        };
+        match configure("test", &media, &signalling, H323Config::default()) {
+            Ok((config, _)) => config.h323,
+            Err(Failure(why)) => panic!("{line}: {why}"),
+        }
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_as_the_library_has_it() {
+        let (asked, usual) = (configured("offhook call h"), H323Config::default());
+        let display = asked.call.display.clone();
+        assert_eq!(asked.call, CallConfig { display, ..usual.call });
+        assert_eq!(asked.name_servers, usual.name_servers);
+    }
+
+    #[test]
+    fn every_option_of_signalling_reaches_its_setting() {
+        let call = |options: &str| configured(&format!("offhook answer {options}")).call;
+        for (name, answer) in [
+            ("proceeding", FastConnectAnswer::CallProceeding),
+            ("facility", FastConnectAnswer::Facility),
+            ("progress", FastConnectAnswer::Progress),
+            ("alerting", FastConnectAnswer::Alerting),
+            ("connect", FastConnectAnswer::Connect),
+        ] {
+            assert_eq!(call(&format!("--fast-start-answer {name}")).fast_connect_answer, answer);
+        }
+        for (name, preference) in [
+            ("ours", CodecPreference::Local),
+            ("theirs", CodecPreference::Remote),
+            ("lowest-rate", CodecPreference::LowestRate),
+        ] {
+            assert_eq!(call(&format!("--prefer {name}")).codec_preference, preference);
+        }
+        assert!(call("--repeat-fast-start").repeat_fast_connect_answer);
+        assert!(call("--share-connection").multiple_calls);
+        assert!(call("--keep-connection").maintain_connection);
+        assert!(call("--survive-signalling-loss").survive_signaling_loss);
+        assert_eq!(call("--repeat-setup").setup_unanswered, SetupUnanswered::Repeat);
+        let timers = call("--timer t303=2.5 --timer t301=60 --timer round-trip-interval=off").timers;
+        assert_eq!((timers.t303, timers.t301), (Duration::from_millis(2500), Duration::from_secs(60)));
+        assert_eq!(timers.round_trip_interval, None);
+        let servers = configured("offhook call h --name-server 192.0.2.1 --name-server [2001:db8::1]:5353");
+        let expected = ["192.0.2.1:53", "[2001:db8::1]:5353"].map(|server| server.parse().ok());
+        assert_eq!(servers.name_servers.into_iter().map(Some).collect::<Vec<_>>(), expected);
     }
 }

@@ -80,4 +80,4 @@ pub use ras::{
     RasConfig, RasCounters, RasEvent, RasFailure, RasLimits, RasParams, RasState, RasTimers, RasTransmit,
     Registration, ReleaseOrder, Retry, RunningCalls, ServiceReason, ServiceSession,
 };
-pub use timer::{Timer, Timers};
+pub use timer::{Timer, TimerError, Timers};

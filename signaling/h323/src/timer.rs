@@ -180,7 +180,119 @@ impl Default for Timers {
     }
 }
 
+/// Why a timer cannot be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimerError {
+    /// No timer has this name.
+    Unknown,
+    /// A call without this timer could wait for ever.
+    Needed,
+    /// No time at all, or more than a day.
+    OutOfRange,
+}
+
+impl std::fmt::Display for TimerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "no timer has this name",
+            Self::Needed => "this timer cannot be off: a call could wait for ever",
+            Self::OutOfRange => "a timer runs for more than no time and for at most a day",
+        })
+    }
+}
+
+impl std::error::Error for TimerError {}
+
+/// A place for a duration, for the timers that may be off.
+enum Setting<'t> {
+    Always(&'t mut Duration),
+    Perhaps(&'t mut Option<Duration>),
+}
+
 impl Timers {
+    /// The names that [`set`](Self::set) knows.
+    pub const NAMES: [&'static str; 26] = [
+        "signaling-connect",
+        "setup-wait",
+        "t301",
+        "t302",
+        "t303",
+        "t304",
+        "t310",
+        "t322",
+        "status-interval",
+        "deflection",
+        "proceeding-wait",
+        "media-wait",
+        "h245-start",
+        "t101",
+        "t102",
+        "t103",
+        "t105",
+        "t106",
+        "t108",
+        "t109",
+        "round-trip-interval",
+        "end-session",
+        "linger",
+        "signaling-loss",
+        "signaling-retry",
+        "connection-idle",
+    ];
+
+    /// Sets the timer of that name, as the fields have them with hyphens; `None` switches it off.
+    ///
+    /// # Errors
+    ///
+    /// [`TimerError`] says whether there is no such timer, it cannot be off, or it cannot run for so long.
+    pub fn set(&mut self, name: &str, lasts: Option<Duration>) -> Result<(), TimerError> {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let setting = self.setting(name).ok_or(TimerError::Unknown)?;
+        if lasts.is_some_and(|lasts| lasts.is_zero() || lasts > DAY) {
+            return Err(TimerError::OutOfRange);
+        }
+        match (setting, lasts) {
+            (Setting::Always(place), Some(lasts)) => *place = lasts,
+            (Setting::Always(_), None) => return Err(TimerError::Needed),
+            (Setting::Perhaps(place), lasts) => *place = lasts,
+        }
+        Ok(())
+    }
+
+    fn setting(&mut self, name: &str) -> Option<Setting<'_>> {
+        use Setting::{Always, Perhaps};
+        Some(match name {
+            "signaling-connect" => Always(&mut self.signaling_connect),
+            "setup-wait" => Always(&mut self.setup_wait),
+            "t301" => Always(&mut self.t301),
+            "t302" => Always(&mut self.t302),
+            "t303" => Always(&mut self.t303),
+            "t304" => Always(&mut self.t304),
+            "t310" => Always(&mut self.t310),
+            "t322" => Always(&mut self.t322),
+            "status-interval" => Perhaps(&mut self.status_interval),
+            "deflection" => Always(&mut self.deflection),
+            "proceeding-wait" => Always(&mut self.proceeding_wait),
+            "media-wait" => Always(&mut self.media_wait),
+            "h245-start" => Always(&mut self.h245_start),
+            "t101" => Always(&mut self.t101),
+            "t102" => Always(&mut self.t102),
+            "t103" => Always(&mut self.t103),
+            "t105" => Always(&mut self.t105),
+            "t106" => Always(&mut self.t106),
+            "t108" => Always(&mut self.t108),
+            "t109" => Always(&mut self.t109),
+            "round-trip-interval" => Perhaps(&mut self.round_trip_interval),
+            "end-session" => Always(&mut self.end_session),
+            "linger" => Always(&mut self.linger),
+            "signaling-loss" => Always(&mut self.signaling_loss),
+            "signaling-retry" => Always(&mut self.signaling_retry),
+            "connection-idle" => Always(&mut self.connection_idle),
+            _ => return None,
+        })
+    }
+
     /// How long `timer` runs; `None`: not at all.
     pub(crate) fn of(&self, timer: Timer) -> Option<Duration> {
         match timer {
@@ -275,6 +387,29 @@ mod tests {
         assert_eq!(table.pop_expired(SECOND * 9), Some(Timer::T103(7)));
         assert_eq!(table.pop_expired(SECOND * 9), Some(Timer::T301));
         assert_eq!(table.pop_expired(SECOND * 9), None);
+    }
+
+    #[test]
+    fn every_timer_can_be_set_by_its_name_and_only_some_switched_off() {
+        let mut off = Vec::new();
+        for (at, name) in Timers::NAMES.into_iter().enumerate() {
+            let mut timers = Timers::default();
+            let lasts = SECOND * 1000 + Duration::from_millis(at as u64);
+            assert_eq!(timers.set(name, Some(lasts)), Ok(()), "{name}");
+            // Exactly one field has changed, and it is the one of that name.
+            let changed = format!("{timers:?}").replace('_', "-");
+            assert_eq!(changed.matches(&format!("{lasts:?}")).count(), 1, "{changed}");
+            let field = changed.split(&format!("{lasts:?}")).next().unwrap_or_default();
+            let field = field.rsplit(", ").next().unwrap_or_default();
+            assert!(field.contains(name), "{name}: {field}");
+            assert_eq!(timers.set(name, Some(Duration::ZERO)), Err(TimerError::OutOfRange));
+            match timers.set(name, None) {
+                Ok(()) => off.push(name),
+                Err(error) => assert_eq!(error, TimerError::Needed, "{name}"),
+            }
+        }
+        assert_eq!(off, ["status-interval", "round-trip-interval"]);
+        assert_eq!(Timers::default().set("t999", Some(SECOND)), Err(TimerError::Unknown));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod common;
 use std::time::Duration;
 
 use common::{CALLED, CALLER, Random, World, policies};
-use offhook_h323::{CallState, Channel, Config, Event, Flow, Origin, Release};
+use offhook_h323::{CallState, Channel, Config, Event, FastConnectAnswer, Flow, Origin, Release};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -67,7 +67,19 @@ fn pairs() -> impl Iterator<Item = [Start; 2]> {
 
 fn world([caller, called]: [Start; 2], seed: u64) -> World {
     let policies = policies(&mut Random(seed ^ 0xa11));
-    World::new(seed, caller.config(), called.config(), policies)
+    // The message that answers fast connect changes from seed to seed.
+    let mut called = called.config();
+    let answers = [
+        FastConnectAnswer::CallProceeding,
+        FastConnectAnswer::Facility,
+        FastConnectAnswer::Progress,
+        FastConnectAnswer::Alerting,
+        FastConnectAnswer::Connect,
+    ];
+    let mut random = Random(seed ^ 0xfa57);
+    called.fast_connect_answer = answers[random.below(5) as usize];
+    called.repeat_fast_connect_answer = random.below(2) == 0;
+    World::new(seed, caller.config(), called, policies)
 }
 
 /// Connected with matching channels, or released with one cause; then hung up, and nothing left.

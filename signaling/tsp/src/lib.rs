@@ -34,9 +34,10 @@ pub use config::{DigitsVia, H323Config};
 pub use destination::{Destination, SIGNALLING_PORT};
 pub use gate::Counters;
 pub use offhook_h323::{
-    Alias, CallModel, Config as CallConfig, Discovery, EndpointKind, Forwarding, Limits, Method, NewCalls,
-    Number, Password, Presentation, RAS_PORT, RasConfig, RasCounters, RasFailure, RasState, RasTimers,
-    Registration, RunningCalls, Screening, Security, Timers, UnsignedReplies, UnsignedSignals, Vendor,
+    Alias, CallModel, CodecPreference, Config as CallConfig, Discovery, EndpointKind, FastConnectAnswer,
+    Forwarding, Limits, Method, NewCalls, Number, Password, Presentation, RAS_PORT, RasConfig, RasCounters,
+    RasFailure, RasState, RasTimers, Registration, RunningCalls, Screening, Security, SetupUnanswered,
+    TimerError, Timers, UnsignedReplies, UnsignedSignals, Vendor,
 };
 pub use provider::H323Provider;
 pub use registrar::{RegistrationConfig, RegistrationStatus};
