@@ -67,6 +67,10 @@ pub struct Config {
     /// Whose order decides which codec we transmit in a channel that H.245 opens, and what our answer to fast connect
     /// takes.
     pub codec_preference: CodecPreference,
+    /// Open bidirectional logical channels (H.245 8.5) where nothing is received in a session yet, unidirectional ones
+    /// where the peer refuses that. Off as made: audio in H.323 goes by pairs of unidirectional channels (H.323 6.2.8),
+    /// and no endpoint in wide use opens another. The peer's are taken in any case.
+    pub bidirectional_channels: bool,
     /// The only codecs that are told, offered and taken, of those that the media side has; `None` restricts
     /// nothing. The order is the media side's.
     pub allowed_codecs: Option<Vec<AudioCodec>>,
@@ -115,6 +119,7 @@ impl Default for Config {
             forwarding: Forwarding::default(),
             symmetric_codecs: false,
             codec_preference: CodecPreference::default(),
+            bidirectional_channels: false,
             allowed_codecs: None,
             dtmf: vec![DtmfWay::TelephoneEvent, DtmfWay::Signal, DtmfWay::Alphanumeric, DtmfWay::Keypad],
             telephone_events: TelephoneEvents::DTMF,

@@ -91,47 +91,6 @@ fn who_loses_a_conflict_sends_what_it_receives() {
 }
 
 #[test]
-fn channels_that_want_what_we_do_not_have_are_rejected_with_its_name() {
-    let parameters = |name: &str, value: Value| {
-        let mut message = open(7, json!({"audioData": {"g711Alaw64k": 20}}));
-        message["request"]["openLogicalChannel"]["forwardLogicalChannelParameters"][name] = value;
-        message
-    };
-    let mut encrypted = open(7, json!({"audioData": {"g711Alaw64k": 20}}));
-    encrypted["request"]["openLogicalChannel"]["encryptionSync"] = json!({"synchFlag": 1, "h235Key": "00"});
-    let mut stack = open(7, json!({"audioData": {"g711Alaw64k": 20}}));
-    stack["request"]["openLogicalChannel"]["separateStack"] = json!({
-        "networkAddress": {"e164Address": "1"}, "associateConference": false,
-    });
-    let multicast = json!({"h2250LogicalChannelParameters": {"sessionID": 1, "mediaChannel": {
-        "multicastAddress": {"iPAddress": {"network": "e0000001", "tsapIdentifier": 4000}},
-    }}});
-    let h223 = json!({"h223LogicalChannelParameters": {
-        "adaptationLayerType": {"al2WithSequenceNumbers": null}, "segmentableFlag": false,
-    }});
-    for (message, cause) in [
-        (encrypted, "securityDenied"),
-        (stack, "separateStackEstablishmentFailed"),
-        (parameters("multiplexParameters", multicast), "multicastChannelNotAllowed"),
-        (parameters("multiplexParameters", h223), "dataTypeALCombinationNotSupported"),
-        (parameters("forwardLogicalChannelDependency", json!(55)), "invalidDependentChannel"),
-        (parameters("replacementFor", json!(55)), "replacementForRejected"),
-        (open(7, json!({"audioData": {"g728": 8}})), "dataTypeNotSupported"),
-        (
-            open(7, json!({"audioData": {"_unknown_alternative": {"index": 40, "hex": ""}}})),
-            "unknownDataType",
-        ),
-    ] {
-        let mut caller = caller();
-        let answer = caller.answer(message);
-        let said = &answer[0]["response"]["openLogicalChannelReject"]["cause"];
-        assert!(said.get(cause).is_some(), "{cause}: {answer:?}");
-        assert_eq!(caller.call.h245_counters().channels_rejected, 1);
-        assert!(codecs(&caller, Flow::Receive).is_empty());
-    }
-}
-
-#[test]
 fn bandwidth_bounds_what_is_opened_and_taken() {
     let mut caller = ready(config(), media(CALLER, &CODECS), &table(), "slave");
     caller.say(ack(101));

@@ -79,7 +79,11 @@ fn world([caller, called]: [Start; 2], seed: u64) -> World {
     let mut random = Random(seed ^ 0xfa57);
     called.fast_connect_answer = answers[random.below(5) as usize];
     called.repeat_fast_connect_answer = random.below(2) == 0;
-    World::new(seed, caller.config(), called, policies)
+    // Some sides open bidirectional channels, so that those cross as well.
+    let mut caller = caller.config();
+    caller.bidirectional_channels = random.below(3) == 0;
+    called.bidirectional_channels = random.below(3) == 0;
+    World::new(seed, caller, called, policies)
 }
 
 /// Connected with matching channels, or released with one cause; then hung up, and nothing left.

@@ -8,7 +8,7 @@ use offhook_wire::h245::{
     AudioCapability, DataType as WireDataType, H2250LogicalChannelParameters,
     H2250LogicalChannelParametersMediaPacketization as Packetization, OpenLogicalChannel,
     OpenLogicalChannelForwardLogicalChannelParametersMultiplexParameters as ForwardParameters,
-    OpenLogicalChannelReverseLogicalChannelParametersMultiplexParameters as ReverseParameters,
+    OpenLogicalChannelReverseLogicalChannelParametersMultiplexParameters as ReverseParameters, QOSMode,
     TransportAddress,
 };
 
@@ -90,6 +90,8 @@ pub(crate) struct Extras {
     pub(crate) separate_stack: bool,
     /// encryptionSync.
     pub(crate) encryption: bool,
+    /// transportCapability reserves: RSVP in guaranteedQOS, or an ATM connection.
+    pub(crate) reserves: bool,
     /// forwardLogicalChannelDependency.
     pub(crate) depends_on: Option<u16>,
     /// replacementFor.
@@ -127,6 +129,15 @@ fn payload_type(parameters: &H2250LogicalChannelParameters) -> Option<u8> {
     })
 }
 
+/// The channel stands and falls with a reservation; controlledLoad and best effort do not.
+fn reserves(parameters: &H2250LogicalChannelParameters) -> bool {
+    let qualities = parameters.transport_capability.iter().flat_map(|t| t.qos_capabilities.iter().flatten());
+    qualities.into_iter().any(|quality| {
+        let rsvp = quality.rsvp_parameters.as_ref().and_then(|rsvp| rsvp.qos_mode.as_ref());
+        quality.atm_parameters.is_some() || matches!(rsvp, Some(QOSMode::GuaranteedQOS))
+    })
+}
+
 impl From<&OpenLogicalChannel> for OpenChannel {
     fn from(open: &OpenLogicalChannel) -> Self {
         let forward = &open.forward_logical_channel_parameters;
@@ -155,6 +166,7 @@ impl From<&OpenLogicalChannel> for OpenChannel {
                 ),
                 multicast: matches!(media, Some(TransportAddress::MulticastAddress(_))),
                 separate_stack: open.separate_stack.is_some(),
+                reserves: parameters.is_some_and(reserves),
                 encryption: open.encryption_sync.is_some(),
                 depends_on: forward.forward_logical_channel_dependency,
                 replaces: forward.replacement_for,

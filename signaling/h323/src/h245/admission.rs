@@ -4,6 +4,26 @@
 //! A channel that announces longer packets than our capability names is taken: H.245 8.4 leaves a channel beyond the
 //! capabilities to the receiver, real peers announce their most and send less, and playout follows what arrives. The plan tells
 //! what was announced.
+//! ```text
+//!   securityDenied                      encryptionSync, h235Media, h235Control, encryptionData
+//!   dataTypeALCombinationNotSupported   parameters of H.222.0, H.223 or V.76
+//!   multicastChannelNotAllowed          mediaChannel is a multicast address
+//!   separateStackEstablishmentFailed    separateStack
+//!   qoSControlNotSupported              transportCapability with guaranteedQOS or ATM
+//!   invalidDependentChannel             depends on a channel that is not open
+//!   replacementForRejected              replaces a channel that is not open
+//!   unknownDataType                     an alternative of a later version
+//!   dataTypeNotSupported                what we do not decode; nullData
+//!   dataTypeNotAvailable                audio while the media side pauses
+//!   invalidSessionID                    a session that we do not have
+//!   masterSlaveConflict                 we are master and want one codec both ways, or send already (`blcse`)
+//!   insufficientBandwidth               beyond `Call::set_bandwidth`
+//!   unsuitableReverseParameters         `blcse`
+//!   unspecified                         more than `Limits::channels`
+//! ```
+//! waitForCommunicationMode is never said: it is an MC's, which has to choose the mode of its conference first, and this
+//! endpoint has none.
+//!
 //! Not here: the machines (`lcse`, `blcse`).
 
 use crate::capability::{DataType, OpenChannel};
@@ -43,6 +63,7 @@ impl Channels {
                 number: open.number,
                 session_id: open.forward.session_id,
                 state: IncomingState::AwaitingMedia(Box::new(open)),
+                reverse_of: None,
                 active: true,
             }),
         }
@@ -96,6 +117,7 @@ impl Channels {
             number: open.number,
             session_id: taken.session.session_id,
             state: IncomingState::Established(plan),
+            reverse_of: None,
             active: true,
         });
         scope.notify(Notice::Opened(plan));
@@ -164,6 +186,9 @@ impl Channels {
         }
         if extras.separate_stack {
             return Err(OpenReject::SeparateStackEstablishmentFailed);
+        }
+        if extras.reserves {
+            return Err(OpenReject::QosControlNotSupported);
         }
         if extras.encryption {
             return Err(OpenReject::SecurityDenied);

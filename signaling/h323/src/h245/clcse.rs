@@ -88,6 +88,15 @@ impl Channels {
         let Some(plan) = self.current(session_id) else {
             return false;
         };
+        let ours = self.incoming.iter().find(|c| c.number == plan.channel).and_then(|c| c.reverse_of);
+        if let Some(at) = self.outgoing.iter().position(|c| Some(c.number) == ours) {
+            // The reverse direction of a channel of ours: it goes with that one, which is ours to close.
+            if !reopen {
+                super::lcse::add(&mut self.parked, session_id);
+            }
+            self.release_at(scope, at);
+            return true;
+        }
         self.closing.request(scope, plan.channel, reopen);
         true
     }

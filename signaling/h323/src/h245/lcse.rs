@@ -44,8 +44,17 @@ pub(super) struct Outgoing {
     pub(super) replaces: Option<u16>,
     /// The peer's channel of which this is the reverse direction.
     pub(super) reverse_of: Option<u16>,
+    /// It is the forward direction of a bidirectional channel of ours; this is the other.
+    pub(super) both_ways: Option<BothWays>,
     /// Told, or to be told when it stands.
     pub(super) plan: Option<ChannelPlan>,
+}
+
+/// What the other direction of a bidirectional channel of ours was proposed with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BothWays {
+    pub(super) payload_type: u8,
+    pub(super) telephone_event: Option<u8>,
 }
 
 #[derive(Debug)]
@@ -61,6 +70,8 @@ pub(super) struct Incoming {
     pub(super) number: u16,
     pub(super) session_id: u8,
     pub(super) state: IncomingState,
+    /// The channel of ours of which this is the reverse direction.
+    pub(super) reverse_of: Option<u16>,
     /// The peer says that it carries sound.
     pub(super) active: bool,
 }
@@ -82,6 +93,8 @@ pub(crate) struct Channels {
     pub(super) wanted: Vec<(u8, AudioCodec)>,
     /// Sessions in which the peer takes no second channel beside the first.
     pub(super) break_first: Vec<u8>,
+    /// Sessions in which the peer refuses bidirectional channels.
+    pub(super) one_way: Vec<u8>,
     /// The peer's flow control: bit/s by session.
     pub(super) rates: Vec<(u8, u32)>,
     /// What insufficientBandwidth left of a session, in bit/s, until the peer's next capability set.
@@ -102,6 +115,7 @@ impl Channels {
             parked: Vec::new(),
             wanted: Vec::new(),
             break_first: Vec::new(),
+            one_way: Vec::new(),
             rates: Vec::new(),
             ceilings: Vec::new(),
             bandwidth: None,
@@ -133,6 +147,7 @@ impl Channels {
                     state: OutgoingState::Established,
                     replaces: None,
                     reverse_of: None,
+                    both_ways: None,
                     plan: Some(plan),
                 });
             }
@@ -140,6 +155,7 @@ impl Channels {
                 number: plan.channel,
                 session_id: plan.session_id,
                 state: IncomingState::Established(plan),
+                reverse_of: None,
                 active: true,
             }),
         }
@@ -152,6 +168,7 @@ impl Channels {
         self.following.clear();
         self.parked.clear();
         self.break_first.clear();
+        self.one_way.clear();
         self.ceilings.clear();
     }
 
@@ -189,7 +206,11 @@ impl Channels {
         replaces: Option<u16>,
     ) {
         let number = self.take_number();
-        scope.send(pdu::olc(number, session, &offer, packet_ms));
+        let both = self.opens_both_ways(scope, session.session_id, replaces);
+        scope.send(match both {
+            true => pdu::olc_bidirectional(number, session, &offer, packet_ms),
+            false => pdu::olc(number, session, &offer, packet_ms),
+        });
         scope.start(Timer::T103(number));
         self.outgoing.push(Outgoing {
             number,
@@ -199,6 +220,10 @@ impl Channels {
             state: OutgoingState::AwaitingEstablishment,
             replaces,
             reverse_of: None,
+            both_ways: both.then_some(BothWays {
+                payload_type: offer.payload_type,
+                telephone_event: session.telephone_event,
+            }),
             plan: None,
         });
     }
@@ -213,10 +238,13 @@ impl Channels {
         // Without an address there is nowhere to send: the acknowledgement must carry it in H.323
         // (H.245 B.3.2); one without is as good as a reject.
         let Some(remote_rtp) = ack.media.filter(is_usable) else {
-            self.release_at(scope, at);
             self.after_reject(ack.number);
+            self.release_at(scope, at);
             return;
         };
+        if !self.takes_reverse(scope, at, ack) {
+            return;
+        }
         let Some(channel) = self.outgoing.get_mut(at) else {
             return;
         };
@@ -239,6 +267,7 @@ impl Channels {
         channel.plan = Some(plan);
         let (session_id, replaced) = (channel.session_id, channel.replaces.take());
         scope.notify(Notice::Opened(plan));
+        self.open_reverse(scope, at, ack);
         if let Some(replaced) = replaced {
             // The application heard that another has taken its place: it goes without a word.
             self.release_silently(scope, replaced);
@@ -262,6 +291,12 @@ impl Channels {
             OutgoingState::AwaitingEstablishment | OutgoingState::AwaitingConfirmation => {}
         }
         let (session_id, codec, replaces) = (channel.session_id, channel.offer.codec, channel.replaces);
+        if channel.both_ways.is_some() && channel.state == OutgoingState::AwaitingEstablishment {
+            // Whatever it is that the peer does not take, it may be this: one direction is tried before it is believed.
+            self.after_reject(number);
+            self.take_outgoing(scope, number);
+            return;
+        }
         match cause {
             // The peer decides, and it wants what it sends (C.4.1.3).
             OpenReject::MasterSlaveConflict => {
@@ -337,13 +372,17 @@ impl Channels {
             notify_closed(scope, channel.session_id, Flow::Transmit, channel.number);
         }
         channel.state = OutgoingState::AwaitingRelease;
+        let (number, bidirectional) = (channel.number, channel.both_ways.is_some());
         match channel.reverse_of {
             // C.5: only who opened a bidirectional channel can close it; we can ask.
             Some(forward) => self.closing.request(scope, forward, false),
             None => {
-                scope.send(pdu::clc(channel.number, CloseSource::User));
-                scope.start(Timer::T103(channel.number));
+                scope.send(pdu::clc(number, CloseSource::User));
+                scope.start(Timer::T103(number));
             }
+        }
+        if bidirectional {
+            self.drop_reverse_of_ours(scope, number);
         }
     }
 
@@ -353,6 +392,7 @@ impl Channels {
             channel.state = OutgoingState::AwaitingRelease;
             scope.send(pdu::clc(number, CloseSource::User));
             scope.start(Timer::T103(number));
+            self.drop_reverse_of_ours(scope, number);
         }
     }
 
@@ -411,12 +451,14 @@ impl Channels {
     }
 
     /// An open of ours came to nothing. A replacement may do better in the place of the old channel than beside it.
-    fn after_reject(&mut self, number: u16) {
+    pub(super) fn after_reject(&mut self, number: u16) {
         let Some(channel) = self.outgoing.iter().find(|channel| channel.number == number) else {
             return;
         };
         let (session_id, codec, replaces) = (channel.session_id, channel.offer.codec, channel.replaces);
-        if replaces.is_some() && !self.break_first.contains(&session_id) {
+        if channel.both_ways.is_some() && !self.one_way.contains(&session_id) {
+            self.one_way.push(session_id);
+        } else if replaces.is_some() && !self.break_first.contains(&session_id) {
             self.break_first.push(session_id);
         } else {
             self.refused(session_id, codec);
@@ -433,7 +475,9 @@ impl Channels {
     pub(super) fn take_outgoing(&mut self, scope: &mut Scope<'_>, number: u16) -> Option<Outgoing> {
         let at = self.outgoing.iter().position(|channel| channel.number == number)?;
         scope.timers.stop(Timer::T103(number));
-        Some(self.outgoing.remove(at))
+        let taken = self.outgoing.remove(at);
+        self.drop_reverse_of_ours(scope, number);
+        Some(taken)
     }
 
     /// A channel of the peer is gone, with its reverse direction if it had one. If it was the one that counted, the

@@ -22,6 +22,8 @@ pub(crate) struct Script {
     pub(crate) actions: Vec<Action>,
     pub(crate) signals: Vec<CallSignal>,
     pub(crate) h245: Vec<MultimediaSystemControlMessage>,
+    /// We play the caller to it.
+    called: bool,
     decoders: [TpktDecoder; 2],
 }
 
@@ -40,7 +42,11 @@ impl Script {
 
     pub(crate) fn called(config: Config) -> Self {
         let now = Duration::from_secs(1);
-        Self::new(Call::incoming(config, incoming_params(2), now), now)
+        Self { called: true, ..Self::new(Call::incoming(config, incoming_params(2), now), now) }
+    }
+
+    pub(crate) fn is_called(&self) -> bool {
+        self.called
     }
 
     fn new(call: Call, now: Duration) -> Self {
@@ -51,6 +57,7 @@ impl Script {
             actions: Vec::new(),
             signals: Vec::new(),
             h245: Vec::new(),
+            called: false,
             decoders: [TpktDecoder::new(), TpktDecoder::new()],
         }
     }

@@ -22,21 +22,22 @@ use offhook_wire::h245::{
     MultiplexCapability, MultipointCapability, OpenLogicalChannel, OpenLogicalChannelAck,
     OpenLogicalChannelAckForwardMultiplexAckParameters, OpenLogicalChannelAckReverseLogicalChannelParameters,
     OpenLogicalChannelAckReverseLogicalChannelParametersMultiplexParameters as ReverseAckParameters,
-    OpenLogicalChannelForwardLogicalChannelParameters,
+    OpenLogicalChannelConfirm, OpenLogicalChannelForwardLogicalChannelParameters,
     OpenLogicalChannelForwardLogicalChannelParametersMultiplexParameters as ForwardParameters,
-    OpenLogicalChannelReject, RequestChannelClose, RequestChannelCloseAck, RequestChannelCloseReason,
-    RequestChannelCloseReject, RequestChannelCloseRejectCause, RequestChannelCloseRelease, RequestMessage,
-    RequestMode, RequestModeAck, RequestModeAckResponse, RequestModeReject, RequestModeRejectCause,
-    RequestModeRelease, ResponseMessage, RoundTripDelayRequest, RoundTripDelayResponse,
-    TerminalCapabilitySet, TerminalCapabilitySetAck, TerminalCapabilitySetReject,
-    TerminalCapabilitySetRejectCause,
+    OpenLogicalChannelReject, OpenLogicalChannelReverseLogicalChannelParameters,
+    OpenLogicalChannelReverseLogicalChannelParametersMultiplexParameters as ReverseParameters,
+    RequestChannelClose, RequestChannelCloseAck, RequestChannelCloseReason, RequestChannelCloseReject,
+    RequestChannelCloseRejectCause, RequestChannelCloseRelease, RequestMessage, RequestMode, RequestModeAck,
+    RequestModeAckResponse, RequestModeReject, RequestModeRejectCause, RequestModeRelease, ResponseMessage,
+    RoundTripDelayRequest, RoundTripDelayResponse, TerminalCapabilitySet, TerminalCapabilitySetAck,
+    TerminalCapabilitySetReject, TerminalCapabilitySetRejectCause,
     TerminalCapabilitySetRejectCauseTableEntryCapacityExceeded as CapacityExceeded,
     TerminalCapabilitySetRelease, UserInputIndication, UserInputIndicationSignal,
     UserInputIndicationSignalUpdate,
 };
 use offhook_wire::per::Oid;
 
-pub(crate) use received::{FlowScope, OpenAck, OpenReject, Received, Returned, SetReject};
+pub(crate) use received::{FlowScope, OpenAck, OpenReject, Received, Returned, ReverseAck, SetReject};
 pub(crate) use refusal::not_supported;
 
 use crate::address::to_h245;
@@ -155,6 +156,36 @@ pub(crate) fn olc(number: u16, session: &LocalSession, offer: &CodecOffer, packe
         ForwardParameters::H2250LogicalChannelParameters(channel_parameters(session, offer).into()),
     );
     request(RequestMessage::OpenLogicalChannel(OpenLogicalChannel::new(number, forward).into()))
+}
+
+/// OpenLogicalChannel of a bidirectional audio channel: what we want to receive says where, what we send is told by the
+/// Ack.
+pub(crate) fn olc_bidirectional(
+    number: u16,
+    session: &LocalSession,
+    offer: &CodecOffer,
+    packet_ms: u16,
+) -> Message {
+    let forward = OpenLogicalChannelForwardLogicalChannelParameters::new(
+        capability::data_type(offer.codec, packet_ms),
+        ForwardParameters::H2250LogicalChannelParameters(channel_parameters(session, offer).into()),
+    );
+    let mut parameters = channel_parameters(session, offer);
+    parameters.media_channel = Some(to_h245(session.rtp));
+    // It would speak for the sender, who is not us.
+    parameters.silence_suppression = None;
+    let mut reverse = OpenLogicalChannelReverseLogicalChannelParameters::new(capability::data_type(
+        offer.codec,
+        offer.packet_ms,
+    ));
+    reverse.multiplex_parameters = Some(ReverseParameters::H2250LogicalChannelParameters(parameters.into()));
+    let mut open = OpenLogicalChannel::new(number, forward);
+    open.reverse_logical_channel_parameters = Some(reverse);
+    request(RequestMessage::OpenLogicalChannel(open.into()))
+}
+
+pub(crate) fn olc_confirm(number: u16) -> Message {
+    indication(IndicationMessage::OpenLogicalChannelConfirm(OpenLogicalChannelConfirm::new(number)))
 }
 
 /// What every proposal of ours says: session, RTCP, payload type.

@@ -12,9 +12,10 @@ use offhook_wire::h245::{
     MaintenanceLoopAckType, MaintenanceLoopRejectType, MaintenanceLoopRequestType,
     MasterSlaveDeterminationAckDecision, MiscellaneousCommandType, MiscellaneousIndicationType,
     MultimediaSystemControlMessage as Message, OpenLogicalChannelAck,
-    OpenLogicalChannelAckForwardMultiplexAckParameters, OpenLogicalChannelRejectCause,
-    RequestChannelCloseReason, RequestMessage, RequestMode, RequestModeAckResponse, ResponseMessage,
-    TerminalCapabilitySet, TerminalCapabilitySetRejectCause,
+    OpenLogicalChannelAckForwardMultiplexAckParameters, OpenLogicalChannelAckReverseLogicalChannelParameters,
+    OpenLogicalChannelAckReverseLogicalChannelParametersMultiplexParameters as ReverseAckParameters,
+    OpenLogicalChannelRejectCause, RequestChannelCloseReason, RequestMessage, RequestMode,
+    RequestModeAckResponse, ResponseMessage, TerminalCapabilitySet, TerminalCapabilitySetRejectCause,
     TerminalCapabilitySetRejectCauseTableEntryCapacityExceeded as CapacityExceeded, UserInputIndication,
 };
 use offhook_wire::per;
@@ -166,6 +167,16 @@ pub(crate) struct OpenAck {
     pub(crate) payload_type: Option<u8>,
     /// flowControlToZero: nothing may be sent until a FlowControlCommand lifts it.
     pub(crate) stopped: bool,
+    /// The reverse direction of a bidirectional channel of ours.
+    pub(crate) reverse: Option<ReverseAck>,
+}
+
+/// The reverse direction, as the peer that sends in it describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReverseAck {
+    pub(crate) number: u16,
+    pub(crate) media_control: Option<SocketAddr>,
+    pub(crate) payload_type: Option<u8>,
 }
 
 /// Why a channel is not opened (OpenLogicalChannelReject.cause).
@@ -470,6 +481,21 @@ impl From<&OpenLogicalChannelAck> for OpenAck {
             media_control: parameters.and_then(|p| p.media_control_channel.as_ref()).and_then(from_h245),
             payload_type: parameters.and_then(|p| p.dynamic_rtp_payload_type),
             stopped: parameters.is_some_and(|p| p.flow_control_to_zero == Some(true)),
+            reverse: ack.reverse_logical_channel_parameters.as_ref().map(ReverseAck::from),
+        }
+    }
+}
+
+impl From<&OpenLogicalChannelAckReverseLogicalChannelParameters> for ReverseAck {
+    fn from(reverse: &OpenLogicalChannelAckReverseLogicalChannelParameters) -> Self {
+        let parameters = match &reverse.multiplex_parameters {
+            Some(ReverseAckParameters::H2250LogicalChannelParameters(parameters)) => Some(&**parameters),
+            _ => None,
+        };
+        Self {
+            number: reverse.reverse_logical_channel_number,
+            media_control: parameters.and_then(|p| p.media_control_channel.as_ref()).and_then(from_h245),
+            payload_type: parameters.and_then(|p| p.dynamic_rtp_payload_type),
         }
     }
 }
