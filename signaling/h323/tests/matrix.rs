@@ -9,6 +9,7 @@ mod common;
 
 use std::time::Duration;
 
+use common::mangle::Mangle;
 use common::{CALLED, CALLER, Random, World, policies};
 use offhook_h323::{CallState, Channel, Config, Event, FastConnectAnswer, Flow, Origin, Release};
 
@@ -184,13 +185,52 @@ fn tunnelled_h245_repeated_and_exchanged_does_no_harm() {
         for seed in seeds(8) {
             let context = format!("{pair:?} seed {seed} mangled");
             let mut world = world(pair, seed);
-            world.mangle = true;
+            world.mangle = Mangle::Within;
             world.run(SECOND * 100);
             connected += usize::from(settle(&mut world, &context));
             all += 1;
         }
     }
     assert!(connected * 10 > all * 9, "{connected} of {all} calls connected");
+}
+
+/// Messages that come late, twice in different messages, or never may cost channels or the call, but hang nothing: both
+/// sides end, as one of them said.
+#[test]
+fn tunnelled_h245_repeated_late_and_lost_across_messages_hangs_nothing() {
+    for mangle in [Mangle::Across, Mangle::Lossy] {
+        let (mut connected, mut with_channels, mut all) = (0, 0, 0);
+        for pair in pairs() {
+            for seed in seeds(6) {
+                let context = format!("{pair:?} seed {seed} {mangle:?}");
+                let mut world = world(pair, seed);
+                world.mangle = mangle;
+                world.run(SECOND * 200);
+                let states = [CALLER, CALLED].map(|end| world.ends[end].call.state());
+                let up = states == [CallState::Active; 2];
+                assert!(up || states == [CallState::Null; 2], "{context}: {states:?}");
+                if up {
+                    connected += 1;
+                    let sends = |end: usize| world.ends[end].plan(Flow::Transmit).is_some();
+                    with_channels += usize::from(sends(CALLER) && sends(CALLED));
+                    world.release(SECOND, CALLER, Release::normal());
+                    world.run(SECOND * 60);
+                }
+                world.assert_over(&context);
+                let [caller, called] = [CALLER, CALLED].map(|end| world.ends[end].released().unwrap());
+                for (this, that) in [(caller, called), (called, caller)] {
+                    if that.origin == Origin::Remote && this.origin != Origin::Remote {
+                        assert_eq!(this.cause, that.cause, "{context}: {this:?} {that:?}");
+                    }
+                }
+                all += 1;
+            }
+        }
+        assert!(
+            connected * 2 > all && with_channels * 2 > connected,
+            "{mangle:?}: {with_channels} of {connected} of {all}"
+        );
+    }
 }
 
 #[test]

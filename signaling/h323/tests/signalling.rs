@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,17 +14,22 @@ use common::signals::{
 };
 use common::{CALLED, CALLER, outgoing_params};
 use offhook_h323::{
-    Action, Alias, Call, CallState, Cause, Channel, Config, DigitVia, Event, Origin, OutgoingParams, Timer,
+    Action, Alias, Call, CallState, Cause, Channel, Closed, Config, DigitVia, Event, Origin, OutgoingParams,
+    Timer,
 };
 use offhook_wire::h225::{
-    AlertingUuie, EndpointType, FacilityReason, H221NonStandard, H323UuPduH323MessageBody as Body,
-    VendorIdentifier,
+    AlertingUuie, EndpointType, FacilityReason, FacilityUuie, H221NonStandard,
+    H323UuPduH323MessageBody as Body, TransportAddress, TransportAddressIpAddress, VendorIdentifier,
 };
 use offhook_wire::h225_message::CallSignal;
+use offhook_wire::h245::MultimediaSystemControlMessage;
+use offhook_wire::per;
+use offhook_wire::per::json::build;
 use offhook_wire::q931::{
     CallReference, CallState as CallStateElement, CalledPartyNumber, CauseElement, ElementId,
     InformationElement, KeypadFacility, Location, Message, MessageType,
 };
+use serde_json::json;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -459,6 +465,74 @@ fn a_peer_that_goes_back_on_tunnelling_during_the_call_is_offered_a_connection()
     assert!(caller.signals.is_empty(), "and none of them is tunnelled");
     assert!(!caller.events.iter().any(|event| matches!(event, Event::ChannelClosed { .. })));
     assert_eq!(caller.call.state(), CallState::Active);
+}
+
+/// A called side whose tunnelled H.245 has come up.
+fn called_and_tunnelling() -> Script {
+    let mut caller = caller(config());
+    let mut called = Script::called(config());
+    join(&mut caller, &mut called, |script, event| {
+        if matches!(event, Event::Setup(_)) {
+            script.call.set_media(script.now, pcma(CALLED));
+            script.call.answer(script.now);
+        }
+    });
+    assert_eq!(called.call.state(), CallState::Active);
+    called.forget();
+    called
+}
+
+/// A message of the caller during the call that takes tunnelling back.
+fn no_more_tunnelling(body: Body) -> CallSignal {
+    let mut signal = of(body, true);
+    signal.q931.call_reference = CallReference::new(77, false);
+    if let Some(uuie) = &mut signal.uuie {
+        uuie.h323_uu_pdu.h245_tunnelling = Some(false);
+    }
+    signal
+}
+
+#[test]
+fn a_called_side_follows_its_caller_from_tunnelling_to_a_connection() {
+    // The caller says where it listens.
+    let mut called = called_and_tunnelling();
+    let listens = SocketAddr::from(([10, 0, 0, 1], 7000));
+    let mut uuie = FacilityUuie::new(PROTOCOL, FacilityReason::StartH245);
+    uuie.h245_address =
+        Some(TransportAddress::IpAddress(TransportAddressIpAddress::new([10, 0, 0, 1], 7000)));
+    called.signal(&no_more_tunnelling(Body::Facility(uuie.into())));
+    assert_eq!(called.actions, [Action::ConnectH245(listens)]);
+    called.forget();
+    called.call.handle_connected(called.now, Channel::H245);
+    called.wait(SECOND * 15);
+    assert!(!called.h245.is_empty(), "round trips go on");
+    assert!(called.signals.is_empty(), "and none of them is tunnelled");
+    assert!(!called.events.iter().any(|event| matches!(event, Event::ChannelClosed { .. })));
+    // What still comes tunnelled is void.
+    called.forget();
+    let request = json!({"request": {"roundTripDelayRequest": {"sequenceNumber": 9}}});
+    let octets = per::encode(&build::<MultimediaSystemControlMessage>(&request).unwrap()).unwrap();
+    called.tunnel_octets(octets.into(), CallReference::new(77, false));
+    assert!(called.h245.is_empty() && called.call.state() == CallState::Active);
+
+    // The caller leaves it to the called side to listen.
+    let mut called = called_and_tunnelling();
+    called.signal(&no_more_tunnelling(Body::Empty));
+    assert_eq!(called.actions, [Action::ListenH245]);
+    called.call.h245_listening(called.now, ([10, 0, 0, 2], 7001).into());
+    called.drain();
+    let Some(Body::Facility(uuie)) = last(&called).body() else { panic!("{:?}", called.signals) };
+    assert_eq!(uuie.reason, FacilityReason::StartH245);
+    let flag = last(&called).uuie.as_ref().and_then(|uuie| uuie.h323_uu_pdu.h245_tunnelling);
+    assert_eq!(flag, Some(false));
+    called.forget();
+    called.call.handle_connected(called.now, Channel::H245);
+    called.wait(SECOND * 15);
+    assert!(!called.h245.is_empty() && called.signals.is_empty());
+    // The connection that took its place is all that the call has of H.245: without it it ends.
+    called.call.handle_closed(called.now, Channel::H245, Closed::Failed);
+    called.drain();
+    assert_eq!(released(&called).and_then(|info| info.cause), Some(Cause::TEMPORARY_FAILURE));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! delayed at will. In: a scenario. Out: what each side saw.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
+pub(crate) mod mangle;
 pub(crate) mod script;
 pub(crate) mod signals;
 
@@ -10,13 +11,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
+use mangle::{Mangle, Mangler};
 use offhook_h323::{
     Action, Alias, AudioCodec, Call, CallState, Channel, ChannelPlan, Closed, CodecOffer, ConferenceGoal,
     Config, Event, Flow, IncomingParams, LocalMedia, LocalSession, OutgoingParams, Release, ReleaseInfo,
 };
-use offhook_wire::h225_message::CallSignal;
-use offhook_wire::tpkt::{self, TpktDecoder};
 
 /// SplitMix64: a seed makes a run.
 #[derive(Clone)]
@@ -169,8 +168,9 @@ pub(crate) struct World {
     pub octets: [u64; 2],
     /// The connection that breaks, and at which of its messages, which is lost.
     pub cut: Option<(Channel, u64)>,
-    /// H.245 messages in h245Control are repeated and exchanged at random.
-    pub mangle: bool,
+    /// What happens to H.245 messages in h245Control.
+    pub mangle: Mangle,
+    manglers: [Mangler; 2],
     /// Messages sent so far, by connection.
     pub messages: [u64; 2],
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
@@ -214,7 +214,8 @@ impl World {
             reopened: 0,
             octets: [0; 2],
             cut: None,
-            mangle: false,
+            mangle: Mangle::None,
+            manglers: Default::default(),
             messages: [0; 2],
             queue: BinaryHeap::new(),
             items: BTreeMap::new(),
@@ -334,8 +335,8 @@ impl World {
             if self.is_lost(transmit.channel) {
                 continue;
             }
-            let bytes = if self.mangle && transmit.channel == Channel::Signaling {
-                mangled(&transmit.bytes, &mut self.random)
+            let bytes = if transmit.channel == Channel::Signaling {
+                self.manglers[end].pass(self.mangle, &transmit.bytes, &mut self.random)
             } else {
                 transmit.bytes
             };
@@ -496,29 +497,6 @@ impl World {
             assert!(this.open.is_empty(), "{context}: {end} has channels left");
         }
     }
-}
-
-/// A call signalling message whose tunnelled H.245 was repeated or exchanged: what no TCP does, and a faulty peer can.
-fn mangled(packet: &Bytes, random: &mut Random) -> Bytes {
-    let mut decoder = TpktDecoder::new();
-    decoder.push(packet);
-    let payload = decoder.next().expect("TPKT").expect("whole");
-    let mut signal = CallSignal::decode(&payload).expect("a signal");
-    let Some(messages) = signal
-        .uuie
-        .as_mut()
-        .and_then(|uuie| uuie.h323_uu_pdu.h245_control.as_mut())
-        .filter(|m| !m.is_empty())
-    else {
-        return packet.clone();
-    };
-    let at = random.below(messages.len() as u64) as usize;
-    match random.below(3) {
-        0 => messages.insert(at, messages[at].clone()),
-        1 => messages.swap(0, at),
-        _ => return packet.clone(),
-    }
-    tpkt::encode(&signal.encode().expect("a signal")).expect("TPKT")
 }
 
 /// Both sides with G.711, answering after a while.
