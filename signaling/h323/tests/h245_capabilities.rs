@@ -96,7 +96,7 @@ fn the_order_of_either_side_decides_and_a_list_restricts() {
         let told = peer::answered(config.clone(), media(CALLER, &ours)).said();
         let entries =
             told[0]["request"]["terminalCapabilitySet"]["capabilityTable"].as_array().unwrap().len();
-        assert_eq!(entries, allowed.as_ref().map_or(3, Vec::len) + 3);
+        assert_eq!(entries, allowed.as_ref().map_or(3, Vec::len) + 4);
         let mut caller = ready(config, media(CALLER, &ours), &table, "master");
         assert!(caller.opened()[0].1["audioData"].get(first).is_some(), "{preference:?} {allowed:?}");
         let answer = caller.answer(open(7, json!({"audioData": {"g711Ulaw64k": 20}})));
@@ -378,7 +378,8 @@ fn keys_go_the_first_way_that_both_sides_have() {
         assert_eq!((caller.h245.len(), keypads), (h245, q931), "{ways:?}");
     }
     // What is no key goes as text, whatever comes first.
-    let mut caller = transmitting(config(), media(CALLER, &G711), &all, "master");
+    let flashing = [&all[..], &[json!({"receiveUserInputCapability": {"hookflash": null}})]].concat();
+    let mut caller = transmitting(config(), media(CALLER, &G711), &flashing, "master");
     assert_eq!(caller.call.send_digits(caller.now, "hello"), Some(Alphanumeric));
     assert_eq!(caller.call.send_digits(caller.now, "!"), Some(Signal), "no event 16 among the peer's");
     assert_eq!(caller.call.send_digits_by(caller.now, "1", &[Keypad, Signal]), Some(Keypad), "as is wished");

@@ -51,7 +51,7 @@ fn tcs_entries(message: &Value) -> usize {
 fn a_peer_that_keeps_fewer_entries_gets_fewer_and_one_that_keeps_none_is_let_go() {
     let mut caller = answered(config(), media(CALLER, &CODECS));
     let told = tcs_entries(&caller.said()[0]);
-    assert_eq!(told, 5, "two codecs, two ways of user input, telephone-events");
+    assert_eq!(told, 6, "two codecs, two ways of user input and the hook flash, telephone-events");
     let refuse = |sequence: u8, exceeded: Value| {
         json!({"response": {"terminalCapabilitySetReject": {
             "sequenceNumber": sequence, "cause": {"tableEntryCapacityExceeded": exceeded},

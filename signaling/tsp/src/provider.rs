@@ -376,12 +376,11 @@ impl Tspi for H323Provider {
         mode: DigitMode,
         digits: &str,
     ) -> Result<(), LineError> {
-        let DigitMode::Dtmf = mode;
         let legal = |c: char| c.is_ascii_digit() || "*#!ABCD".contains(c);
         if digits.is_empty() || digits.len() > 128 || !digits.chars().all(legal) {
             return Err(LineError::InvalParam(format!("{digits:?}: 1 to 128 of 0-9 * # A-D !")));
         }
-        self.command(call, Command::Digits(request, digits.to_owned()))
+        self.command(call, Command::Digits(request, digits.to_owned(), mode))
     }
 
     fn line_dial(

@@ -35,8 +35,8 @@ fn dialled(alice: &Desk, bob: &Desk, placed: HdCall, digits: &str) -> (Vec<Strin
     let mut said = alice.until("request 5 done");
     said.retain(|what| what.starts_with("msp plays") || what.contains("events"));
     std::thread::sleep(Duration::from_millis(300));
-    let heard = bob.heard.try_iter().filter_map(|what| what.strip_prefix("digit ").map(str::to_owned));
-    (said, heard.collect())
+    let digit = |what: String| what.strip_prefix("digit ")?.chars().next();
+    (said, bob.heard.try_iter().filter_map(digit).collect())
 }
 
 #[test]
@@ -128,21 +128,30 @@ fn a_key_that_comes_in_rtp_and_in_signalling_is_told_once() {
     let bob = Desk::new(&runtime, events());
     let placed = connected(&bob, &alice);
     alice.provider.line_generate_digits(RequestId(5), alice.incoming(), DigitMode::Dtmf, "7").unwrap();
-    bob.until("digit 7");
+    bob.until("digit 7 Signal 100 ms");
     let way = DigitWay::TelephoneEvent;
     let rtp = |digit| ToTsp::Digit { digit, duration_ms: 80, began_ns: Timestamp::now().0, way };
     bob.msp_says(PLACED, &rtp('7'));
     bob.msp_says(PLACED, &rtp('8'));
-    bob.until("digit 8");
+    bob.until("digit 8 TelephoneEvent 80 ms");
     // The other way round: RTP first.
     bob.msp_says(PLACED, &rtp('9'));
-    bob.until("digit 9");
+    bob.until("digit 9 TelephoneEvent 80 ms");
     // Its tone was in the sound as well.
     let began_ns = Timestamp::now().0;
     let tone = ToTsp::Digit { digit: '9', duration_ms: 80, began_ns, way: DigitWay::InBand };
     bob.msp_says(PLACED, &tone);
     alice.provider.line_generate_digits(RequestId(6), alice.incoming(), DigitMode::Dtmf, "91").unwrap();
-    assert_eq!(bob.until("digit 1"), ["digit 1"], "neither 7 nor 9 a second time");
+    let last = "digit 1 Signal 100 ms";
+    assert_eq!(bob.until(last), [last], "neither 7 nor 9 a second time");
+    // A way that is asked for is taken, and told: of these two nobody knows how long the key was held.
+    for (request, mode, told) in
+        [(8, DigitMode::Alphanumeric, "digit 2 Alphanumeric"), (9, DigitMode::Keypad, "digit 3 Keypad")]
+    {
+        let digit = told.chars().nth(6).unwrap().to_string();
+        alice.provider.line_generate_digits(RequestId(request), alice.incoming(), mode, &digit).unwrap();
+        assert_eq!(bob.until(told), [told]);
+    }
     bob.provider.line_drop(RequestId(7), placed, offhook_spi::DisconnectMode::Normal).unwrap();
     bob.until("Idle");
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use offhook_spi::{
     ApiVersion, AppEvent, AppReply, CallInfo, CallInfoChange, DeviceId, DigitMode, HCall, HLine, HdCall,
@@ -223,7 +224,7 @@ pub(crate) struct Holder {
 pub(crate) enum Report {
     State(LineCallState, Timestamp),
     Info(CallInfoChange),
-    Digit(char, DigitMode),
+    Digit(char, DigitMode, Option<Duration>),
     Msp(Option<HtMspLine>, Opaque),
 }
 

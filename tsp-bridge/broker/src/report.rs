@@ -7,6 +7,7 @@
 //! completion has come and the provider's handle has not, the call counts as busy and the reports wait.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use offhook_spi::{
     AppEvent, CallInfo, CallInfoChange, CallOrigin, CallReason, DigitMode, DisconnectMode, HdCall, HtCall,
@@ -60,8 +61,8 @@ impl TspEvents for Reports {
         self.report(line, call, Report::Info(change));
     }
 
-    fn digit(&self, line: HtLine, call: HtCall, digit: char, mode: DigitMode) {
-        self.report(line, call, Report::Digit(digit, mode));
+    fn digit(&self, line: HtLine, call: HtCall, digit: char, mode: DigitMode, duration: Option<Duration>) {
+        self.report(line, call, Report::Digit(digit, mode, duration));
     }
 
     fn send_msp_data(
@@ -337,9 +338,9 @@ impl State {
                     self.push(holder.client, AppEvent::CallState { call: holder.call, state: next, at });
                 }
             }
-            Report::Digit(digit, mode) if !over => {
+            Report::Digit(digit, mode, duration) if !over => {
                 for holder in call.holders.clone() {
-                    self.push(holder.client, AppEvent::Digit { call: holder.call, digit, mode });
+                    self.push(holder.client, AppEvent::Digit { call: holder.call, digit, mode, duration });
                 }
             }
             Report::Msp(msp, data) => self.route(ht, msp, &data),

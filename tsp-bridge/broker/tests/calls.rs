@@ -78,7 +78,7 @@ fn events_before_the_completion_are_dropped_and_counted() {
     let (events, ht, ht_line) =
         (switch.events().unwrap(), switch.handle_of(hd).unwrap(), switch.line(0).unwrap());
     events.call_state(ht_line, ht, S::Dialing, Timestamp(1));
-    events.digit(ht_line, ht, '1', DigitMode::Dtmf);
+    events.digit(ht_line, ht, '1', DigitMode::Dtmf, None);
     let refused = events.send_msp_data(ht_line, Some(ht), None, support::opaque(b"early"));
     assert_eq!(refused, Err(LineError::InvalCallHandle));
     assert!(client.events().is_empty());

@@ -5,6 +5,8 @@
 //! submitted, and a call's events after the reply that made the call valid.
 //! Plain data both ways: an embedded broker passes the values, one in another process will pass their encoding.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -200,6 +202,8 @@ pub enum AppEvent {
         digit: char,
         /// How it travelled.
         mode: DigitMode,
+        /// How long the key was held, where that is known.
+        duration: Option<Duration>,
     },
     /// An opaque buffer of the TSP for this application's MSP.
     MspData {

@@ -98,6 +98,16 @@ pub enum DisconnectMode {
 /// How digits travel or travelled. Alias `LINEDIGITMODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DigitMode {
-    /// Signalled: H.245 UserInput or Q.931 keypad.
+    /// By the way that the provider chooses; which one it was is not known.
     Dtmf,
+    /// RFC 4733 telephone-events in RTP.
+    TelephoneEvent,
+    /// H.245 UserInputIndication signal.
+    Signal,
+    /// H.245 UserInputIndication alphanumeric.
+    Alphanumeric,
+    /// Q.931 Keypad facility.
+    Keypad,
+    /// Tones in the sound.
+    InBand,
 }

@@ -15,6 +15,7 @@
 //!   is an error to the sender and is not queued.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{
     ApiVersion, CallInfo, CallInfoChange, CallParams, DevSpecific, DigitMode, DisconnectMode, HdCall, HdLine,
@@ -176,8 +177,9 @@ pub trait TspEvents: Send + Sync {
     /// Something in the call's [`CallInfo`] changed. Alias `LINE_CALLINFO`.
     fn call_info(&self, line: HtLine, call: HtCall, change: CallInfoChange);
 
-    /// The far end sent a digit. Alias `LINE_MONITORDIGITS`.
-    fn digit(&self, line: HtLine, call: HtCall, digit: char, mode: DigitMode);
+    /// The far end sent a digit: by which way, and how long the key was held, where that is known. Alias
+    /// `LINE_MONITORDIGITS`.
+    fn digit(&self, line: HtLine, call: HtCall, digit: char, mode: DigitMode, duration: Option<Duration>);
 
     /// An opaque buffer for one MSP instance, or for all of the line with `msp` none; call-level with a call,
     /// address-level without. Alias `LINE_SENDMSPDATA`.

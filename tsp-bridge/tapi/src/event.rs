@@ -7,6 +7,7 @@
 use std::ops::BitOr;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use offhook_spi::{
     CallInfo, CallInfoChange, DigitMode, LineCallState, LineDevState, LineError, MspCallEvent, MspEventCause,
@@ -84,6 +85,8 @@ pub enum Event {
         digit: char,
         /// How it travelled.
         mode: DigitMode,
+        /// How long the key was held, where that is known.
+        duration: Option<Duration>,
     },
     /// Something happened to an address.
     #[doc(alias = "TE_ADDRESS")]
@@ -231,6 +234,7 @@ pub(crate) enum Raw {
         call: Arc<CallShared>,
         digit: char,
         mode: DigitMode,
+        duration: Option<Duration>,
     },
     Address {
         address: Arc<AddressShared>,
@@ -249,7 +253,9 @@ impl Raw {
                 Event::CallMedia { call: call.handle()?, event, cause, stream, terminal }
             }
             Self::Info { call, change, info } => Event::CallInfoChange { call: call.handle()?, change, info },
-            Self::Digit { call, digit, mode } => Event::Digit { call: call.handle()?, digit, mode },
+            Self::Digit { call, digit, mode, duration } => {
+                Event::Digit { call: call.handle()?, digit, mode, duration }
+            }
             Self::Address { address, event } => {
                 Event::Address { address: Address::new(address, session.upgrade()?), event }
             }

@@ -102,9 +102,9 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
                 core.subscribers.emit(Raw::Info { call, change, info });
             }
         }
-        AppEvent::Digit { call, digit, mode } => {
+        AppEvent::Digit { call, digit, mode, duration } => {
             if let Some(call) = known(core, call) {
-                core.subscribers.emit(Raw::Digit { call, digit, mode });
+                core.subscribers.emit(Raw::Digit { call, digit, mode, duration });
             }
         }
         AppEvent::MspData { line, call, data } => tsp_data(core, line, call, &data),

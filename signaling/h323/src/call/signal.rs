@@ -19,7 +19,7 @@ use tracing::debug;
 use super::message::Common;
 use super::release::Ending;
 use super::{Call, CallState, Link, Side, log};
-use crate::event::{DigitVia, Event};
+use crate::event::Event;
 use crate::fast_connect::{self, FastConnect};
 use crate::quirks;
 use crate::{Origin, UserUser};
@@ -260,7 +260,7 @@ impl Call {
         }
         let keys = signal.q931.keypad_facility().unwrap_or_default();
         for digit in keys.chars().take(MAX_KEYS) {
-            self.notify(Event::Digit { digit, duration: None, via: DigitVia::Keypad });
+            self.with_control(now, |control, env| control.on_keypad(env, digit));
         }
     }
 }

@@ -57,7 +57,8 @@ pub(crate) fn table(media: &LocalMedia, config: &Config, most: usize) -> Option<
     }
     let alphanumeric = Capability::ReceiveUserInputCapability(UserInputCapability::BasicString);
     let signal = Capability::ReceiveUserInputCapability(UserInputCapability::Dtmf);
-    let mut input: Vec<u16> = [alphanumeric, signal].into_iter().filter_map(&mut add).collect();
+    let flash = Capability::ReceiveUserInputCapability(UserInputCapability::Hookflash);
+    let mut input: Vec<u16> = [alphanumeric, signal, flash].into_iter().filter_map(&mut add).collect();
     let event = media.sessions.iter().find_map(|session| session.telephone_event);
     if let Some(payload_type) = event.and_then(dynamic_payload_type)
         && !config.telephone_events.is_empty()

@@ -34,6 +34,8 @@ pub struct RemoteMedia {
     pub alphanumeric: bool,
     /// It takes UserInputIndication signal.
     pub signal: bool,
+    /// It takes a hook flash, `!`, by UserInputIndication signal.
+    pub hook_flash: bool,
     /// It takes telephone-events: payload type and events.
     pub telephone_event: Option<(u8, TelephoneEvents)>,
     /// It takes comfort noise (RFC 3389) in place of sound, under payload type 13.
@@ -60,6 +62,7 @@ enum Entry {
     Described(Box<AudioCapability>),
     Alphanumeric,
     Signal,
+    HookFlash,
     TelephoneEvent(u8, TelephoneEvents),
     ComfortNoise,
     NonStandard(NonStandardCapability),
@@ -202,6 +205,11 @@ impl RemoteCapabilities {
         self.entries.values().any(|entry| *entry == Entry::Signal)
     }
 
+    /// The peer takes a hook flash by it.
+    pub(crate) fn takes_flash(&self) -> bool {
+        self.entries.values().any(|entry| *entry == Entry::HookFlash)
+    }
+
     /// The peer can receive something at all.
     pub(crate) fn has_audio(&self) -> bool {
         self.usable().any(|entry| matches!(entry, Entry::Audio { .. } | Entry::Described(_)))
@@ -230,6 +238,7 @@ impl RemoteCapabilities {
             codecs,
             alphanumeric: self.entries.values().any(|entry| *entry == Entry::Alphanumeric),
             signal: self.takes_signal(),
+            hook_flash: self.takes_flash(),
             telephone_event: self.telephone_event(),
             comfort_noise: self.usable().any(|entry| *entry == Entry::ComfortNoise),
             non_standard: non_standard.collect(),
@@ -272,6 +281,7 @@ impl Entry {
                 | UserInputCapability::IA5String
                 | UserInputCapability::GeneralString => Self::Alphanumeric,
                 UserInputCapability::Dtmf => Self::Signal,
+                UserInputCapability::Hookflash => Self::HookFlash,
                 _ => Self::Other,
             },
             Capability::ReceiveRTPAudioTelephonyEventCapability(event) => {

@@ -1,8 +1,7 @@
 //! All procedures of a call's H.245 session, and their order: determination and capabilities first, then channels.
 //! In: the call's commands, timers. Out: messages, notices.
 //!
-//! After endSession, ours or the peer's, nothing more is said and nothing is done about what still comes
-//! (H.245 8.10, H.323 8.5).
+//! After endSession, ours or the peer's, nothing more is said and nothing is done about what still comes (H.323 8.5).
 //!
 //! Not here: the peer's messages (`receive`), the machines themselves.
 
@@ -309,6 +308,12 @@ impl Control {
         let env = &mut env;
         let ways = ways!(self, env.media, env.deaf_to_telephone_events);
         self.input.update(&mut scope!(self, env), &ways, duration)
+    }
+
+    /// A key that came by Q.931 Keypad facility: one of the ways of one and the same press.
+    pub(crate) fn on_keypad(&mut self, mut env: Environment<'_>, key: char) {
+        let env = &mut env;
+        self.input.on_keypad(&mut scope!(self, env), key, env.media);
     }
 
     /// What our application may ask of the procedures; false when it cannot be, or is not now.

@@ -1,18 +1,18 @@
-//! User input (H.245 8.13, B.16: UserInputIndication), and which way keys go.
+//! User input (H.245 UserInputIndication), and which way keys go.
 //! In: keys of the application, UserInputIndications. Out: UserInputIndications, digits, each once.
 //!
 //! ```text
 //!   out   the first way of `Config::dtmf` that is possible:
 //!           TelephoneEvent   both sides have telephone-events, a transmit channel is open: the media side sends
-//!           Signal           the peer announces dtmf
-//!           Alphanumeric     H.245 is up (every endpoint takes it: H.323 6.2.8.6)
+//!           Signal           the peer announces dtmf, for a hook flash (`!`) also hookflash
+//!           Alphanumeric     H.245 is up (every endpoint takes it)
 //!           Keypad           always
-//!   in    alphanumeric, signal: a Digit each; signalUpdate: the last signal's duration
+//!   in    alphanumeric, signal, Q.931 keypad: a Digit each; signalUpdate: the last signal's duration
 //! ```
 //! A peer that announces telephone-events and does not hear them (`quirks`) gets them where nothing else is allowed.
 //! A key that the peer says is in RTP as well, or that comes by two ways within [`DOUBLE`], counts once.
 //!
-//! Not here: Q.931 keypad (the call), telephone-events in RTP (the media side).
+//! Not here: Q.931's Information (the call), telephone-events in RTP (the media side).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,6 +23,9 @@ use crate::{ChannelPlan, Config, DigitVia, DtmfWay, Event, LocalMedia};
 
 /// How long a digit sounds when we send it as UserInputIndication signal: two RFC 4733 packets of 50 ms.
 const DIGIT_MS: u16 = 100;
+
+/// The hook flash of signalType.
+const FLASH: char = '!';
 
 /// The most characters of one UserInputIndication that become digits.
 const MAX_INPUT: usize = 128;
@@ -105,7 +108,14 @@ impl UserInput {
             DtmfWay::TelephoneEvent => ways.telephone_event().is_some_and(|(_, events)| {
                 ways.up && keys.as_ref().is_some_and(|keys| keys.iter().all(|(_, e)| events.contains(*e)))
             }),
-            DtmfWay::Signal => ways.up && ways.remote.takes_signal() && !self.no_signal && keys.is_some(),
+            DtmfWay::Signal => {
+                let flashes = digits.contains(FLASH);
+                ways.up
+                    && ways.remote.takes_signal()
+                    && (ways.remote.takes_flash() || !flashes)
+                    && !self.no_signal
+                    && keys.is_some()
+            }
             DtmfWay::Alphanumeric => ways.up,
             DtmfWay::Keypad => true,
         };
@@ -145,7 +155,8 @@ impl UserInput {
         key: char,
         duration: Option<Duration>,
     ) -> bool {
-        let possible = ways.up && ways.remote.takes_signal() && !self.no_signal;
+        let flashes = ways.remote.takes_flash() || key != FLASH;
+        let possible = ways.up && ways.remote.takes_signal() && flashes && !self.no_signal;
         let known = TelephoneEvents::of_key(key).is_some();
         if possible && known {
             self.signal(scope, key.to_ascii_uppercase(), duration.map(milliseconds));
@@ -211,6 +222,11 @@ impl UserInput {
         }
     }
 
+    /// Q.931 has no word for a key that is in RTP as well.
+    pub(crate) fn on_keypad(&mut self, scope: &mut Scope<'_>, digit: char, media: Option<&LocalMedia>) {
+        self.on_key(scope, digit, None, DigitVia::Keypad, false, media);
+    }
+
     pub(crate) fn on_signal_update(&mut self, scope: &mut Scope<'_>, duration: Duration) {
         if let Some(digit) = self.last_signal {
             scope.tell(Event::DigitDuration { digit, duration });
@@ -230,7 +246,7 @@ impl UserInput {
         let now = scope.now;
         self.recent.retain(|(at, ..)| now.saturating_sub(*at) <= DOUBLE);
         let double = self.recent.iter().position(|(_, known, way)| *known == digit && *way != via);
-        // B.16.2 rtpPayloadIndication: the media side has it from RTP, if we said that it takes telephone-events.
+        // rtpPayloadIndication: the media side has it from RTP, if we said that it takes telephone-events.
         let takes_events =
             media.is_some_and(|media| media.sessions.iter().any(|s| s.telephone_event.is_some()));
         if double.is_some() || in_rtp && takes_events {

@@ -64,19 +64,23 @@ impl Digits {
 
 impl Running {
     /// GenerateDigits.
-    pub(super) fn generate_digits(&mut self, id: RequestId, digits: String) {
+    pub(super) fn generate_digits(&mut self, id: RequestId, digits: String, mode: DigitMode) {
         if self.digits.waiting.len() >= MAX_REQUESTS {
             let why = format!("{MAX_REQUESTS} strings of digits wait already");
             return self.context.complete(id, Err(LineError::ResourceUnavail(why)));
         }
         let config = &self.context.inner.config;
-        let order = match config.digits_via {
-            DigitsVia::Auto => config.call.dtmf.clone(),
-            DigitsVia::TelephoneEvent => vec![DtmfWay::TelephoneEvent],
-            DigitsVia::Signal => vec![DtmfWay::Signal],
-            DigitsVia::Alphanumeric => vec![DtmfWay::Alphanumeric],
-            DigitsVia::Keypad => vec![DtmfWay::Keypad],
-            DigitsVia::InBand => Vec::new(),
+        let order = match (mode, config.digits_via) {
+            (DigitMode::Dtmf, DigitsVia::Auto) => config.call.dtmf.clone(),
+            (DigitMode::InBand, _) | (DigitMode::Dtmf, DigitsVia::InBand) => Vec::new(),
+            (DigitMode::TelephoneEvent, _) | (DigitMode::Dtmf, DigitsVia::TelephoneEvent) => {
+                vec![DtmfWay::TelephoneEvent]
+            }
+            (DigitMode::Signal, _) | (DigitMode::Dtmf, DigitsVia::Signal) => vec![DtmfWay::Signal],
+            (DigitMode::Alphanumeric, _) | (DigitMode::Dtmf, DigitsVia::Alphanumeric) => {
+                vec![DtmfWay::Alphanumeric]
+            }
+            (DigitMode::Keypad, _) | (DigitMode::Dtmf, DigitsVia::Keypad) => vec![DtmfWay::Keypad],
         };
         let patience = self.now() + config.digits_patience;
         self.digits.waiting.push_back(Request { id, digits, order, patience });
@@ -214,12 +218,20 @@ impl Running {
         self.digits.heard.lasts(digit, after(Timestamp::now().0, duration));
     }
 
-    /// A digit came; told once.
+    /// A digit came, pressed from the one moment to the other, which are the same where nobody knows how long; told once.
     pub(super) fn pressed(&mut self, digit: char, way: Way, began: u64, ended: u64) {
         let is_new = self.digits.heard.is_new(digit, way, began, ended);
         tracing::debug!(call = self.context.hd.0, %digit, ?way, is_new, "digit");
         if let Some((events, ht)) = self.context.inner.events().zip(self.context.valid()).filter(|_| is_new) {
-            events.digit(self.context.line, ht, digit, DigitMode::Dtmf);
+            let mode = match way {
+                Way::TelephoneEvent => DigitMode::TelephoneEvent,
+                Way::Signal => DigitMode::Signal,
+                Way::Alphanumeric => DigitMode::Alphanumeric,
+                Way::Keypad => DigitMode::Keypad,
+                Way::InBand => DigitMode::InBand,
+            };
+            let duration = ended.checked_sub(began).filter(|held| *held > 0).map(Duration::from_nanos);
+            events.digit(self.context.line, ht, digit, mode, duration);
         }
     }
 }

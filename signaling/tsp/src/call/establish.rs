@@ -148,7 +148,7 @@ pub(super) fn early(context: &mut Context, command: Option<Command>) -> Result<O
         Some(
             Command::Accept(request)
             | Command::Answer(request)
-            | Command::Digits(request, _)
+            | Command::Digits(request, ..)
             | Command::Dial(request, ..)
             | Command::Redirect(request, _)
             | Command::UserUser(request, _)

@@ -26,9 +26,9 @@ use offhook_h323::{
 };
 use offhook_pair::ToMsp;
 use offhook_spi::{
-    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, DevSpecific, DisconnectMode, HdCall,
-    HdLine, HtCall, HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party, RequestId,
-    Timestamp,
+    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, DevSpecific, DigitMode, DisconnectMode,
+    HdCall, HdLine, HtCall, HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party,
+    RequestId, Timestamp,
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// The broker forgets the call.
     Close,
     /// Send digits.
-    Digits(RequestId, String),
+    Digits(RequestId, String, DigitMode),
     /// More digits of the called number; the last of them.
     Dial(RequestId, String, bool),
     /// Send the caller there instead, if it could be resolved.

@@ -208,12 +208,12 @@ impl Running {
                 self.answer = Some(request);
                 self.machine.answer(now);
             }
-            Command::Digits(request, digits)
+            Command::Digits(request, digits, mode)
                 if matches!(self.context.state, Some(LineCallState::Connected(_))) =>
             {
-                self.generate_digits(request, digits);
+                self.generate_digits(request, digits, mode);
             }
-            Command::Accept(request) | Command::Answer(request) | Command::Digits(request, _) => {
+            Command::Accept(request) | Command::Answer(request) | Command::Digits(request, ..) => {
                 self.context.complete(request, Err(LineError::InvalCallState));
             }
             Command::Dial(request, digits, complete) => {

@@ -79,8 +79,9 @@ impl TspEvents for Events {
 
     fn call_info(&self, _: HtLine, _: HtCall, _: CallInfoChange) {}
 
-    fn digit(&self, _: HtLine, _: HtCall, digit: char, _: DigitMode) {
-        self.say(format!("digit {digit}"));
+    fn digit(&self, _: HtLine, _: HtCall, digit: char, mode: DigitMode, duration: Option<Duration>) {
+        let duration = duration.map_or_else(String::new, |duration| format!(" {} ms", duration.as_millis()));
+        self.say(format!("digit {digit} {mode:?}{duration}"));
     }
 
     fn send_msp_data(

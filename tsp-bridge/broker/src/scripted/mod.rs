@@ -405,7 +405,7 @@ impl Scripted {
                 let Some((line, call, at)) = found else { return };
                 match step {
                     Step::State(state) => events.call_state(line, call, state, at),
-                    Step::Digit(digit) => events.digit(line, call, digit, DigitMode::Dtmf),
+                    Step::Digit(digit) => events.digit(line, call, digit, DigitMode::Dtmf, None),
                     Step::Info(change) => events.call_info(line, call, change),
                     Step::Send(data) => {
                         if let Err(error) = events.send_msp_data(line, Some(call), None, data) {
