@@ -56,8 +56,8 @@ pub struct Config {
     pub maintain_connection: bool,
     /// An active call outlives its call signalling connection: the caller makes a new one to the same address and asks
     /// for the call's state (StatusInquiry), the called side waits for it; after `Timers::signaling_loss` without one
-    /// the call is released with cause 41. Off as made: H.323 8.6 ends a call whose signalling connection fails, and
-    /// some endpoints hang up by closing it.
+    /// the call is released with cause 41. Off as made: some endpoints hang up
+    /// by closing it.
     pub survive_signaling_loss: bool,
     /// What to do when the called side sends us elsewhere.
     pub forwarding: Forwarding,

@@ -112,7 +112,7 @@ pub enum Event {
     DigitDuration {
         /// Which.
         digit: char,
-        /// How long in all from the update on (H.245 B.16.4: the rest of the tone).
+        /// How long in all from the update on (H.245 signalUpdate: the rest of the tone).
         duration: Duration,
     },
     /// The media side is to send these keys as RFC 4733 telephone-events.
@@ -195,7 +195,7 @@ pub enum Event {
     Released(Box<ReleaseInfo>),
 }
 
-/// What a MaintenanceLoopRequest is about (H.245 8.8).
+/// What a MaintenanceLoopRequest is about (H.245 C.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loop {
     /// The whole system: no H.323 endpoint can, ours refuses it.
@@ -206,7 +206,7 @@ pub enum Loop {
     LogicalChannel(u16),
 }
 
-/// How a RequestMode ended (H.245 8.7).
+/// How a RequestMode ended (H.245 C.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ModeResponse {
     /// The peer will send the first of what was asked for.
@@ -219,7 +219,7 @@ pub enum ModeResponse {
     Unanswered,
 }
 
-/// MiscellaneousCommand, as far as it is about audio (H.245 7.11.7).
+/// MiscellaneousCommand, as far as it is about audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are H.245's")]
 pub enum MediaCommand {

@@ -75,7 +75,7 @@ impl Path {
     }
 }
 
-/// Both sides listen and both were told an address: whether we are the one to connect. H.323 8.2.3: the
+/// Both sides listen and both were told an address: whether we are the one to connect. H.323 8.2: the
 /// endpoint with the numerically smaller address gives way, its own connection is not made.
 pub(crate) fn connects_on_crossing(ours: SocketAddr, theirs: SocketAddr) -> bool {
     (ours.ip(), ours.port()) > (theirs.ip(), theirs.port())

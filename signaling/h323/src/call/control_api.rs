@@ -13,7 +13,7 @@ use crate::h245::Ask;
 use crate::{AudioCodec, DtmfWay, H245Counters, Loop, RemoteMedia};
 
 impl Call {
-    /// RequestMode (H.245 8.7): asks the peer to send one of `codecs`, most wanted first; at most 32 are said.
+    /// RequestMode (H.245 C.9): asks the peer to send one of `codecs`, most wanted first; at most 32 are said.
     /// The answer is [`Event::ModeResponse`](crate::Event::ModeResponse); the codec then changes by another
     /// [`Event::ChannelOpened`](crate::Event::ChannelOpened).
     pub fn request_mode(&mut self, now: Duration, codecs: &[AudioCodec]) -> bool {
@@ -26,7 +26,7 @@ impl Call {
         self.ask(now, Ask::Codec(session_id, codec))
     }
 
-    /// RequestChannelClose (H.245 8.6): asks the peer to close its channel in a session; with `reopen` to open another
+    /// RequestChannelClose (H.245 C.6): asks the peer to close its channel in a session; with `reopen` to open another
     /// in its place. A refusal is [`Event::ChannelCloseRefused`](crate::Event::ChannelCloseRefused).
     pub fn request_channel_close(&mut self, now: Duration, session_id: u8, reopen: bool) -> bool {
         self.ask(now, Ask::Close { session_id, reopen })
@@ -42,7 +42,7 @@ impl Call {
         self.ask(now, Ask::Active(session_id, active))
     }
 
-    /// MaintenanceLoopRequest (H.245 8.8), one at a time. The channel is one that we send in. The answer is
+    /// MaintenanceLoopRequest (H.245 C.11), one at a time. The channel is one that we send in. The answer is
     /// [`Event::LoopResponse`](crate::Event::LoopResponse).
     pub fn request_loop(&mut self, now: Duration, looped: Loop) -> bool {
         self.ask(now, Ask::Loop(looped))

@@ -1,5 +1,5 @@
 //! What a side tells the other's user without changing the call: Notify, Progress, user-user information; and where
-//! else to go (Facility callForwarded and its kin; H.323 8.1.8, 8.4.3).
+//! else to go (Facility callForwarded and its kin; H.323 8.1.10, 8.4.3).
 //! In: the application's wishes, Facility. Out: messages, events; a forward that is followed ends this call.
 //!
 //! A forward: the machine releases with facilityCallDeflection, the driver places the next call. It keeps the

@@ -213,7 +213,7 @@ impl Identity {
         with_user_user(signal, Some(data))
     }
 
-    /// Facility callForwarded or routeCallToGatekeeper: call there instead (H.323 8.1.8).
+    /// Facility callForwarded or routeCallToGatekeeper: call there instead (H.323 8.1.10).
     pub(super) fn forward(
         &self,
         reason: FacilityReason,
@@ -245,7 +245,7 @@ impl Identity {
         self.signal(MessageType::STATUS_INQUIRY, Body::StatusInquiry(uuie.into()))
     }
 
-    /// Facility startH245: connect your H.245 to here (H.323 8.2.3).
+    /// Facility startH245: connect your H.245 to here (H.323 8.2).
     pub(super) fn start_h245(&self, address: SocketAddr) -> CallSignal {
         let mut uuie = FacilityUuie::new(PROTOCOL_IDENTIFIER, FacilityReason::StartH245);
         uuie.call_identifier = Some(self.call_identifier());

@@ -1,4 +1,4 @@
-//! Flow control (H.245 B.14.4, FlowControlCommand) and the rates of logical channels (logicalChannelRate).
+//! Flow control (H.245 FlowControlCommand) and the rates of logical channels (logicalChannelRate).
 //! In: the peer's commands and requests, our application's limit. Out: another codec, an event, answers.
 //!
 //! Audio has the rate of its codec. A limit below that changes the codec to one that fits; where there is none

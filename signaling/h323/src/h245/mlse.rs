@@ -1,4 +1,4 @@
-//! Maintenance loops (H.245 8.8, C.10: MLSE), both ways.
+//! Maintenance loops (H.245 C.11: MLSE), both ways.
 //! In: LOOP.request, the peer's PDUs, T102. Out: PDUs, what the media side is to loop, what the peer loops.
 //!
 //! ```text

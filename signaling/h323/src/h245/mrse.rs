@@ -1,4 +1,4 @@
-//! Mode requests (H.245 8.7, C.11: MRSE), both ways.
+//! Mode requests (H.245 C.9: MRSE), both ways.
 //! In: TRANSFER.request, the peer's PDUs, T109. Out: PDUs, the codec that we are to send, what the peer answered.
 //!
 //! ```text
@@ -23,7 +23,7 @@ const MAX_MODES: usize = 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Mrse {
-    /// out_SQ of C.11.
+    /// out_SQ of C.9.
     sequence: u8,
     awaiting: bool,
 }

@@ -1,4 +1,4 @@
-//! Round trip delay (H.245 8.9, C.9: RTDSE), both ways.
+//! Round trip delay (H.245 C.10: RTDSE), both ways.
 //! In: TRANSFER.request, the peer's PDUs, T105, the interval. Out: PDUs, the delay.
 //! The answering side has no state: a RoundTripDelayRequest is answered at any time, before master
 //! and slave are determined too (Asterisk asks that early).
@@ -10,7 +10,7 @@ use crate::h245::{Scope, pdu};
 
 #[derive(Debug, Default)]
 pub(crate) struct Rtdse {
-    /// out_SQ of C.9.
+    /// out_SQ of C.10.
     sequence: u8,
     sent: Option<Duration>,
     /// The peer does not know the request: there is nothing to measure.
