@@ -12,6 +12,7 @@
 
 pub mod nested;
 mod q931;
+pub mod redact;
 pub mod tree;
 pub mod vector;
 
