@@ -132,8 +132,8 @@ pub(crate) struct CallArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct AnswerArgs {
-    /// Where to take calls; port 0 takes a free one and says which
-    #[arg(long, value_name = "ADDR", value_parser = listen_address, default_value = "0.0.0.0:1720")]
+    /// Where to take calls: `[::]` over IPv6 and IPv4; port 0 takes a free one and says which
+    #[arg(long, value_name = "ADDR", value_parser = listen_address, default_value = "[::]:1720")]
     pub(crate) listen: SocketAddr,
     /// Play this WAV file to every caller
     #[arg(long, value_name = "FILE.wav", conflicts_with_all = ["tone", "echo"])]

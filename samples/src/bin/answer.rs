@@ -9,7 +9,7 @@ use offhook::{
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listen = env::args().nth(1).unwrap_or_else(|| "0.0.0.0:1720".to_owned()).parse()?;
+    let listen = env::args().nth(1).unwrap_or_else(|| "[::]:1720".to_owned()).parse()?;
     let h323 = H323Config { listen, ..H323Config::default() };
     let phone = Embedded::start(EmbeddedConfig { h323, ..EmbeddedConfig::default() }).await?;
     // A filter first: without one nothing is delivered.

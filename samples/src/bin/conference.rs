@@ -11,7 +11,7 @@ use offhook::{
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listen = env::args().nth(1).unwrap_or_else(|| "0.0.0.0:1720".to_owned()).parse()?;
+    let listen = env::args().nth(1).unwrap_or_else(|| "[::]:1720".to_owned()).parse()?;
     let h323 = H323Config { listen, ..H323Config::default() };
     let phone = Embedded::start(EmbeddedConfig { h323, ..EmbeddedConfig::default() }).await?;
     let mut events = phone.tapi().events(EventFilter::CALL_NOTIFICATION);

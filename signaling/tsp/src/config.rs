@@ -1,6 +1,6 @@
 //! What the provider is told once.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::registrar::RegistrationConfig;
 /// Configuration of an [`H323Provider`](crate::H323Provider).
 #[derive(Clone)]
 pub struct H323Config {
-    /// Where calls are taken, once an application wants calls. Port 0 takes a free one.
+    /// Where calls are taken, once an application wants calls. Port 0 takes a free one. `[::]`, as made, takes them over
+    /// IPv4 as well; on a machine without IPv6 it is `0.0.0.0`.
     pub listen: SocketAddr,
     /// The gatekeeper to live behind. With one the line listens, registered, from its opening on, and every call asks
     /// for admission.
@@ -69,7 +70,7 @@ pub enum DigitsVia {
 impl Default for H323Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, SIGNALLING_PORT)),
+            listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, SIGNALLING_PORT)),
             gatekeeper: None,
             call: Config::default(),
             digits_via: DigitsVia::Auto,
