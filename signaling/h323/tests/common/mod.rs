@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
 pub(crate) mod mangle;
+pub(crate) mod pair;
 pub(crate) mod script;
 pub(crate) mod signals;
 
