@@ -3,11 +3,15 @@
 //! In: octets to send. Out: octets received, or the end. Cancel-safe: [`Connection::drive`] may be dropped at any await.
 //! Not here: framing (`wire::tpkt`, inside the call machine).
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
-use tokio::io::Interest;
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Octets that may wait for a peer that does not read before the connection is given up.
@@ -27,28 +31,42 @@ pub(crate) struct Connection {
 /// What [`Connection::drive`] saw.
 pub(crate) enum Progress {
     /// Octets arrived.
-    Read(BytesMut),
+    Read(Bytes),
     /// The peer closed its side, or the connection broke.
     Closed(Option<io::Error>),
 }
 
 impl Connection {
+    /// A connection that we made.
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        let remote = stream.peer_addr()?;
+        Self::accepted(stream, remote)
+    }
+
+    /// A connection that came from `remote`.
+    pub(crate) fn accepted(stream: TcpStream, remote: SocketAddr) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        let (local, remote) = (canonical(stream.local_addr()?), canonical(stream.peer_addr()?));
+        let (local, remote) = (canonical(stream.local_addr()?), canonical(remote));
         Ok(Self { stream, queued: BytesMut::new(), local, remote })
     }
 
-    /// Queues octets and writes what the kernel takes at once.
-    pub(crate) fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+    /// Queues octets: they leave with [`flush`](Self::flush), or while the connection is driven.
+    pub(crate) fn queue(&mut self, octets: &[u8]) -> io::Result<()> {
         if self.queued.len() + octets.len() > MAX_QUEUED {
             return Err(io::Error::new(io::ErrorKind::WriteZero, "the peer does not read"));
         }
         self.queued.extend_from_slice(octets);
-        self.flush_some()
+        Ok(())
     }
 
-    fn flush_some(&mut self) -> io::Result<()> {
+    /// Queues octets and writes what the kernel takes at once.
+    pub(crate) fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.queue(octets)?;
+        self.flush()
+    }
+
+    /// Writes what the kernel takes at once.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         while !self.queued.is_empty() {
             match self.stream.try_write(&self.queued) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -68,39 +86,35 @@ impl Connection {
 
     /// Waits for octets, writing meanwhile what is queued.
     pub(crate) async fn drive(&mut self) -> Progress {
-        loop {
-            let interest = if self.queued.is_empty() {
-                Interest::READABLE
-            } else {
-                Interest::READABLE | Interest::WRITABLE
-            };
-            let ready = match self.stream.ready(interest).await {
-                Ok(ready) => ready,
-                Err(e) => return Progress::Closed(Some(e)),
-            };
-            if ready.is_writable()
-                && let Err(e) = self.flush_some()
-            {
-                return Progress::Closed(Some(e));
-            }
-            if ready.is_readable() || ready.is_read_closed() {
-                let mut buffer = BytesMut::with_capacity(READ_SIZE);
-                match self.stream.try_read_buf(&mut buffer) {
-                    Ok(0) => return Progress::Closed(None),
-                    Ok(_) => return Progress::Read(buffer),
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) => return Progress::Closed(Some(e)),
-                }
+        let progress = poll_fn(|context| self.poll_drive(context)).await;
+        progress.unwrap_or_else(|error| Progress::Closed(Some(error)))
+    }
+
+    fn poll_drive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Progress>> {
+        let mut stream = Pin::new(&mut self.stream);
+        while !self.queued.is_empty() {
+            match stream.as_mut().poll_write(context, &self.queued)? {
+                Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(n) => self.queued.advance(n),
+                Poll::Pending => break,
             }
         }
+        // On the stack: a connection on which nothing is said holds no buffer.
+        let mut space = [MaybeUninit::uninit(); READ_SIZE];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        // After a short read it waits without asking the kernel again.
+        ready!(stream.poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(match buffer.filled() {
+            [] => Progress::Closed(None),
+            octets => Progress::Read(Bytes::copy_from_slice(octets)),
+        }))
     }
 
     /// Writes what is left and closes our side; gives up after `patience`.
     pub(crate) async fn finish(mut self, patience: std::time::Duration) {
         let flush = async {
             while !self.flushed() {
-                if self.stream.writable().await.is_err() || self.flush_some().is_err() {
+                if self.stream.writable().await.is_err() || self.flush().is_err() {
                     return;
                 }
             }
@@ -134,7 +148,8 @@ mod tests {
     async fn an_ipv4_peer_of_a_dual_stack_listener_has_ipv4_addresses() -> io::Result<()> {
         let listener = TcpListener::bind("[::]:0").await?;
         let caller = TcpStream::connect(("127.0.0.1", listener.local_addr()?.port())).await?;
-        let connection = Connection::new(listener.accept().await?.0)?;
+        let (stream, from) = listener.accept().await?;
+        let connection = Connection::accepted(stream, from)?;
         assert_eq!((connection.local, connection.remote), (caller.peer_addr()?, caller.local_addr()?));
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::connection::Connection;
 
@@ -17,6 +17,19 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Tries every address until one connects or `patience` is over. An address that fails at once is followed at once.
 pub(crate) async fn connect(addresses: Vec<SocketAddr>, patience: Duration) -> Result<Connection, String> {
+    // Most destinations have one address: no race, no tasks.
+    if let [only] = addresses[..] {
+        let ended = timeout(patience, TcpStream::connect(only)).await;
+        return match ended.map(|connected| connected.and_then(Connection::new)) {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(refused(only, &error)),
+            Err(_) => Err(too_late(patience)),
+        };
+    }
+    race(addresses, patience).await
+}
+
+async fn race(addresses: Vec<SocketAddr>, patience: Duration) -> Result<Connection, String> {
     let give_up = Instant::now() + patience;
     let mut waiting = addresses.into_iter();
     let mut errors = Vec::new();
@@ -36,15 +49,23 @@ pub(crate) async fn connect(addresses: Vec<SocketAddr>, patience: Duration) -> R
         tokio::select! {
             Some(Ok((address, ended))) = attempts.join_next() => match ended.and_then(Connection::new) {
                 Ok(connection) => return Ok(connection),
-                Err(error) => errors.push(format!("cannot connect to {address}: {error}")),
+                Err(error) => errors.push(refused(address, &error)),
             },
             () = sleep_until(next) => {}
         }
         if Instant::now() >= give_up {
-            errors.push(format!("no connection within {} s", patience.as_secs_f32()));
+            errors.push(too_late(patience));
             return Err(errors.join("; "));
         }
     }
+}
+
+fn refused(address: SocketAddr, error: &std::io::Error) -> String {
+    format!("cannot connect to {address}: {error}")
+}
+
+fn too_late(patience: Duration) -> String {
+    format!("no connection within {} s", patience.as_secs_f32())
 }
 
 #[cfg(test)]

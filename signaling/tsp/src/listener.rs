@@ -93,7 +93,7 @@ async fn accept(inner: Arc<Inner>, listener: TcpListener, hd: HdLine, ht: HtLine
         match listener.accept().await {
             Ok((stream, from)) => {
                 // Information, no warning: a scan of the port must not flood a log.
-                if let Err(error) = call::incoming(&inner, hd, ht, stream) {
+                if let Err(error) = call::incoming(&inner, hd, ht, stream, from) {
                     tracing::info!(%from, %error, "connection refused");
                 }
             }

@@ -3,6 +3,7 @@
 //! In: an accepted connection, why not. Out: ReleaseComplete, the connection closed, within a few seconds.
 //! Not here: who is refused (`gate.rs`, `provider.rs`).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,9 @@ use crate::provider::Inner;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts the refusal; without room for one more the connection is closed at once.
-pub(crate) fn refuse(inner: &Arc<Inner>, stream: TcpStream, release: Release) {
+pub(crate) fn refuse(inner: &Arc<Inner>, stream: TcpStream, from: SocketAddr, release: Release) {
     let Some(refusing) = inner.gate.refusing(&inner.config) else { return };
-    let Ok(connection) = Connection::new(stream) else { return };
+    let Ok(connection) = Connection::accepted(stream, from) else { return };
     let context = Arc::clone(inner);
     inner.runtime.spawn(async move {
         let run = answer(&context, connection, release);

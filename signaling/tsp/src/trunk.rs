@@ -19,7 +19,6 @@ use offhook_h323::{
 };
 use offhook_spi::{HdCall, HdLine, HtLine};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep_until;
 
 use crate::call::{self, Command};
 use crate::connection::{Connection, Progress};
@@ -226,12 +225,7 @@ impl Trunk {
                     }
                 },
                 Some(order) = self.inbox.recv() => self.obey(order),
-                () = async {
-                    match deadline {
-                        Some(deadline) => sleep_until(deadline).await,
-                        None => std::future::pending().await,
-                    }
-                } => self.demux.handle_timeout(self.inner.now()),
+                () = call::expire(deadline) => self.demux.handle_timeout(self.inner.now()),
             }
         }
         self.inner.gate.add_connection(self.demux.counters());

@@ -205,7 +205,8 @@ async fn prepare(
     tokio::pin!(late);
     loop {
         tokio::select! {
-            () = &mut late => return Err(failed(format!("the media side did not answer within {} s", patience.as_secs()))),
+            // Usually the answer is here before there is anything to time.
+            biased;
             command = commands.recv() => {
                 let Some(Command::MspData(msp, data)) = early(context, command)? else { continue };
                 match ToTsp::decode(data.as_bytes()) {
@@ -219,6 +220,7 @@ async fn prepare(
                     Err(error) => tracing::warn!(%error, "unreadable buffer from the MSP"),
                 }
             }
+            () = &mut late => return Err(failed(format!("the media side did not answer within {} s", patience.as_secs()))),
         }
     }
 }

@@ -125,11 +125,11 @@ pub(crate) fn incoming(
     hd_line: HdLine,
     line: HtLine,
     stream: TcpStream,
+    remote: SocketAddr,
 ) -> Result<(), LineError> {
-    let remote = stream.peer_addr().map_err(LineError::failed)?;
     let host = remote.ip().to_canonical();
     if !inner.gate.in_rate(&inner.config, host, inner.now()) {
-        refuse(inner, stream, Release::with_reason(ReleaseReason::AdaptiveBusy));
+        refuse(inner, stream, remote, Release::with_reason(ReleaseReason::AdaptiveBusy));
         return Err(LineError::ResourceUnavail(format!("{host} calls too often")));
     }
     let Some(silent) = inner.gate.silent(&inner.config, host) else {
@@ -141,11 +141,11 @@ pub(crate) fn incoming(
         Ok(entered) => entered,
         Err(error) => {
             inner.gate.counts.calls.add(1);
-            refuse(inner, stream, Release::with_reason(ReleaseReason::GatewayResources));
+            refuse(inner, stream, remote, Release::with_reason(ReleaseReason::GatewayResources));
             return Err(error);
         }
     };
-    let connection = Connection::new(stream).map_err(LineError::failed)?;
+    let connection = Connection::accepted(stream, remote).map_err(LineError::failed)?;
     context.inner.tap_opened(connection.remote, connection.local);
     context.silent = Some(silent);
     let call = &inner.config.call;
@@ -243,14 +243,17 @@ struct Identity {
 
 impl Identity {
     fn draw() -> Result<Self, LineError> {
-        let mut seed = [0; 8];
-        let mut reference = [0; 2];
-        let (mut call, mut conference) = ([0; 16], [0; 16]);
-        for octets in [&mut call[..], &mut conference[..], &mut seed[..], &mut reference[..]] {
-            getrandom::fill(octets).map_err(|why| LineError::failed(format!("no random numbers: {why}")))?;
-        }
-        let reference = (u16::from_ne_bytes(reference) & 0x7fff).max(1);
-        Ok(Self { call, conference, reference, seed: u64::from_ne_bytes(seed) })
+        use bytes::Buf as _;
+        // One question to the system for all of it.
+        let mut drawn = [0; 42];
+        getrandom::fill(&mut drawn).map_err(|why| LineError::failed(format!("no random numbers: {why}")))?;
+        let mut rest = &drawn[..];
+        let mut identity = Self { call: [0; 16], conference: [0; 16], reference: 0, seed: 0 };
+        rest.copy_to_slice(&mut identity.call);
+        rest.copy_to_slice(&mut identity.conference);
+        identity.reference = (rest.get_u16() & 0x7fff).max(1);
+        identity.seed = rest.get_u64();
+        Ok(identity)
     }
 }
 

@@ -18,11 +18,12 @@ use offhook_spi::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use super::admit::Asked;
 use super::digits::Digits;
 use super::heard::Way;
-use super::sockets::{Connecting, Signaling, accept, connect, drive, expire, hear};
+use super::sockets::{Connecting, Signaling, accept, connect, drive, hear};
 use super::{Command, Context};
 use crate::connection::Connection;
 use crate::mode::{cause_of_mode, disconnect_mode};
@@ -115,6 +116,9 @@ impl Running {
 
     /// Runs until the broker has closed the call and the wire is quiet, or until the call is to go elsewhere.
     pub(super) async fn run(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) -> Option<Next> {
+        // One timer for all deadlines: to put it off costs next to nothing, to make it anew with every message does not.
+        let alarm = sleep_until(self.deadline());
+        tokio::pin!(alarm);
         loop {
             self.drain();
             let next = match self.forward.take_if(|_| self.released) {
@@ -135,9 +139,15 @@ impl Running {
             if nobody_waits && self.released && self.machine.is_finished() {
                 break;
             }
-            let digits = self.digits.deadline(self.now());
-            let by = [self.machine.poll_timeout(), self.prepare_by, digits].into_iter().flatten().min();
-            let deadline = by.map(|at| self.context.inner.deadline(at));
+            // What a request makes the call say leaves together with what it has said before.
+            if let Ok(command) = commands.try_recv() {
+                self.obey(command);
+                continue;
+            }
+            if !self.flush() {
+                continue;
+            }
+            alarm.as_mut().reset(self.deadline());
             tokio::select! {
                 command = commands.recv() => self.obey(command.unwrap_or(Command::Close)),
                 signalled = hear(&mut self.signaling) => self.heard_signaling(signalled),
@@ -145,7 +155,7 @@ impl Running {
                 progress = drive(&mut self.h245) => self.progress(Channel::H245, progress),
                 accepted = accept(&self.h245_listener) => self.h245_accepted(accepted),
                 connected = connect(&mut self.h245_connecting) => self.h245_connected(connected),
-                () = expire(deadline) => self.expired(),
+                () = &mut alarm => self.expired(),
             }
         }
         self.context.inner.gate.add(self.machine.limits_hit());
@@ -155,6 +165,13 @@ impl Running {
 
     pub(super) fn now(&self) -> Duration {
         self.context.inner.now()
+    }
+
+    /// When something is due at the latest.
+    fn deadline(&self) -> Instant {
+        let digits = self.digits.deadline(self.now());
+        let by = [self.machine.poll_timeout(), self.prepare_by, digits].into_iter().flatten().min();
+        self.context.inner.deadline(by.unwrap_or(Duration::MAX))
     }
 
     fn expired(&mut self) {

@@ -200,15 +200,28 @@ impl Running {
         }
         let Some(c) = self.connection(channel) else { return };
         let (local, remote) = (c.local, c.remote);
-        let sent = c.send(octets);
+        let queued = c.queue(octets);
         self.context.inner.tap_octets(local, remote, octets);
         if let (Channel::Signaling, Some(asked)) = (channel, &self.context.asked) {
             asked.signal(true, octets);
         }
-        if let Err(error) = sent {
+        if let Err(error) = queued {
             tracing::info!(%error, ?channel, "cannot send");
             self.lost(channel, Closed::Failed);
         }
+    }
+
+    /// Sends what is queued, H.245's endSession before ReleaseComplete (H.323 8.5). False: a connection is lost, and the
+    /// machine has something to say about it.
+    pub(super) fn flush(&mut self) -> bool {
+        for channel in [Channel::H245, Channel::Signaling] {
+            if let Some(Err(error)) = self.connection(channel).map(Connection::flush) {
+                tracing::info!(%error, ?channel, "cannot send");
+                self.lost(channel, Closed::Failed);
+                return false;
+            }
+        }
+        true
     }
 
     pub(super) fn act(&mut self, action: Action) {
@@ -266,7 +279,9 @@ impl Running {
     }
 
     pub(super) fn close(&mut self, connection: Option<Connection>) {
-        if let Some(connection) = connection {
+        if let Some(mut connection) = connection {
+            // What cannot be sent now is tried again while it closes.
+            let _ = connection.flush();
             self.context.inner.tap_closed(connection.local, connection.remote);
             self.closing.spawn(connection.finish(FINISH));
         }
