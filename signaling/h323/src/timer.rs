@@ -59,6 +59,8 @@ pub enum Timer {
     EndSession,
     /// ReleaseComplete sent, the peer has not closed (ours).
     Linger,
+    /// H.245's connection closed without endSession: ReleaseComplete may be on its way (ours).
+    H245Loss,
     /// The signalling connection of an active call is lost and not yet back (ours).
     SignalingLoss,
     /// The next attempt to get it back is due (ours).
@@ -138,6 +140,8 @@ pub struct Timers {
     pub end_session: Duration,
     /// Peer's close after ReleaseComplete.
     pub linger: Duration,
+    /// ReleaseComplete after an H.245 connection that closed without endSession, in a call that lives by it.
+    pub h245_loss: Duration,
     /// A lost signalling connection, before its call is released (`Config::survive_signaling_loss`).
     pub signaling_loss: Duration,
     /// Between attempts to make it again.
@@ -173,6 +177,7 @@ impl Default for Timers {
             round_trip_interval: Some(Duration::from_secs(10)),
             end_session: Duration::from_secs(3),
             linger: Duration::from_secs(1),
+            h245_loss: Duration::from_secs(1),
             signaling_loss: Duration::from_secs(20),
             signaling_retry: Duration::from_secs(2),
             connection_idle: Duration::from_secs(60),
@@ -320,6 +325,7 @@ impl Timers {
             Timer::RoundTripInterval => self.round_trip_interval,
             Timer::EndSession => Some(self.end_session),
             Timer::Linger => Some(self.linger),
+            Timer::H245Loss => Some(self.h245_loss),
             Timer::SignalingLoss => Some(self.signaling_loss),
             Timer::SignalingRetry => Some(self.signaling_retry),
         }

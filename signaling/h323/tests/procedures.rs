@@ -200,9 +200,26 @@ fn an_h245_connection_that_breaks_ends_a_call_that_lives_by_it() {
     caller.call.handle_connected(caller.now, Channel::H245);
     caller.call.handle_closed(caller.now, Channel::H245, Closed::Failed);
     caller.drain();
+    assert!(!is_released(&caller), "ReleaseComplete may be on its way");
+    caller.wait(caller.call.config().timers.h245_loss);
     let Some(Event::Released(info)) = caller.events.last() else { panic!("{:?}", caller.events) };
     assert_eq!((info.origin, info.cause), (Origin::Network, Some(Cause::TEMPORARY_FAILURE)));
     assert_eq!(caller.signals.last().unwrap().q931.message_type, MessageType::RELEASE_COMPLETE);
+}
+
+#[test]
+fn a_peer_that_hangs_up_before_h245_is_up_has_hung_up_whichever_connection_says_so_first() {
+    let mut caller = listening_caller();
+    caller.call.handle_connected(caller.now, Channel::H245);
+    caller.call.handle_closed(caller.now, Channel::H245, Closed::ByPeer);
+    let uuie = offhook_wire::h225::ReleaseCompleteUuie::new(PROTOCOL);
+    let mut release = signal(Body::ReleaseComplete(uuie.into()), MessageType::RELEASE_COMPLETE);
+    let cause = Cause::NORMAL_CALL_CLEARING;
+    let element = offhook_wire::q931::CauseElement::new(offhook_wire::q931::Location::USER, cause);
+    release.q931 = release.q931.with(&element);
+    caller.signal(&release);
+    let Some(Event::Released(info)) = caller.events.last() else { panic!("{:?}", caller.events) };
+    assert_eq!((info.origin, info.cause), (Origin::Remote, Some(cause)));
 }
 
 #[test]

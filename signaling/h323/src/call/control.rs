@@ -43,6 +43,9 @@ macro_rules! environment {
     };
 }
 
+/// Why a call ends that lived by H.245.
+pub(super) const H245_GONE: &str = "the H.245 connection is gone";
+
 impl Call {
     pub(super) fn start_h245(&mut self, now: Duration) {
         self.control.start(environment!(self, now));
@@ -276,7 +279,13 @@ impl Call {
             return;
         }
         if before.has_socket() && !self.control.is_end_received() {
-            self.on_h245_lost(now, "the H.245 connection is gone");
+            let releasing = !self.fast.is_accepted() && !self.fast.is_pending();
+            if releasing && self.link == Link::Open {
+                // A peer that hangs up while H.245 comes up closes it without endSession, and its ReleaseComplete may be
+                // overtaken: they travel on two connections.
+                return self.start_timer(Timer::H245Loss, now);
+            }
+            self.on_h245_lost(now, H245_GONE);
         }
     }
 

@@ -23,6 +23,7 @@ use offhook_wire::q931::Cause;
 use offhook_wire::tpkt::TpktDecoder;
 use tracing::debug;
 
+use super::control::H245_GONE;
 use super::message::reason_from;
 use super::{Call, CallState, Closed, Link, Side};
 use crate::event::{Action, Event};
@@ -197,6 +198,10 @@ impl Call {
         let (cause, text) = match timer {
             Timer::Linger => return self.close_signaling(),
             Timer::SignalingRetry => return self.reopen(),
+            Timer::H245Loss => {
+                let ending = Ending::new(Origin::Network, Cause::TEMPORARY_FAILURE, H245_GONE);
+                return self.finish(now, ending);
+            }
             Timer::SignalingLoss => {
                 let (cause, text) =
                     (Cause::TEMPORARY_FAILURE, "the connection was lost and has not come back");
