@@ -134,7 +134,7 @@ pub struct Timers {
     pub t108: Duration,
     /// T109. H323Plus: 30 s.
     pub t109: Duration,
-    /// Between round trip measurements; `None` measures never.
+    /// Between round trip measurements; `None` measures never. H323Plus: 60 s.
     pub round_trip_interval: Option<Duration>,
     /// Second half of endSession. H323Plus: 3 s; ooh323: 15 s.
     pub end_session: Duration,
@@ -174,7 +174,7 @@ impl Default for Timers {
             t106: Duration::from_secs(30),
             t108: Duration::from_secs(30),
             t109: Duration::from_secs(30),
-            round_trip_interval: Some(Duration::from_secs(10)),
+            round_trip_interval: Some(Duration::from_secs(60)),
             end_session: Duration::from_secs(3),
             linger: Duration::from_secs(1),
             h245_loss: Duration::from_secs(1),
