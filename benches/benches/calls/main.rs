@@ -4,7 +4,7 @@
 //! machine. The floor, a bare TCP connection with two round trips, is measured in turns with the calls.
 //!
 //! `OFFHOOK_CALLS` says how many calls are timed over TCP (4,000), `OFFHOOK_IDLE` how many stand idle (10,000),
-//! `OFFHOOK_IDLE_SECONDS` for how long these are watched (12: longer than any interval of theirs).
+//! `OFFHOOK_IDLE_SECONDS` for how long these are watched (65: longer than any interval of theirs).
 //!
 //! `machines` joins two machines, `desk` two providers, `floor` is the bare connection, `idle` what stands.
 
@@ -149,7 +149,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     let count = number("OFFHOOK_CALLS", if is_bench { 4_000 } else { 20 });
     let wanted = number("OFFHOOK_IDLE", if is_bench { 10_000 } else { 20 });
-    let seconds = number("OFFHOOK_IDLE_SECONDS", if is_bench { 12 } else { 0 });
+    let seconds = number("OFFHOOK_IDLE_SECONDS", if is_bench { 65 } else { 0 });
 
     machines_alone(count)?;
     // As many threads as cores, which is what an application gets.
