@@ -58,7 +58,7 @@ pub use event::{
 pub use gatekeeper::{
     AlternateGatekeeper, CallEnd, CallLeg, CallRow, DuplicateAliases, EndpointRow, Gatekeeper,
     GatekeeperConfig, GatekeeperCounters, GatekeeperEvent, GatekeeperLimits, GatekeeperParams, Leaving,
-    Routing,
+    RerouteError, Routing, reroute,
 };
 pub use h235::{
     Method, Password, Security, SecurityFailure, SignalSecurity, UnsignedReplies, UnsignedSignals,

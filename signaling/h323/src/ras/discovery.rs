@@ -129,6 +129,7 @@ impl Ras {
         self.gatekeepers.set_assigned(gcf.assigned_gatekeeper.as_ref());
         let here = gatekeeper.address;
         self.gatekeeper = gatekeeper;
+        self.confirmed_from = Some(source).filter(|source| Some(*source) != here);
         if let Some(assigned) = self.gatekeepers.assigned.clone().filter(|a| Some(a.address) != here) {
             debug!(to = %assigned.address, "assigned to another gatekeeper");
             self.gatekeepers.has_failed(assigned.address);
@@ -139,13 +140,20 @@ impl Ras {
 
     /// The gatekeeper of a GCF: its address, its name, the methods it chose.
     fn confirmed(&self, source: SocketAddr, gcf: &GatekeeperConfirm) -> Gatekeeper {
-        // A gatekeeper that does not know its own address is where its answer came from.
         let told = from_h225(&gcf.ras_address);
         let usable = |address: &SocketAddr| {
-            !address.ip().is_unspecified() && !address.ip().is_multicast() && address.port() != 0
+            let ip = address.ip();
+            !ip.is_unspecified() && !ip.is_multicast() && address.port() != 0
+        };
+        // A gatekeeper that does not know its own address is where its answer came from.
+        let address = match told.filter(usable) {
+            Some(told) if told.ip().is_loopback() && told.ip() != source.ip() => {
+                SocketAddr::new(source.ip(), told.port())
+            }
+            told => told.unwrap_or(source),
         };
         Gatekeeper {
-            address: Some(told.filter(usable).unwrap_or(source)),
+            address: Some(address),
             identifier: gcf.gatekeeper_identifier.clone(),
             methods: self.chosen(gcf),
         }

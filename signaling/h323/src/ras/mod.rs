@@ -4,7 +4,7 @@
 //! | file | messages |
 //! |---|---|
 //! | `discovery` | GRQ GCF GRJ |
-//! | `registration` | RRQ RCF RRJ, URQ UCF URJ |
+//! | `registration`, `unregistration` | RRQ RCF RRJ, URQ UCF URJ |
 //! | `admission`, `outcome` | ARQ ACF ARJ |
 //! | `bandwidth` | BRQ BCF BRJ |
 //! | `disengage` | DRQ DCF DRJ |
@@ -60,6 +60,7 @@ mod registration;
 mod resources;
 mod service;
 mod transaction;
+mod unregistration;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -125,6 +126,8 @@ pub struct Ras {
     gatekeeper: Gatekeeper,
     /// The first gatekeeper, while it is being asked to take us back.
     home_found: Gatekeeper,
+    /// Where GCF came from, if it names another address: for when nobody answers there.
+    confirmed_from: Option<SocketAddr>,
     registered: Option<Registered>,
     has_registered: bool,
     keep_alive_at: Option<Duration>,
@@ -174,6 +177,7 @@ impl Ras {
             gatekeepers: Gatekeepers::default(),
             gatekeeper: Gatekeeper::default(),
             home_found: Gatekeeper::default(),
+            confirmed_from: None,
             registered: None,
             has_registered: false,
             keep_alive_at: None,
