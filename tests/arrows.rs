@@ -40,7 +40,7 @@ fn never(package: &str, forbidden: &[&str]) -> Result<(), Box<dyn Error>> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{package} reaches {wrong:?}").into()) }
 }
 
-const SIGNALING: [&str; 3] = ["offhook-wire", "offhook-h323", "offhook-tsp"];
+const SIGNALING: [&str; 4] = ["offhook-wire", "offhook-h323", "offhook-tsp", "offhook-gatekeeper"];
 const MEDIA: [&str; 7] = [
     "offhook-rtp",
     "offhook-engine",

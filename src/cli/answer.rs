@@ -8,7 +8,7 @@ use std::time::Duration;
 use offhook::capture::Capture;
 use offhook::{
     AddressEvent, Call, CallState, DisconnectCode, Embedded, Event, EventFilter, EventStream, H323Config,
-    MediaTypes, Privilege,
+    LineDevState, MediaTypes, Privilege,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -39,6 +39,19 @@ pub(super) async fn run(args: AnswerArgs) -> Result<Outcome, Failure> {
     served?;
     captured.map_err(Failure::new)?;
     Ok(Outcome::Done)
+}
+
+/// The gatekeeper's view of the line.
+fn say_service(args: &AnswerArgs, state: &LineDevState) -> Result<(), Failure> {
+    let (line, what) = match state {
+        LineDevState::InService { with } => {
+            (format!("registered with {with}"), json!({ "event": "registered", "with": with }))
+        }
+        LineDevState::OutOfService { why } => {
+            (format!("not registered: {why}"), json!({ "event": "notRegistered", "why": why }))
+        }
+    };
+    if args.output.json { say(format_args!("{what}\n")) } else { say(format_args!("{line}\n")) }
 }
 
 async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture>>) -> Result<(), Failure> {
@@ -73,6 +86,7 @@ async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture
                     let events = phone.tapi().events(EventFilter::ALL.only(&call));
                     calls.spawn(answering.clone().take(phone.address().clone(), call, events, taken));
                 }
+                Some(Event::Address { event: AddressEvent::Service(state), .. }) => say_service(args, &state)?,
                 Some(Event::Address { event: AddressEvent::Closed(why), .. }) => {
                     result = Err(Failure::new(why));
                     break;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use offhook::{CodecKind, CodecPreference, ConferenceGoal, DigitsVia, FastConnectAnswer, Latch, Timers};
 
 use super::codecs;
+use super::gatekeeper::GatekeeperServerArgs;
 use super::register::{GatekeeperArgs, RegisterArgs};
 
 /// An H.323/RTP telephone.
@@ -59,6 +60,13 @@ pub(crate) enum Command {
         offhook register --gatekeeper srv:example.com --alias bob --password-file secret --json\n  \
         offhook register --gatekeeper multicast --alias 100 --once")]
     Register(RegisterArgs),
+    /// Be a small gatekeeper, for tests and for trying things out, until Ctrl-C
+    #[command(after_help = "Examples:\n  \
+        offhook gatekeeper --listen 192.0.2.1             whoever asks may register and call\n  \
+        offhook gatekeeper --users users.txt --routed --json\n\n\
+        On standard input: list, unregister ALIAS, query ALIAS, disconnect CALL, bandwidth CALL BPS.\n\
+        It has no neighbours, no accounting, no rules for numbers and no proxy for media: GNU Gatekeeper has.")]
+    Gatekeeper(GatekeeperServerArgs),
     /// Call oneself: two processes on this machine, speech both ways, everything measured
     #[command(after_help = "Example:\n  offhook demo --out out")]
     Demo(DemoArgs),

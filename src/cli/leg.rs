@@ -9,8 +9,8 @@ use std::time::Duration;
 use offhook::capture::Capture;
 use offhook::{
     Address, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
-    LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, SetupUnanswered, Stream, Terminal, TerminalClass,
-    Timestamp,
+    LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, SetupUnanswered, Stream, Terminal,
+    TerminalClass, Timestamp,
 };
 
 use super::args::{MediaArgs, SignallingArgs};

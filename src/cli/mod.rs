@@ -10,6 +10,7 @@ mod codecs;
 mod demo;
 mod devices;
 mod digits;
+mod gatekeeper;
 mod leg;
 mod live;
 mod pdu;
@@ -106,6 +107,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Call(args) => on_runtime(call::run(args)),
         Command::Answer(args) => on_runtime(answer::run(args)),
         Command::Register(args) => on_runtime(register::run(args)),
+        Command::Gatekeeper(args) => on_runtime(gatekeeper::run(args)),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),
         Command::Codecs(args) => codecs::run(&args),

@@ -10,7 +10,7 @@
 //! Not here: what RAS is (`h323`), when a call asks (`call/admit.rs`).
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,9 +56,13 @@ impl RegistrationConfig {
     /// The usual settings.
     #[must_use]
     pub fn new(ras: RasConfig) -> Self {
+        let bind: IpAddr = match &ras.discovery {
+            Discovery::Address(address) if address.is_ipv6() => Ipv6Addr::UNSPECIFIED.into(),
+            _ => Ipv4Addr::UNSPECIFIED.into(),
+        };
         Self {
             ras,
-            bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            bind: SocketAddr::new(bind, 0),
             advertise: None,
             multicast_ttl: 1,
             bandwidth: G711_BANDWIDTH,
@@ -385,7 +389,7 @@ impl Task {
 /// Our address on the way to `address`: what the system would send from. Nothing is sent.
 fn interface_towards(address: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr =
-        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
+        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = StdSocket::bind((any, 0)).ok()?;
     socket.connect(address).ok()?;
     let ip = socket.local_addr().ok()?.ip();

@@ -1,0 +1,228 @@
+//! Life behind a gatekeeper, each part a process of its own: registration, calls by alias, straight and routed, passwords,
+//! orders of the gatekeeper.
+
+mod common;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use common::{ALICE, Process, Tested, offhook, run};
+use offhook::gatekeeper::{
+    Alias, CallEnd, CallModel, GatekeeperConfig, GatekeeperEvent, Password, Server, ServerConfig,
+};
+use serde_json::Value;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// A gatekeeper in this process, and what it tells.
+struct Gatekeeper {
+    server: Server,
+    events: Receiver<GatekeeperEvent>,
+    at: String,
+}
+
+impl Gatekeeper {
+    fn start(config: GatekeeperConfig) -> Result<Self, Box<dyn Error>> {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (server, events) = Server::start(ServerConfig::new(config, loopback))?;
+        let at = server.ras_address().to_string();
+        Ok(Self { server, events, at })
+    }
+
+    /// Waits for an event; those before it are passed over.
+    async fn until<T>(
+        &mut self,
+        mut wanted: impl FnMut(GatekeeperEvent) -> Option<T>,
+    ) -> Result<T, Box<dyn Error>> {
+        let wait = async {
+            loop {
+                let event = self.events.recv().await.ok_or("the gatekeeper has ended")?;
+                if let Some(found) = wanted(event) {
+                    return Ok::<_, Box<dyn Error>>(found);
+                }
+            }
+        };
+        timeout(PATIENCE, wait).await?
+    }
+
+    async fn registered(&mut self, alias: &str) -> Tested {
+        let wanted = Alias::from_text(alias);
+        self.until(|event| match event {
+            GatekeeperEvent::Registered(row) if row.aliases.contains(&wanted) => Some(()),
+            _ => None,
+        })
+        .await
+    }
+}
+
+/// `offhook answer` behind a gatekeeper.
+fn answering(gatekeeper: &str, alias: &str, more: &[&str]) -> Result<Process, Box<dyn Error>> {
+    let mut process = Process::start(
+        offhook()
+            .args(["answer", "--listen", "127.0.0.1:0", "--json", "--echo", "--gatekeeper", gatekeeper])
+            .args(["--alias", alias])
+            .args(more),
+    )?;
+    assert_eq!(process.json()?["event"], "listening");
+    Ok(process)
+}
+
+/// `offhook call` behind a gatekeeper, to its end: exit status and report.
+fn calling(gatekeeper: &str, whom: &str, more: &[&str]) -> Result<(Option<i32>, Value), Box<dyn Error>> {
+    let mut command = offhook();
+    command
+        .args(["call", whom, "--json", "--play", ALICE, "--gatekeeper", gatekeeper, "--alias", "100"])
+        .args(more);
+    let output = run(&mut command)?;
+    let report = serde_json::from_slice(&output.stdout)
+        .map_err(|why| format!("{why}: {}", String::from_utf8_lossy(&output.stderr)))?;
+    Ok((output.status.code(), report))
+}
+
+async fn by_alias(model: CallModel) -> Result<Value, Box<dyn Error>> {
+    let mut gatekeeper = Gatekeeper::start(GatekeeperConfig { model, ..GatekeeperConfig::new("gk") })?;
+    let at = gatekeeper.at.clone();
+    let mut bob = answering(&at, "200", &["--calls", "1"])?;
+    gatekeeper.registered("200").await?;
+    let (code, report) = tokio::task::spawn_blocking(move || {
+        calling(&at, "200", &["--duration", "2"]).map_err(|e| e.to_string())
+    })
+    .await??;
+    assert_eq!(code, Some(0), "{report}");
+    let mut sides = Vec::new();
+    gatekeeper
+        .until(|event| match event {
+            GatekeeperEvent::Admitted(row, answering) => {
+                assert_eq!(row.model, model);
+                sides.push(answering);
+                None
+            }
+            GatekeeperEvent::CallEnded(row, why) => {
+                assert_eq!((why, row.called.is_some()), (CallEnd::Disengaged, true));
+                Some(())
+            }
+            _ => None,
+        })
+        .await?;
+    assert_eq!(sides, [false, true], "admitted for who calls, then for who answers");
+    assert_eq!(bob.end(PATIENCE)?.1, Some(0));
+    // Both have taken leave.
+    let mut snapshot = gatekeeper.server.snapshot();
+    timeout(PATIENCE, snapshot.wait_for(|known| known.endpoints.is_empty() && known.calls.is_empty()))
+        .await??;
+    let mut report = report;
+    report["signal"] = gatekeeper.server.signal_address().map(|at| at.to_string()).into();
+    Ok(report)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_alone_is_called_straight() -> Tested {
+    let report = by_alias(CallModel::Direct).await?;
+    assert_ne!(report["peer"], Value::Null, "{report}");
+    assert!(report["received"]["packets"].as_u64() > Some(20), "{report}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_alone_is_called_through_the_gatekeeper() -> Tested {
+    let report = by_alias(CallModel::GatekeeperRouted).await?;
+    assert_eq!(report["peer"], report["signal"], "{report}");
+    assert!(report["received"]["packets"].as_u64() > Some(20), "{report}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_registered_is_not_called() -> Tested {
+    let gatekeeper = Gatekeeper::start(GatekeeperConfig::new("gk"))?;
+    let at = gatekeeper.at.clone();
+    let (code, report) =
+        tokio::task::spawn_blocking(move || calling(&at, "999", &[]).map_err(|e| e.to_string())).await??;
+    assert_eq!(code, Some(3), "{report}");
+    assert!(report.to_string().contains("calledPartyNotRegistered"), "{report}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_right_password_registers() -> Tested {
+    let users = vec![("bob".to_owned(), Password::new("correct horse"))];
+    let mut gatekeeper = Gatekeeper::start(GatekeeperConfig { users, ..GatekeeperConfig::new("gk") })?;
+    let dir = tempfile::tempdir()?;
+    let register = |password: &str| -> Result<_, Box<dyn Error>> {
+        let file = dir.path().join("password");
+        std::fs::write(&file, format!("{password}\n"))?;
+        let mut command = offhook();
+        command.args(["register", "--once", "--json", "--listen", "127.0.0.1:0", "--alias", "bob"]);
+        command.args(["--gatekeeper", &gatekeeper.at, "--password-file"]).arg(&file);
+        let output = run(&mut command)?;
+        Ok((output.status.code(), String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
+    };
+    let wrong = register("incorrect horse")?;
+    assert_eq!(wrong.0, Some(3), "{wrong:?}");
+    assert!(wrong.1.contains("securityDenial"), "{wrong:?}");
+    let right = register("correct horse")?;
+    assert_eq!(right.0, Some(0), "{right:?}");
+    assert!(right.1.contains("registered") && right.1.contains("unregistered"), "{right:?}");
+    for said in [&wrong, &right] {
+        assert!(!said.1.contains("horse") && !said.2.contains("horse"), "a password was shown: {said:?}");
+    }
+    gatekeeper.registered("bob").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gatekeeper_may_end_a_call_and_a_registration() -> Tested {
+    let mut gatekeeper = Gatekeeper::start(GatekeeperConfig::new("gk"))?;
+    let at = gatekeeper.at.clone();
+    let mut bob = answering(&at, "200", &[])?;
+    gatekeeper.registered("200").await?;
+    let caller = tokio::task::spawn_blocking({
+        let at = at.clone();
+        move || calling(&at, "200", &["--duration", "60", "--repeat"]).map_err(|e| e.to_string())
+    });
+    let call = gatekeeper
+        .until(|event| match event {
+            GatekeeperEvent::Admitted(row, true) => Some(row.call_identifier),
+            _ => None,
+        })
+        .await?;
+    assert!(!gatekeeper.server.disconnect([0; 16]).await);
+    assert!(gatekeeper.server.disconnect(call).await);
+    let (_, report) = timeout(PATIENCE, caller).await???;
+    assert!(report["why"].is_string(), "{report}");
+    // Put out, it comes back by itself.
+    assert!(gatekeeper.server.unregister(Alias::from_text("200")).await);
+    gatekeeper.until(|event| matches!(event, GatekeeperEvent::Unregistered(..)).then_some(())).await?;
+    gatekeeper.registered("200").await?;
+    bob.interrupt()?;
+    assert_eq!(bob.end(PATIENCE)?.1, Some(0));
+    Ok(())
+}
+
+#[test]
+fn the_command_is_a_gatekeeper() -> Tested {
+    let mut gatekeeper =
+        Process::start(offhook().args(["gatekeeper", "--listen", "127.0.0.1:0", "--json", "--id", "gk"]))?;
+    let at = gatekeeper.json()?["ras"].as_str().ok_or("no address")?.to_owned();
+    let mut command = offhook();
+    command.args(["register", "--once", "--listen", "127.0.0.1:0", "--alias", "bob", "--alias", "100"]);
+    let output = run(command.args(["--gatekeeper", &at]))?;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout)?;
+    assert!(text.contains(&format!("registered with gk {at} as bob, 100")), "{text}");
+    assert_eq!(gatekeeper.json()?["event"], "registered");
+    assert_eq!(gatekeeper.json()?["event"], "unregistered");
+    gatekeeper.interrupt()?;
+    assert_eq!(gatekeeper.end(PATIENCE)?.1, Some(0));
+    Ok(())
+}
+
+#[test]
+fn a_gatekeeper_that_is_not_there_is_said_to_be_not_there() -> Tested {
+    let mut command = offhook();
+    command.args(["register", "--duration", "1", "--listen", "127.0.0.1:0", "--alias", "bob"]);
+    let output = run(command.args(["--gatekeeper", "127.0.0.1:9"]))?;
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    Ok(())
+}
