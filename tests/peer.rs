@@ -8,7 +8,7 @@ mod common;
 mod peers;
 
 use common::{Tested, tool};
-use peers::{Outcome, Role, answers, both, calls, play};
+use peers::{Outcome, Role, Scene, answers, both, calls, play};
 use serde_json::json;
 
 const KEYS: &str = "0123456789*#ABCD";
@@ -214,9 +214,17 @@ fn a_channel_may_be_rejected_for_want_of_bandwidth() -> Tested {
 
 #[test]
 fn packets_are_cut_otherwise_than_agreed() -> Tested {
-    let framings =
-        ["Framing:240", "Framing:80", "Framing:8", "Framing:240+8+160+480+1", "Framing:80+240@fast"];
-    play(framings.into_iter().flat_map(both))
+    let framings = ["Framing:240", "Framing:80", "Framing:240+8+160+480+1", "Framing:80+240@fast"];
+    let mut scenes: Vec<_> = framings.into_iter().flat_map(both).collect();
+    // A packet may hold a single millisecond.
+    scenes.extend(both("Framing:8").map(Scene::drops));
+    let g722 = |outcome: &Outcome| assert_eq!(outcome.report["codec_received"], "G722", "{outcome}");
+    for name in ["Framing:8,g722-64k", "Framing:160+400,g722-64k"] {
+        scenes.extend(both(name).map(|scene| scene.ours(&["--codec", "g722"]).drops().check(g722)));
+    }
+    let gsm = |outcome: &Outcome| assert_eq!(outcome.report["codec_received"], "GSM", "{outcome}");
+    let five_frames = both("Framing:800,gsmFullRate").map(|scene| scene.ours(&["--codec", "gsm"]).check(gsm));
+    play(scenes.into_iter().chain(five_frames))
 }
 
 #[test]
@@ -286,35 +294,47 @@ fn an_alias_with_letters_is_a_name_and_nobody_asks_dns() -> Tested {
 #[test]
 fn digits_fall_from_telephone_events_to_signal_to_text_to_keypad() -> Tested {
     // Long enough for sound beside the digits.
-    let dialled = |name, seconds| answers(name).ours(&["--digits", KEYS, "--duration", seconds]).ends("idle");
-    let events = |outcome: &Outcome| {
+    let dialled = |name, seconds, check| {
+        both(name)
+            .map(|scene| scene.ours(&["--digits", KEYS, "--duration", seconds]).ends("idle").check(check))
+    };
+    fn events(outcome: &Outcome) {
         assert_eq!(outcome.peer["events"], KEYS, "{outcome}");
         assert_eq!(outcome.digits(), None, "{outcome}");
         assert_eq!(outcome.report["digits_sent"], KEYS, "{outcome}");
-    };
+    }
     fn by(outcome: &Outcome, way: &str, keys: &str) {
         assert_eq!(outcome.digits(), Some((way, keys.to_owned())), "{outcome}");
         assert_eq!(outcome.peer["events"], "", "{outcome}");
         assert_eq!(outcome.report["digits_sent"], keys, "{outcome}");
     }
-    let signal = |outcome: &Outcome| by(outcome, "signal", KEYS);
-    let text = |outcome: &Outcome| by(outcome, "alphanumeric", KEYS);
-    play([
-        dialled("Takes:rfc2833+signal", "4").check(events),
-        dialled("Takes:rfc2833", "4").check(events),
-        dialled("Takes:signal", "1.5").check(signal),
-        dialled("Takes:signal+alphanumeric", "1.5").check(signal),
-        dialled("Takes:alphanumeric", "1.5").check(text),
-        dialled("Takes:nothing", "1.5").check(text),
-        dialled("Takes:none", "1.5").check(|outcome| by(outcome, "keypad", KEYS)),
+    fn signal(outcome: &Outcome) {
+        by(outcome, "signal", KEYS);
+    }
+    fn text(outcome: &Outcome) {
+        by(outcome, "alphanumeric", KEYS);
+    }
+    fn keypad(outcome: &Outcome) {
+        by(outcome, "keypad", KEYS);
+    }
+    fn returned(outcome: &Outcome) {
+        text(outcome);
+        assert_eq!(*outcome.fact("returned"), KEYS.len(), "{outcome}");
+    }
+    let ways: [(_, _, fn(&Outcome)); 10] = [
+        ("Takes:rfc2833+signal", "4", events),
+        ("Takes:rfc2833", "4", events),
+        ("Takes:signal", "1.5", signal),
+        ("Takes:signal+alphanumeric", "1.5", signal),
+        ("Takes:alphanumeric", "1.5", text),
+        ("Takes:nothing", "1.5", text),
+        ("Takes:none", "1.5", keypad),
         // Announces telephone-events and ignores them.
-        dialled("Takes:asterisk+rfc2833+signal", "1.5").check(signal),
-        dialled("Takes:asterisk+rfc2833", "1.5").check(text),
-        dialled("ReturnsSignals", "1.5").check(|outcome| {
-            by(outcome, "alphanumeric", KEYS);
-            assert_eq!(*outcome.fact("returned"), KEYS.len(), "{outcome}");
-        }),
-    ])
+        ("Takes:asterisk+rfc2833+signal", "1.5", signal),
+        ("Takes:asterisk+rfc2833", "1.5", text),
+        ("ReturnsSignals", "1.5", returned),
+    ];
+    play(ways.into_iter().flat_map(|(name, seconds, check)| dialled(name, seconds, check)))
 }
 
 #[test]

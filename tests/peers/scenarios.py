@@ -396,15 +396,14 @@ class InsufficientBandwidth(Peer):
 
 @scenario
 class Framing(Peer):
-    """Packets of so many samples (the argument, joined by `+`, in turn) where 20 ms were agreed; after a comma in
-    another codec, and after another with the `fast` clock that some give G.722."""
+    """Packets of so many samples (the argument, joined by `+`, in turn) where 20 ms were agreed; in the codec after
+    a comma."""
 
     def __init__(self, job, argument):
-        framing, *more = argument.split(",")
+        framing, _, codec = argument.partition(",")
         self.framing = [int(n) for n in framing.split("+")]
-        self.codec = more[0] if more else ULAW
+        self.codec = codec or ULAW
         super().__init__(job, argument)
-        self.media.clock_speed = 2 if "fast" in more else 1
 
     async def talk(self):
         """As long as any talk, in samples."""
@@ -490,7 +489,7 @@ class Aliases(Peer):
 
 @scenario
 class Takes(Peer):
-    """Role answer: takes digits by the ways of the argument, joined by `+`, and says so: rfc2833, signal,
+    """Takes digits by the ways of the argument, joined by `+`, and says so: rfc2833, signal,
     alphanumeric (which needs no saying), none of H.245 (`fast`, and mute). Goes on until the other side hangs up."""
     hangs_up = False
     KNOWN = {"signal": "dtmf", "alphanumeric": "basicString"}
@@ -511,7 +510,7 @@ class Takes(Peer):
 
 @scenario
 class ReturnsSignals(Takes):
-    """Role answer: announces signals, and returns each as not supported."""
+    """Announces signals, and returns each as not supported."""
 
     def __init__(self, job, argument):
         super().__init__(job, "signal")
