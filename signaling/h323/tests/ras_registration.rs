@@ -312,6 +312,36 @@ fn the_gatekeeper_is_found_by_srv_records_by_name_and_by_multicast() {
 }
 
 #[test]
+fn a_gatekeeper_that_names_a_wrong_address_is_found_where_it_answered() {
+    use offhook_wire::h225::GatekeeperConfirm;
+    use ras_common::bench::{Bench, V7, wire};
+    // Of a gatekeeper behind an address translator; and, seen live, GNU Gatekeeper on one of several loopback addresses.
+    for (told, asked) in [
+        (keeper_at(5), vec![keeper_at(5), keeper_at(1)]),
+        (([127, 0, 0, 1], 1719).into(), vec![keeper_at(1)]),
+    ] {
+        let mut bench = Bench::new(config(keeper_at(1), "alice"));
+        bench.ras.start(bench.now);
+        let RasMessage::GatekeeperRequest(grq) = bench.take() else { panic!("GRQ") };
+        let gcf = GatekeeperConfirm::new(grq.request_seq_num, V7, wire(told));
+        bench.give(RasMessage::GatekeeperConfirm(Box::new(gcf)));
+        let mut tried = Vec::new();
+        for _ in 0..4 {
+            while let Some(transmit) = bench.ras.poll_transmit() {
+                let message = offhook_wire::per::decode::<RasMessage>(&transmit.bytes).unwrap().into_value();
+                if matches!(message, RasMessage::RegistrationRequest(_))
+                    && tried.last() != Some(&transmit.destination)
+                {
+                    tried.push(transmit.destination);
+                }
+            }
+            bench.pass(SECOND * 3);
+        }
+        assert_eq!(tried, asked, "{told}");
+    }
+}
+
+#[test]
 fn request_in_progress_holds_a_request_without_repeating_it() {
     let mut world = World::new(8, FAIR);
     let alice = world.client(1, config(keeper_at(1), "alice"));

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use offhook_wire::h225::{H323UuPduH323MessageBody as Body, SetupUuie};
+use offhook_wire::h225::{
+    CallIdentifier, FacilityReason, FacilityUuie, H323UuPduH323MessageBody as Body, SetupUuie,
+};
 use offhook_wire::h225_message::{CallSignal, CallSignalEncodeError};
 use offhook_wire::h235::ClearToken;
 use offhook_wire::q931::{CalledPartyNumber, Element};
@@ -17,6 +19,7 @@ use super::release::Ending;
 use super::{Call, Side};
 use crate::address::aliases_to;
 use crate::h235::{SecurityFailure, SignalSecurity};
+use crate::ras::message::PROTOCOL_IDENTIFIER;
 use crate::{Admission, Alias, CallState, Origin, ReleaseReason};
 
 /// What Setup takes over from ACF.
@@ -69,10 +72,19 @@ impl Call {
 
     /// The octets of a message, signed if the call is.
     pub(super) fn encode_signal(&mut self, signal: &CallSignal) -> Result<Bytes, CallSignalEncodeError> {
-        match &mut self.security {
-            Some(security) => security.encode(self.now, signal).map(Bytes::from),
-            None => signal.encode(),
+        let Some(security) = &mut self.security else {
+            return signal.encode();
+        };
+        // The body `empty` has no room for a token: what it tunnels travels in a Facility that has.
+        let mut signal = std::borrow::Cow::Borrowed(signal);
+        if matches!(signal.body(), Some(Body::Empty))
+            && let Some(uuie) = &mut signal.to_mut().uuie
+        {
+            let mut facility = FacilityUuie::new(PROTOCOL_IDENTIFIER, FacilityReason::TransportedInformation);
+            facility.call_identifier = Some(CallIdentifier::new(self.identity.call_identifier));
+            uuie.h323_uu_pdu.h323_message_body = Body::Facility(Box::new(facility));
         }
+        security.encode(self.now, &signal).map(Bytes::from)
     }
 
     /// Whether a message may be taken; what is to be done about one that may not has been done.
@@ -84,18 +96,25 @@ impl Call {
             return true;
         };
         debug!(%failure, message = %signal.q931.message_type, "call signalling refused");
-        if self.state == CallState::Null && self.side == Side::Called {
-            let reason = match failure {
-                SecurityFailure::Missing => ReleaseReason::SecurityDenied,
-                _ => ReleaseReason::SecurityError,
-            };
-            self.identity.call_reference = signal.q931.call_reference;
-            let mut ending = Ending::new(Origin::Machine, reason.cause(), format!("H.235: {failure}"));
-            ending.reason = Some(reason);
-            self.finish(now, ending);
-        } else {
-            self.on_protocol_error(now, &format!("H.235: {failure}"));
-        }
+        let setup = match signal.body() {
+            Some(Body::Setup(setup)) if self.state == CallState::Null && self.side == Side::Called => setup,
+            _ => {
+                self.on_protocol_error(now, &format!("H.235: {failure}"));
+                return false;
+            }
+        };
+        let reason = match failure {
+            SecurityFailure::Missing => ReleaseReason::SecurityDenied,
+            _ => ReleaseReason::SecurityError,
+        };
+        // Of this Setup only so much counts as its refusal needs.
+        self.identity.call_reference = signal.q931.call_reference.flipped();
+        self.identity.conference_id = setup.conference_id;
+        self.identity.call_identifier = setup.call_identifier.as_ref().map_or([0; 16], |id| id.guid);
+        self.state = CallState::Present;
+        let mut ending = Ending::new(Origin::Machine, reason.cause(), format!("H.235: {failure}"));
+        ending.reason = Some(reason);
+        self.finish(now, ending);
         false
     }
 }
