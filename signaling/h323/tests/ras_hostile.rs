@@ -177,11 +177,9 @@ fn every_kind_of_message_in_every_state_is_survived() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_str().unwrap().starts_with("gk-") {
             let capture = offhook_wire::capture::Capture::parse(&std::fs::read(path).unwrap()).unwrap();
-            corpus.extend(
-                capture.udp().iter().filter_map(|datagram| {
-                    Some(per::decode::<RasMessage>(&datagram.payload).ok()?.into_value())
-                }),
-            );
+            corpus.extend(capture.udp().iter().filter_map(|datagram| {
+                Some(per::decode::<RasMessage>(&datagram.payload).ok()?.into_value())
+            }));
         }
     }
     assert!(corpus.len() > 150, "{}", corpus.len());
