@@ -237,10 +237,14 @@ impl Decoder for OpusDecoder {
 
     /// As many samples as were lost: whole units of 2.5 ms, no less than a frame of `next_payload`, 120 ms at most.
     fn recover_lost(&mut self, next_payload: &[u8], out: &mut [i16]) -> bool {
-        payload::opus_redundancy(next_payload)
-            .is_some_and(|units| out.len() >= units * self.kind.frame_samples() * self.channels)
-            && self.is_whole(out.len())
-            && self.inner.decode(next_payload, out, true).is_ok()
+        let Some(units) = payload::opus_redundancy(next_payload) else { return false };
+        let least = units * self.kind.frame_samples() * self.channels;
+        let can = out.len() >= least && self.is_whole(out.len());
+        let done = can && self.inner.decode(next_payload, out, true).is_ok();
+        if done {
+            self.spare.clear();
+        }
+        done
     }
 
     fn reset(&mut self) {
