@@ -11,7 +11,12 @@ use offhook_h323::{CallState, Cause, Channel, Closed, Config, Event, Origin, Rel
 const SECOND: Duration = Duration::from_secs(1);
 
 fn world(seed: u64, fast_start: bool, tunnelling: bool) -> World {
-    let config = || Config { fast_start, tunnelling, survive_signaling_loss: true, ..Config::default() };
+    let config = || {
+        let mut config = Config { fast_start, tunnelling, survive_signaling_loss: true, ..Config::default() };
+        // Calls that stand talk, so that the loss comes while they do.
+        config.timers.round_trip_interval = Some(SECOND * 10);
+        config
+    };
     let mut random = common::Random(seed);
     let policies = policies(&mut random);
     World::new(seed, config(), config(), policies)
