@@ -15,6 +15,10 @@ pub struct Quirks {
     pub deaf_to_telephone_events: bool,
     /// Its Setup says h245Tunnelling whenever it proposes fast connect, tunnelling or not: H.245 gets a connection.
     pub claims_to_tunnel: bool,
+    /// Of its fastStart proposals it recognises the first each way in an answer, whatever the answer's codec.
+    pub knows_first_proposals: bool,
+    /// Calling, after fast connect, it makes a connection for H.245 if Connect says where, and never for startH245.
+    pub wants_h245_address_in_connect: bool,
 }
 
 impl Quirks {
@@ -24,6 +28,9 @@ impl Quirks {
             status_names_no_state: self.status_names_no_state || other.status_names_no_state,
             deaf_to_telephone_events: self.deaf_to_telephone_events || other.deaf_to_telephone_events,
             claims_to_tunnel: self.claims_to_tunnel || other.claims_to_tunnel,
+            knows_first_proposals: self.knows_first_proposals || other.knows_first_proposals,
+            wants_h245_address_in_connect: self.wants_h245_address_in_connect
+                || other.wants_h245_address_in_connect,
         }
     }
 }
@@ -40,8 +47,13 @@ struct Row {
     quirks: Quirks,
 }
 
-const NONE: Quirks =
-    Quirks { status_names_no_state: false, deaf_to_telephone_events: false, claims_to_tunnel: false };
+const NONE: Quirks = Quirks {
+    status_names_no_state: false,
+    deaf_to_telephone_events: false,
+    claims_to_tunnel: false,
+    knows_first_proposals: false,
+    wants_h245_address_in_connect: false,
+};
 
 const TABLE: &[Row] = &[
     // OpenH323 and its descendants (H323Plus 1.28 in the captures): Q931::BuildStatus writes call state 10, Active,
@@ -52,20 +64,22 @@ const TABLE: &[Row] = &[
         version: None,
         quirks: Quirks { status_names_no_state: true, ..NONE },
     },
-    // Asterisk's chan_ooh323 (v0.8.3m with Asterisk 20): negotiates telephone-events and drops them on receipt.
+    // Asterisk's chan_ooh323 (v0.8.3m with Asterisk 20): negotiates telephone-events and drops them on receipt. After a
+    // Connect without h245Address it queues its first H.245 message and takes the queue for a connection from then on.
     Row {
         codes: Some((184, 0, 39)),
         product: Some("ooh323"),
         version: None,
-        quirks: Quirks { deaf_to_telephone_events: true, ..NONE },
+        quirks: Quirks { deaf_to_telephone_events: true, wants_h245_address_in_connect: true, ..NONE },
     },
     // Objective Systems' ooh323c (v0.9.4): Setup with fastStart says TRUE also where tunnelling is switched off, and what
-    // comes through the tunnel is passed over then.
+    // comes through the tunnel is passed over then. It keeps every codec after the first under session 0, while Setup
+    // says 1, and finds none of them again.
     Row {
         codes: Some((181, 0, 54)),
         product: Some("objsys"),
         version: None,
-        quirks: Quirks { claims_to_tunnel: true, ..NONE },
+        quirks: Quirks { claims_to_tunnel: true, knows_first_proposals: true, ..NONE },
     },
 ];
 
@@ -107,15 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn asterisk_is_deaf_to_telephone_events() {
+    fn asterisk_is_deaf_to_telephone_events_and_to_start_h245() {
         let quirks = of(&peer((184, 0, 39), "ooh323", "v0.8.3m"));
-        assert_eq!(quirks, Quirks { deaf_to_telephone_events: true, ..NONE });
+        let expected = Quirks { deaf_to_telephone_events: true, wants_h245_address_in_connect: true, ..NONE };
+        assert_eq!(quirks, expected);
     }
 
     #[test]
-    fn ooh323c_claims_to_tunnel() {
+    fn ooh323c_claims_to_tunnel_and_forgets_what_it_proposed() {
         let quirks = of(&peer((181, 0, 54), "objsys", "v0.9.4"));
-        assert_eq!(quirks, Quirks { claims_to_tunnel: true, ..NONE });
+        assert_eq!(quirks, Quirks { claims_to_tunnel: true, knows_first_proposals: true, ..NONE });
     }
 
     #[test]

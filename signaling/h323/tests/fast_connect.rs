@@ -83,6 +83,15 @@ fn called_with(config: Config, setup: impl FnOnce(&mut CallSignal)) -> (Script, 
     (caller, called)
 }
 
+/// Setup says whose it is.
+fn comes_from(setup: &mut CallSignal, codes: (u8, u8, u16), product: &'static [u8]) {
+    let uuie = setup.uuie.as_mut().unwrap();
+    let Body::Setup(setup) = &mut uuie.h323_uu_pdu.h323_message_body else { panic!("Setup") };
+    let mut vendor = VendorIdentifier::new(H221NonStandard::new(codes.0, codes.1, codes.2));
+    vendor.product_id = Some(Bytes::from_static(product));
+    setup.source_info.vendor = Some(vendor);
+}
+
 /// What the called side says when its media side is known after 100 ms, it rings after 200 and answers after 300.
 fn play(called: &mut Script) {
     let step = Duration::from_millis(100);
@@ -341,11 +350,7 @@ fn the_called_side_asks_for_h245_when_a_caller_without_tunnel_does_not() {
 
     // ooh323c says that it tunnels, and does not.
     let (_, mut called) = called_with(Config { h245_after_fast_start: true, ..config() }, |setup| {
-        let uuie = setup.uuie.as_mut().unwrap();
-        let Body::Setup(setup) = &mut uuie.h323_uu_pdu.h323_message_body else { panic!("Setup") };
-        let mut vendor = VendorIdentifier::new(H221NonStandard::new(181, 0, 54));
-        vendor.product_id = Some(Bytes::from_static(b"objsys"));
-        setup.source_info.vendor = Some(vendor);
+        comes_from(setup, (181, 0, 54), b"objsys");
     });
     play(&mut called);
     called.wait(turn);
@@ -357,4 +362,43 @@ fn the_called_side_asks_for_h245_when_a_caller_without_tunnel_does_not() {
     let mut called = connected(config());
     called.wait(turn * 2);
     assert!(called.actions.is_empty());
+}
+
+#[test]
+fn callers_that_are_known_for_it_are_answered_with_what_they_recognise() {
+    let session = |signals: &[CallSignal]| signals.iter().filter_map(answer).collect::<Vec<_>>();
+    // ooh323c finds its first proposals again and no other: ours would be A-law.
+    let ours = Config { codec_preference: CodecPreference::Local, ..config() };
+    let play_as = |product: &'static [u8]| {
+        let proposals = media(CALLER, &[AudioCodec::Pcmu, AudioCodec::Pcma]);
+        let mut caller = Script::caller(config(), proposals);
+        comes_from(&mut caller.signals[0], (181, 0, 54), product);
+        let mut called = Script::called(ours.clone());
+        called.signal(&caller.signals[0].clone());
+        play(&mut called);
+        opened(&called.events)
+    };
+    assert!(play_as(b"objsys").iter().all(|plan| plan.codec == AudioCodec::Pcmu));
+    assert!(play_as(b"other").iter().all(|plan| plan.codec == AudioCodec::Pcma));
+
+    // chan_ooh323 makes a connection for H.245 when Connect says where.
+    for (product, asks) in [(&b"ooh323"[..], true), (b"other", false)] {
+        let (_, mut called) = called_with(Config { h245_after_fast_start: true, ..config() }, |setup| {
+            setup.uuie.as_mut().unwrap().h323_uu_pdu.h245_tunnelling = Some(false);
+            comes_from(setup, (184, 0, 39), product);
+        });
+        play(&mut called);
+        assert_eq!(called.actions.contains(&Action::ListenH245), asks);
+        if asks {
+            called.call.h245_listening(called.now, ([10, 0, 0, 2], 7000).into());
+            called.drain();
+        }
+        assert_eq!(called.call.state(), CallState::Active);
+        let connect = called.signals.iter().find_map(|signal| match signal.body() {
+            Some(Body::Connect(uuie)) => Some(uuie.h245_address.is_some()),
+            _ => None,
+        });
+        assert_eq!(connect, Some(asks));
+        assert_eq!(session(&called.signals).len(), 1, "fast connect all the same");
+    }
 }

@@ -62,8 +62,15 @@ impl Call {
         self.called.media_waits = setup.media_wait_for_connect == Some(true);
         match common.fast_start {
             Some(elements) if self.config.fast_start && !elements.is_empty() => {
-                self.fast =
-                    FastConnect::Proposed(fast_connect::read(elements, self.config.limits.fast_start));
+                let mut proposals = fast_connect::read(elements, self.config.limits.fast_start);
+                if self.quirks.knows_first_proposals {
+                    let (mut towards_us, mut from_us) = (true, true);
+                    proposals.retain(|open| {
+                        let first = if open.reverse.is_none() { &mut towards_us } else { &mut from_us };
+                        std::mem::take(first)
+                    });
+                }
+                self.fast = FastConnect::Proposed(proposals);
             }
             Some(_) => {
                 self.fast = FastConnect::Refused;
@@ -214,7 +221,9 @@ impl Call {
             (fast, _) => fast.is_accepted(),
         };
         let separate = self.h245.tunnelling.is_impossible() && self.h245.peer.is_none();
-        if !acceptable && separate && self.wait_to_listen() {
+        let wanted =
+            !acceptable || self.quirks.wants_h245_address_in_connect && self.config.h245_after_fast_start;
+        if wanted && separate && self.wait_to_listen() {
             return;
         }
         self.state = CallState::Active;
