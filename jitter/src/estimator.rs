@@ -8,7 +8,8 @@
 //!
 //! Late packets come in clumps: a link that stalls lets go of all that it held at once. Only the first of a clump makes
 //! the sound run out; the others find the delay grown already. So what is weighed against waiting is not late packets
-//! but *events*, each by how far it exceeds the wait.
+//! but *events*, each by how far it exceeds the wait. Both sides are in points of the R scale: of waiting by the
+//! E-model's impairment by delay (ITU-T G.107), of events by what PESQ was measured to lose.
 //!
 //! The first packets weigh most (their histogram is small), so it is fast to start. The histogram moves with the base,
 //! so that a change of route or a drifting clock is not taken for jitter.
@@ -20,14 +21,28 @@ const BIN_NS: i64 = 1_000_000;
 /// A packet whose transit is that much shorter than the one's before it was held with it.
 const DRAINING_NS: i64 = 5_000_000;
 /// Packets after which an arrival weighs 1/e.
-const MEMORY: f64 = 800.0;
-/// Costs in points of the R scale (ITU-T G.107). Waiting: at first little a millisecond, then ever more, up to
-/// [`WAIT_STEEP`]. An event, as a part of all packets: once, and for each millisecond that sound is missing.
-const WAIT_LEVEL: f64 = 0.02;
-const WAIT_CURVE: f64 = 0.000_35;
-const WAIT_STEEP: f64 = 0.09;
-const EVENT: f64 = 800.0;
-const EVENT_MS: f64 = 8.0;
+const MEMORY: f64 = 2_000.0;
+/// A fall of the base by this much that lasts for [`FALL_PACKETS`] is a shorter route: what the longer one took was no
+/// jitter.
+const FALL_NS: i64 = 10 * BIN_NS;
+const FALL_PACKETS: u32 = 50;
+/// What an event costs in speech quality (PESQ, of 4.5), by how many milliseconds sound is missing: from
+/// `EVENT_MOST - EVENT_SPAN` for a moment up to `EVENT_MOST`, nearly all of it within a few `EVENT_FADE_MS`. Measured
+/// with speech of which one stretch in nine seconds was made up and what came late was left out.
+const EVENT_MOST: f64 = 0.75;
+const EVENT_SPAN: f64 = 0.5;
+const EVENT_FADE_MS: f64 = 80.0;
+/// The part of all packets that are events, times this, is the number of them heard in speech in nine seconds.
+const EVENTS_HEARD: f64 = 70.0;
+/// However many events there are, not more than this is lost.
+const QUALITY_MOST: f64 = 6.0;
+/// Points of R (G.107) that quality is worth, and those that go with the first blemish.
+const POINTS: f64 = 22.0;
+const FIRST_POINTS: f64 = 5.0;
+const FIRST_QUALITY: f64 = 0.08;
+/// Delay of everything but playout, milliseconds, and the points that a millisecond costs where G.107 rates none.
+const OTHER_DELAY_MS: f64 = 120.0;
+const WAIT_POINTS: f64 = 0.02;
 /// Packets from one weighing of the costs to the next, once the stream is this many packets old.
 const WEIGH_EVERY: u32 = 4;
 const YOUNG: u32 = 50;
@@ -35,13 +50,17 @@ const YOUNG: u32 = 50;
 const SPANS: usize = 8;
 const SPAN_NS: u64 = 500_000_000;
 /// No more than the greatest excess of these many spans is waited for.
-const PEAK_SPANS: usize = 16;
+const PEAK_SPANS: usize = 64;
 
 /// The estimator of one stream.
 #[derive(Debug)]
 pub(crate) struct Estimator {
     bins: Vec<f64>,
+    /// What each bin's wait costs, points of R.
+    waits: Vec<f64>,
     total: f64,
+    /// What an event's nearness keeps over one bin.
+    fade: f64,
     /// Weight of the next arrival; grows instead of all others shrinking.
     weight: f64,
     /// Least transit of each of the last spans, the youngest first.
@@ -57,6 +76,8 @@ pub(crate) struct Estimator {
     packets: u32,
     /// Transit of the last packet.
     last: i64,
+    /// The base before a fall, and the packets since, all of them below it.
+    fall: Option<(i64, u32)>,
     initial: i64,
     least_wait: i64,
     most_wait: i64,
@@ -67,9 +88,12 @@ impl Estimator {
     /// Waits between `min_ms` and `max_ms` beyond the base; `initial_ms` at least until the network is known.
     pub(crate) fn new(min_ms: u32, initial_ms: u32, max_ms: u32) -> Estimator {
         let ns = |ms: u32| i64::from(ms) * 1_000_000;
+        let bins = max_ms.max(20) as usize + 2;
         let mut estimator = Estimator {
-            bins: vec![0.0; max_ms.max(20) as usize + 2],
+            bins: vec![0.0; bins],
+            waits: (0..bins).map(|ms| wait_cost(ms as f64)).collect(),
             total: 0.0,
+            fade: (-1.0 / EVENT_FADE_MS).exp(),
             weight: 1.0,
             least: [i64::MAX; SPANS],
             greatest: [i64::MIN; PEAK_SPANS],
@@ -79,6 +103,7 @@ impl Estimator {
             used: 0,
             packets: 0,
             last: 0,
+            fall: None,
             initial: ns(initial_ms),
             least_wait: ns(min_ms).max(BIN_NS),
             most_wait: ns(max_ms).max(BIN_NS),
@@ -97,6 +122,7 @@ impl Estimator {
         self.jitter = 0;
         self.used = 0;
         self.packets = 0;
+        self.fall = None;
         self.started = false;
     }
 
@@ -113,6 +139,7 @@ impl Estimator {
         *least = transit.min(*least);
         *greatest = transit.max(*greatest);
         let base = self.least.iter().copied().min().unwrap_or(transit);
+        self.note_fall(base, transit);
         self.move_base(base);
 
         // What comes faster than the packet before it, which was held, is no event of its own.
@@ -151,24 +178,50 @@ impl Estimator {
         self.base.saturating_add(self.target())
     }
 
+    /// The transit of the packet that arrived last.
+    pub(crate) fn last(&self) -> i64 {
+        self.last
+    }
+
+    /// Whether hardly a second of the network is known.
+    pub(crate) fn is_young(&self) -> bool {
+        self.packets < YOUNG
+    }
+
     /// The least transit of late.
     pub(crate) fn base(&self) -> i64 {
         self.base
     }
 
+    /// Spans in which nothing arrives (a sender's silence) do not count: what was learnt before them holds.
     fn turn_spans(&mut self, arrival_ns: u64) {
-        let mut turns = 0;
-        while arrival_ns.saturating_sub(self.span_start_ns) >= SPAN_NS {
+        if arrival_ns.saturating_sub(self.span_start_ns) >= SPAN_NS {
             self.least.rotate_right(1);
             self.greatest.rotate_right(1);
             let ([least, ..], [greatest, ..]) = (&mut self.least, &mut self.greatest);
             (*least, *greatest) = (i64::MAX, i64::MIN);
-            self.span_start_ns += SPAN_NS;
-            turns += 1;
-            if turns > PEAK_SPANS {
-                self.span_start_ns = arrival_ns;
-            }
+            self.span_start_ns = arrival_ns;
         }
+    }
+
+    /// Tells a shorter route from a packet that was lucky.
+    fn note_fall(&mut self, base: i64, transit: i64) {
+        self.fall = match self.fall {
+            Some((before, _)) if transit >= before => None,
+            Some((before, packets)) if packets >= FALL_PACKETS => {
+                // The histogram goes back to where it was above the base of the longer route.
+                let now = self.base;
+                self.base = self.base.saturating_sub(before.saturating_sub(now));
+                self.move_base(now);
+                if let [_, older @ ..] = &mut self.greatest {
+                    older.fill(i64::MIN);
+                }
+                None
+            }
+            Some((before, packets)) => Some((before, packets + 1)),
+            None if self.base.saturating_sub(base) >= FALL_NS => Some((self.base, 0)),
+            None => None,
+        };
     }
 
     /// Follows the base, and moves the histogram against it, so that what was learnt stays where it was.
@@ -204,28 +257,31 @@ impl Estimator {
         while self.used > 1 && self.bins.get(self.used - 1).is_some_and(|weight| *weight < forgotten) {
             self.used -= 1;
         }
-        let (event, event_ms) = (EVENT / self.total, EVENT_MS / self.total);
-        // From the longest wait down: events beyond it, and how far in all.
-        let (mut events, mut excess) = (0.0, 0.0);
+        let scale = EVENTS_HEARD / self.total;
+        // From the longest wait down: events beyond it, and the same less the farther they are.
+        let (mut events, mut near) = (0.0, 0.0);
         let (mut least, mut wait) = (f64::INFINITY, 0);
-        for (bin, weight) in self.bins.iter().enumerate().take(self.used).rev() {
-            let cost = wait_cost(bin as f64) + event * events + event_ms * excess;
+        let bins = self.bins.iter().zip(&self.waits).enumerate().take(self.used).rev();
+        for (bin, (weight, wait_cost)) in bins {
+            let heard = scale * (EVENT_MOST * events - EVENT_SPAN * near);
+            let lost = heard / (1.0 + heard / QUALITY_MOST);
+            let cost = wait_cost + POINTS * lost + FIRST_POINTS * lost / (lost + FIRST_QUALITY);
             // The last bin holds what no wait would catch.
             if cost <= least && bin + 1 < self.bins.len() {
                 (least, wait) = (cost, bin);
             }
             events += weight;
-            excess += events;
+            near = (near + weight) * self.fade;
         }
         (wait as i64 + 1) * BIN_NS
     }
 }
 
-/// What waiting costs: WAIT_LEVEL·t + WAIT_CURVE·t², until that is as steep as WAIT_STEEP.
+/// What waiting costs: Idd of ITU-T G.107 (7-27) with the delay of everything else, and a little for each millisecond.
 fn wait_cost(ms: f64) -> f64 {
-    const KNEE: f64 = (WAIT_STEEP - WAIT_LEVEL) / (2.0 * WAIT_CURVE);
-    let curved = ms.min(KNEE);
-    WAIT_LEVEL * curved + WAIT_CURVE * curved * curved + WAIT_STEEP * (ms - curved)
+    let x = ((OTHER_DELAY_MS + ms) / 100.0).log2().max(0.0);
+    let root = |x: f64| (1.0 + x.powi(6)).powf(1.0 / 6.0);
+    25.0 * (root(x) - 3.0 * root(x / 3.0) + 2.0) + WAIT_POINTS * ms
 }
 
 #[cfg(test)]

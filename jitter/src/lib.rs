@@ -3,8 +3,8 @@
 //! ```text
 //!  RTP packet ─▶ insert ─▶ store ──────────▶ decoder ─▶ sound (history │ future) ─▶ pull ─▶ samples
 //!                  │ arrival                    ▲          ▲
-//!                  ▼                            │          │ normal · expand · merge ·
-//!               estimator ─▶ target ─▶ decision ┴──────────┘ accelerate · preemptive expand
+//!                  ▼                            │          │ normal · expand · merge · accelerate ·
+//!               estimator ─▶ target ─▶ decision ┴──────────┘ preemptive expand · comfort noise
 //! ```
 //!
 //! In: [`PlayoutPacket`]s with their arrival times, [`Playout::pull`]s with theirs. Out: samples, [`Pulled`],
@@ -30,6 +30,6 @@ mod store;
 mod stream;
 
 pub use config::{ConfigError, PlayoutConfig};
-pub use packet::{Insert, PlayoutPacket, Pulled, ResetReason};
+pub use packet::{Insert, PacketKind, PlayoutPacket, Pulled, ResetReason};
 pub use playout::Playout;
 pub use stats::PlayoutStats;

@@ -9,8 +9,16 @@ const SHORTEST_US: usize = 2_500;
 const LONGEST_US: usize = 15_000;
 /// Template: what is compared at each lag.
 const TEMPLATE_US: usize = 10_000;
+/// How far a cut may reach where more than one period has to go.
+const FARTHEST_US: usize = 60_000;
+/// Likeness that the longest of far lags is worth beside the shortest.
+const FAR_BONUS: f32 = 0.3;
+/// The same for the place of a seam.
+const SEAM_BONUS: f32 = 0.2;
+/// Blocks in which loudness is measured.
+const BLOCK_US: usize = 2_500;
 const COARSE_HZ: u32 = 4_000;
-/// Mean square below which a template counts as quiet: −51 dBFS.
+/// Mean square below which a block counts as quiet: −51 dBFS.
 const QUIET: f32 = 92.0 * 92.0;
 const LANES: usize = 8;
 
@@ -21,8 +29,6 @@ pub(crate) struct Lag {
     pub(crate) samples: usize,
     /// Normalised cross-correlation there: 1 is the same, 0 unlike.
     pub(crate) likeness: f32,
-    /// Whether the template is so quiet that any lag would do.
-    pub(crate) quiet: bool,
 }
 
 /// Which way from the template to look.
@@ -40,6 +46,7 @@ pub(crate) struct PitchFinder {
     step: usize,
     shortest: usize,
     longest: usize,
+    farthest: usize,
     template: usize,
     coarse: Vec<f32>,
     fine: Vec<f32>,
@@ -49,20 +56,27 @@ impl PitchFinder {
     pub(crate) fn new(sample_rate: u32) -> PitchFinder {
         let samples = |us: usize| us * sample_rate as usize / 1_000_000;
         let step = (sample_rate / COARSE_HZ).max(1) as usize;
-        let (longest, template) = (samples(LONGEST_US), samples(TEMPLATE_US));
+        let (longest, farthest) = (samples(LONGEST_US), samples(FARTHEST_US));
+        let template = samples(TEMPLATE_US);
         PitchFinder {
             step,
             shortest: samples(SHORTEST_US),
             longest,
+            farthest,
             template,
-            coarse: vec![0.0; (longest + template) / step + 2],
-            fine: vec![0.0; longest + template],
+            coarse: vec![0.0; (farthest + template) / step + 2],
+            fine: vec![0.0; farthest + template],
         }
     }
 
     /// Longest period looked for, in samples.
     pub(crate) fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// Longest lag of [`Self::find_far`], in samples.
+    pub(crate) fn farthest(&self) -> usize {
+        self.farthest
     }
 
     /// Length of the template, in samples.
@@ -73,12 +87,52 @@ impl PitchFinder {
     /// The best lag between the template at `at` and what lies before or after it. Lags longer than `limit`, or
     /// than `signal` reaches, are not looked at; `None` if that leaves none, or the template does not fit.
     pub(crate) fn find(&mut self, signal: &[i16], at: usize, look: Look, limit: usize) -> Option<Lag> {
+        self.search(signal, at, look, limit.min(self.longest), 0.0)
+    }
+
+    /// The same ahead of the start of `signal`, for lags of many periods: long ones are preferred.
+    pub(crate) fn find_far(&mut self, signal: &[i16], limit: usize) -> Option<Lag> {
+        self.search(signal, 0, Look::Ahead, limit.min(self.farthest), FAR_BONUS)
+    }
+
+    /// Where in `signal`, between `least` and `most`, it goes on most like `made`. The later the better, else.
+    pub(crate) fn place(
+        &mut self,
+        made: impl Iterator<Item = i16>,
+        signal: &[i16],
+        least: usize,
+        most: usize,
+    ) -> usize {
+        let mut count = 0;
+        for (to, from) in self.fine.iter_mut().zip(made) {
+            *to = f32::from(from);
+            count += 1;
+        }
+        let (made, rest) = self.fine.split_at_mut(count);
+        let Some(signal) = signal.get(least..(most + count).min(signal.len())) else { return most };
+        let Some(there) = rest.get_mut(..signal.len()) else { return most };
+        for (to, from) in there.iter_mut().zip(signal) {
+            *to = f32::from(*from);
+        }
+        let own = dot(made, made);
+        let mut found = (most, f32::MIN);
+        for (at, there) in there.windows(count.max(1)).enumerate().take(most + 1 - least.min(most)) {
+            let likeness = dot(made, there) / (own * dot(there, there)).sqrt().max(1.0);
+            let likeness = likeness + SEAM_BONUS * at as f32 / (most - least.min(most) + 1) as f32;
+            if likeness > found.1 {
+                found = (least + at, likeness);
+            }
+        }
+        found.0
+    }
+
+    fn search(&mut self, signal: &[i16], at: usize, look: Look, limit: usize, bonus: f32) -> Option<Lag> {
         let template = self.template;
         let reach = match look {
             Look::Back => at,
             Look::Ahead => signal.len().checked_sub(at + template)?,
         };
-        let longest = self.longest.min(limit).min(reach);
+        let longest = limit.min(reach);
         if longest < self.shortest {
             return None;
         }
@@ -97,21 +151,32 @@ impl PitchFinder {
             *to = f32::from(*from);
         }
         let (low, high) = (self.shortest.div_ceil(step), longest / step);
-        let (coarse_lag, _) = best(coarse, template / step, look, low, high)?;
+        let (coarse_lag, _) = best(coarse, template / step, look, low..=high, bonus)?;
         let low = (coarse_lag * step).saturating_sub(step).max(self.shortest);
         let high = (coarse_lag * step + step).min(longest);
-        let (samples, likeness) = best(fine, template, look, low, high)?;
-        let own = match look {
-            Look::Back => fine.get(longest..)?,
-            Look::Ahead => fine.get(..template)?,
-        };
-        let quiet = dot(own, own) < QUIET * template as f32;
-        Some(Lag { samples, likeness, quiet })
+        let (samples, likeness) = best(fine, template, look, low..=high, 0.0)?;
+        Some(Lag { samples, likeness })
     }
 }
 
-/// The lag of `low..=high` with the greatest likeness.
-fn best(region: &[f32], template: usize, look: Look, low: usize, high: usize) -> Option<(usize, f32)> {
+/// How many samples from the start of `signal` are quiet, in whole blocks.
+pub(crate) fn quiet(signal: &[i16], sample_rate: u32) -> usize {
+    let block = (BLOCK_US * sample_rate as usize / 1_000_000).max(1);
+    let is_quiet = |block: &&[i16]| {
+        block.iter().map(|x| f32::from(*x) * f32::from(*x)).sum::<f32>() < QUIET * block.len() as f32
+    };
+    signal.chunks_exact(block).take_while(is_quiet).count() * block
+}
+
+/// The lag among `lags` with the greatest likeness; the longest gets `bonus` on top, shorter ones a part of it.
+fn best(
+    region: &[f32],
+    template: usize,
+    look: Look,
+    lags: std::ops::RangeInclusive<usize>,
+    bonus: f32,
+) -> Option<(usize, f32)> {
+    let bonus = bonus / (*lags.end()).max(1) as f32;
     let at = match look {
         Look::Back => region.len().checked_sub(template)?,
         Look::Ahead => 0,
@@ -123,9 +188,10 @@ fn best(region: &[f32], template: usize, look: Look, low: usize, high: usize) ->
         Look::Ahead => Some(lag),
     };
     let mut found: Option<(usize, f32)> = None;
-    for lag in low..=high {
+    for lag in lags {
         let Some(other) = place(lag).and_then(|from| region.get(from..from + template)) else { break };
-        let likeness = dot(own, other) / (own_energy * dot(other, other)).sqrt().max(1.0);
+        let likeness =
+            dot(own, other) / (own_energy * dot(other, other)).sqrt().max(1.0) + bonus * lag as f32;
         if found.is_none_or(|(_, most)| likeness > most) {
             found = Some((lag, likeness));
         }
@@ -169,7 +235,7 @@ mod tests {
                 for (look, at) in [(Look::Back, signal.len() - finder.template()), (Look::Ahead, 0)] {
                     let lag = finder.find(&signal, at, look, usize::MAX).unwrap();
                     assert_eq!(lag.samples % period, 0, "{rate} Hz {look:?}");
-                    assert!(lag.likeness > 0.99 && !lag.quiet);
+                    assert!(lag.likeness > 0.99);
                 }
             }
         }
@@ -180,7 +246,9 @@ mod tests {
         let mut finder = PitchFinder::new(8_000);
         assert_eq!(finder.find(&[0; 80], 0, Look::Ahead, usize::MAX), None);
         assert_eq!(finder.find(&[0; 300], 0, Look::Ahead, 10), None);
-        let faint = finder.find(&[3; 300], 0, Look::Ahead, usize::MAX).unwrap();
-        assert!(faint.quiet);
+        assert_eq!(quiet(&[3; 300], 8_000), 300);
+        let mut onset = [3; 300];
+        onset[110] = 9_000;
+        assert_eq!(quiet(&onset, 8_000), 100, "whole blocks of 2.5 ms");
     }
 }

@@ -15,6 +15,11 @@ pub struct PlayoutStats {
     pub packets_malformed: u64,
     /// Packets discarded because of a full store, excessive delay or a jump of the stream.
     pub packets_discarded: u64,
+    /// Redundant copies that were not needed (RFC 2198).
+    pub packets_spare: u64,
+    /// Lost packets that were played all the same: from a redundant copy, or from what the next packet carried of them
+    /// (in-band FEC).
+    pub packets_recovered: u64,
     /// Times that the stream started anew.
     pub resets: u64,
 
@@ -24,6 +29,8 @@ pub struct PlayoutStats {
     pub samples_decoded: u64,
     /// … of them made up for packets lost or late.
     pub samples_concealed: u64,
+    /// … of them comfort noise: the sender was silent.
+    pub samples_noise: u64,
     /// … of them silence.
     pub samples_silence: u64,
     /// … of the silence, what came after sound had begun: nothing had arrived for so long that making it up had ended.
@@ -32,6 +39,8 @@ pub struct PlayoutStats {
     pub samples_expanded: u64,
     /// Samples that acceleration removed.
     pub samples_accelerated: u64,
+    /// Samples that came late and were left out, for sound had been made up in their place.
+    pub samples_left_out: u64,
     /// Separate times that sound had to be made up.
     pub concealment_events: u64,
 

@@ -6,10 +6,24 @@
 //! Not here: what is late (`playout.rs`), unwrapping of 16 and 32 bits (`sequence.rs`).
 //! RT: no allocation, lock, syscall, log or panic (except in [`Store::new`]).
 
+use crate::packet::PacketKind;
+
 /// Octets of a cell: 20 ms of G.711 are five.
 const CELL: usize = 32;
 /// No cell.
 const NONE: u16 = u16::MAX;
+
+/// What is known of a packet when it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrived {
+    /// Extended sequence number.
+    pub(crate) sequence: i64,
+    /// Extended timestamp, in samples.
+    pub(crate) position: i64,
+    /// Samples that the payload decodes to.
+    pub(crate) samples: usize,
+    pub(crate) kind: PacketKind,
+}
 
 /// What is known of a waiting packet beside its octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +34,7 @@ pub(crate) struct Entry {
     pub(crate) position: i64,
     /// Samples that the payload decodes to.
     pub(crate) samples: usize,
-    /// When it arrived, nanoseconds.
-    pub(crate) arrival_ns: u64,
+    pub(crate) kind: PacketKind,
     octets: u32,
     /// Its first cell.
     first: u16,
@@ -112,14 +125,8 @@ impl Store {
     }
 
     /// Puts a packet into its slot, over what may still lie there. `false`: it is too large, or there is no room.
-    pub(crate) fn insert(
-        &mut self,
-        sequence: i64,
-        position: i64,
-        samples: usize,
-        arrival_ns: u64,
-        payload: &[u8],
-    ) -> bool {
+    pub(crate) fn insert(&mut self, packet: Arrived, payload: &[u8]) -> bool {
+        let Arrived { sequence, position, samples, kind } = packet;
         if !self.takes(payload.len()) || !self.has_room(sequence, payload.len()) {
             return false;
         }
@@ -136,7 +143,7 @@ impl Store {
         }
         let octets = payload.len() as u32;
         if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Some(Entry { sequence, position, samples, arrival_ns, octets, first });
+            *slot = Some(Entry { sequence, position, samples, kind, octets, first });
             self.count += 1;
         }
         true
@@ -201,11 +208,16 @@ impl Entry {
 mod tests {
     use super::*;
 
+    fn put(store: &mut Store, sequence: i64, payload: &[u8]) -> bool {
+        let position = sequence * 160;
+        store.insert(Arrived { sequence, position, samples: 160, kind: PacketKind::Sound }, payload)
+    }
+
     #[test]
     fn packets_are_found_by_sequence_in_any_order_of_arrival() {
         let mut store = Store::new(8, 4, 32 * 8);
         for sequence in [5, 3, 4, 7] {
-            assert!(store.insert(sequence, sequence * 160, 160, 0, &[sequence as u8; 3]));
+            assert!(put(&mut store, sequence, &[sequence as u8; 3]));
         }
         assert_eq!(store.len(), 4);
         assert_eq!(store.first_from(3).map(|entry| entry.sequence), Some(3));
@@ -223,12 +235,12 @@ mod tests {
     #[test]
     fn too_large_a_payload_is_refused_and_a_slot_is_reused() {
         let mut store = Store::new(4, 4, 32 * 4);
-        assert!(!store.insert(1, 0, 5, 0, &[0; 5]));
-        assert!(store.insert(1, 0, 4, 0, &[0; 4]));
-        assert!(store.insert(5, 640, 4, 0, &[1; 4]));
+        assert!(!put(&mut store, 1, &[0; 5]));
+        assert!(put(&mut store, 1, &[0; 4]));
+        assert!(put(&mut store, 5, &[1; 4]));
         assert_eq!(store.len(), 1);
         assert!(store.entry(1).is_none() && store.entry(5).is_some());
-        assert!(store.insert(-3, 0, 1, 0, &[9]), "numbers below zero are numbers");
+        assert!(put(&mut store, -3, &[9]), "numbers below zero are numbers");
     }
 
     #[test]
@@ -250,7 +262,7 @@ mod tests {
             let others = waiting.iter().enumerate().filter(|(n, _)| Some(*n) != old);
             let taken: usize = others.map(|(_, (_, octets))| octets.div_ceil(32)).sum();
             let fits = taken + octets.div_ceil(32) <= 16;
-            assert_eq!(store.insert(sequence, 0, 1, 0, &payload(sequence, octets)), fits, "{sequence}");
+            assert_eq!(put(&mut store, sequence, &payload(sequence, octets)), fits, "{sequence}");
             if fits {
                 old.map(|old| waiting.swap_remove(old));
                 waiting.push((sequence, octets));

@@ -20,6 +20,12 @@ pub(crate) struct Stream {
     /// Samples of the last packet decoded.
     pub(crate) packet: usize,
     pub(crate) phase: Phase,
+    /// Samples of the waiting sound that the codec made up.
+    pub(crate) made_ahead: usize,
+    /// The concealment at hand is the codec's own.
+    pub(crate) is_codecs: bool,
+    /// When the delay was as it should be last, nanoseconds.
+    pub(crate) easy_ns: i64,
     /// Samples to be heard until sound may be stretched again.
     pub(crate) rest: usize,
     /// Bit n: the packet n before the newest has arrived.
@@ -37,6 +43,8 @@ pub(crate) enum Phase {
     Concealing(usize),
     /// The same, faded to nothing.
     Muted(usize),
+    /// This many samples of noise, since the sender said that it was silent.
+    Noise(usize),
 }
 
 impl Stream {

@@ -5,7 +5,7 @@ mod common;
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use common::{MS, Random, packets, playout, run, speech};
 use offhook_codecs::CodecKind;
-use offhook_jitter::{Playout, PlayoutConfig, PlayoutPacket};
+use offhook_jitter::{PacketKind, Playout, PlayoutConfig, PlayoutPacket};
 use proptest::prelude::*;
 
 #[global_allocator]
@@ -19,12 +19,14 @@ enum Step {
         marker: bool,
         length: usize,
         arrival: u64,
+        kind: PacketKind,
     },
     /// The packet that would come next, moved by little.
     Likely {
         skip: u16,
         length: usize,
         jitter: i64,
+        kind: PacketKind,
     },
     Pull {
         now: u64,
@@ -38,15 +40,23 @@ enum Step {
     SetDecoder,
 }
 
+fn kind() -> impl Strategy<Value = PacketKind> {
+    prop_oneof![
+        8 => Just(PacketKind::Sound),
+        1 => Just(PacketKind::Redundant),
+        1 => Just(PacketKind::ComfortNoise),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        1 => (any::<u16>(), any::<u32>(), any::<bool>(), 0usize..1_500, any::<u64>()).prop_map(
-            |(sequence, timestamp, marker, length, arrival)| Step::Insert {
-                sequence, timestamp, marker, length, arrival
+        1 => (any::<u16>(), any::<u32>(), any::<bool>(), 0usize..1_500, any::<u64>(), kind()).prop_map(
+            |(sequence, timestamp, marker, length, arrival, kind)| Step::Insert {
+                sequence, timestamp, marker, length, arrival, kind
             }
         ),
-        12 => (0u16..4, 0usize..400, -200_000_000i64..200_000_000)
-            .prop_map(|(skip, length, jitter)| Step::Likely { skip, length, jitter }),
+        12 => (0u16..4, 0usize..400, -200_000_000i64..200_000_000, kind())
+            .prop_map(|(skip, length, jitter, kind)| Step::Likely { skip, length, jitter, kind }),
         1 => (any::<u64>(), 0usize..2_000).prop_map(|(now, length)| Step::Pull { now, length }),
         12 => (0u64..60_000_000, 0usize..1_000).prop_map(|(by, length)| Step::Later { by, length }),
         1 => Just(Step::Reset),
@@ -71,24 +81,25 @@ proptest! {
         let mut block = vec![0; 2_000];
         let (mut now, mut sequence, mut timestamp) = (1_000_000_000u64, 65_530u16, u32::MAX - 700);
         for step in steps {
-            let insert = |playout: &mut Playout, sequence, timestamp, marker, length: usize, arrival_ns| {
+            let insert = |playout: &mut Playout, sequence, timestamp, marker, length: usize, arrival_ns, kind| {
                 let payload = &payload[..length];
-                let packet = PlayoutPacket { sequence, timestamp, marker, payload, arrival_ns };
+                let packet = PlayoutPacket { kind, sequence, timestamp, marker, payload, arrival_ns };
                 assert_no_alloc(|| playout.insert(packet))
             };
             let mut pull = |now, length: usize| {
                 let block = &mut block[..length];
                 let pulled = assert_no_alloc(|| playout.pull(now, block));
-                assert_eq!((pulled.decoded + pulled.concealed + pulled.silence) as usize, length);
+                assert_eq!((pulled.decoded + pulled.concealed + pulled.noise + pulled.silence) as usize, length);
             };
             match step {
-                Step::Insert { sequence, timestamp, marker, length, arrival } => {
-                    insert(&mut playout, sequence, timestamp, marker, length, arrival);
+                Step::Insert { sequence, timestamp, marker, length, arrival, kind } => {
+                    insert(&mut playout, sequence, timestamp, marker, length, arrival, kind);
                 }
-                Step::Likely { skip, length, jitter } => {
+                Step::Likely { skip, length, jitter, kind } => {
                     sequence = sequence.wrapping_add(skip);
                     timestamp = timestamp.wrapping_add(u32::from(skip) * length as u32);
-                    insert(&mut playout, sequence, timestamp, false, length, now.saturating_add_signed(jitter));
+                    let arrival = now.saturating_add_signed(jitter);
+                    insert(&mut playout, sequence, timestamp, false, length, arrival, kind);
                 }
                 Step::Pull { now, length } => pull(now, length),
                 Step::Later { by, length } => {
@@ -106,7 +117,7 @@ proptest! {
         let stats = playout.stats();
         prop_assert_eq!(
             stats.samples_total,
-            stats.samples_decoded + stats.samples_concealed + stats.samples_silence
+            stats.samples_decoded + stats.samples_concealed + stats.samples_noise + stats.samples_silence
         );
     }
 }
@@ -128,6 +139,7 @@ fn a_call_on_a_bad_network_does_not_allocate() {
                 receiver.insert(PlayoutPacket {
                     sequence: arrival.sequence,
                     timestamp: arrival.timestamp,
+                    kind: PacketKind::Sound,
                     marker: false,
                     payload: &arrival.payload,
                     arrival_ns: arrival.arrival_ns,

@@ -3,6 +3,7 @@
 //! RT: no allocation, lock, syscall, log or panic.
 
 pub(crate) mod accelerate;
+pub(crate) mod comfort;
 pub(crate) mod expand;
 pub(crate) mod merge;
 pub(crate) mod normal;

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use offhook_codecs::CodecKind;
-use offhook_jitter::{Playout, PlayoutConfig, PlayoutPacket, PlayoutStats, Pulled};
+use offhook_jitter::{PacketKind, Playout, PlayoutConfig, PlayoutPacket, PlayoutStats, Pulled};
 
 pub(crate) const RATE: usize = 8_000;
 pub(crate) const MS: u64 = 1_000_000;
@@ -116,6 +116,7 @@ pub(crate) fn run(
             playout.insert(PlayoutPacket {
                 sequence: arrival.sequence,
                 timestamp: arrival.timestamp,
+                kind: PacketKind::Sound,
                 marker: false,
                 payload: &arrival.payload,
                 arrival_ns: arrival.arrival_ns,
@@ -124,7 +125,7 @@ pub(crate) fn run(
         let mut block = vec![0x5A5A; pull(heard.pulls.len())];
         let pulled = playout.pull(now_ns, &mut block);
         assert_eq!(
-            (pulled.decoded + pulled.concealed + pulled.silence) as usize,
+            (pulled.decoded + pulled.concealed + pulled.noise + pulled.silence) as usize,
             block.len(),
             "a pull is made of its parts: {pulled:?}"
         );

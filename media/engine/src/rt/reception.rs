@@ -14,7 +14,7 @@
 
 use std::net::SocketAddr;
 
-use offhook_jitter::{Insert, Playout, PlayoutPacket};
+use offhook_jitter::{Insert, PacketKind, Playout, PlayoutPacket};
 use offhook_rtp::{
     Accepted, Continuity, PayloadTypes, Receipt, ReceivedEvent, ReceiverConfig, ReceiverStats, Reject,
     RtpReceiver, RtpView,
@@ -46,6 +46,8 @@ pub(crate) struct Reception {
 /// Where packets go that are believed.
 pub(crate) struct Outlet<'a> {
     pub(crate) playout: &'a mut Playout,
+    /// The payload type of comfort noise.
+    pub(crate) noise: Option<u8>,
     pub(crate) tap: Option<&'a mut PacketTap>,
 }
 
@@ -221,7 +223,10 @@ impl Outlet<'_> {
             events.take(extended_timestamp, view.marker(), arrival_ns, view.payload());
             return false;
         }
+        let is_noise = Some(view.payload_type()) == self.noise;
+        let kind = if is_noise { PacketKind::ComfortNoise } else { PacketKind::Sound };
         let inserted = self.playout.insert(PlayoutPacket {
+            kind,
             sequence: view.sequence_number(),
             timestamp: view.timestamp(),
             marker: view.marker(),
