@@ -214,3 +214,40 @@ fn digits_are_found_in_the_sound_behind_every_kind_of_codec() -> Tested {
     }
     Ok(())
 }
+
+#[test]
+fn pauses_are_not_sent_and_the_far_end_hears_noise_in_them() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("pauses.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(&path, spec)?;
+    let speech = common::samples(Path::new(ALICE))?;
+    let mut seed = 3u32;
+    for n in 0..6 * 8_000 {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let noise = (seed >> 16) as i16 / 1_500;
+        file.write_sample(speech.get(n).filter(|_| n < 2 * 8_000).copied().unwrap_or(noise))?;
+    }
+    file.finalize()?;
+    for codec in ["pcma", "opus"] {
+        let (mut answer, at) = answering(&["--null", "--calls", "1", "--codec", codec])?;
+        let call = run(offhook()
+            .args(["call", &at, "--codec", codec, "--dtx", "--duration", "5", "--json", "--null", "--play"])
+            .arg(&path))?;
+        let report: Value =
+            serde_json::from_slice(&call.stdout).map_err(|e| format!("{e}: {}", errors(&call)))?;
+        let packets = report["sent"]["packets"].as_u64().ok_or("no packets")?;
+        // Two of five seconds are speech; what is not sent leaves a packet now and then.
+        assert!((60..200).contains(&packets), "{codec}: {report:#}");
+        let there = answer.json()?;
+        assert_eq!(there["received"]["refused"], 0, "{codec}: {there:#}");
+        assert_eq!(there["received"]["lost"], 0, "{codec}: {there:#}");
+        answer.end(Duration::from_secs(5))?;
+    }
+    Ok(())
+}

@@ -307,6 +307,8 @@ pub struct RxFormat {
     pub(crate) clock_rate: u32,
     /// From the codec's rate to the engine's, where they differ.
     pub(crate) resampler: Option<Resampler>,
+    /// The payload type of comfort noise beside the codec.
+    pub(crate) comfort_noise: Option<u8>,
 }
 
 impl RxFormat {
@@ -323,7 +325,19 @@ impl RxFormat {
     /// Plays packets of `payload_types` through a given playout.
     pub fn with_playout(playout: Playout, payload_types: PayloadTypes) -> RxFormat {
         let clock_rate = playout.codec().clock_rate();
-        RxFormat { playout, payload_types, clock_rate, resampler: None }
+        RxFormat { playout, payload_types, clock_rate, resampler: None, comfort_noise: None }
+    }
+
+    /// Takes packets of `payload_type` for descriptions of noise (RFC 3389), to be made in the place of silence. Its clock
+    /// has to be the codec's: 13 is of 8 kHz.
+    pub fn with_comfort_noise(mut self, payload_type: u8) -> RxFormat {
+        self.comfort_noise = Some(payload_type & 0x7f);
+        self
+    }
+
+    /// Payload types of everything that is played.
+    pub(crate) fn all_payload_types(&self) -> PayloadTypes {
+        self.comfort_noise.map_or(self.payload_types, |noise| self.payload_types.with(noise))
     }
 
     /// The same for an engine of `engine_rate` Hz: what is heard is resampled just after playout.

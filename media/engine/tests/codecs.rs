@@ -40,6 +40,10 @@ fn call(kinds: [CodecKind; 2], packet_ms: u32, rate: u32, there: LinkConfig) -> 
     (world, to_bert, said)
 }
 
+/// Codecs that an engine of 48 kHz runs too: one of each rate, with a clock of its own or the same.
+const RESAMPLED: [CodecKind; 5] =
+    [CodecKind::Pcmu, CodecKind::OpusNarrowband, CodecKind::G722, CodecKind::L16_16, CodecKind::L16_44];
+
 fn payload_type(kind: CodecKind) -> u8 {
     kind.payload_type().unwrap_or(96)
 }
@@ -75,7 +79,7 @@ fn least(kind: CodecKind) -> f64 {
 fn every_codec_carries_a_voice_at_its_own_rate_and_at_the_engines() {
     for &kind in CodecKind::ALL {
         let own = kind.sample_rate();
-        for rate in if own == 48_000 { vec![own] } else { vec![own, 48_000] } {
+        for rate in [own, 48_000].into_iter().take(if RESAMPLED.contains(&kind) { 2 } else { 1 }) {
             let ms = if matches!(kind, CodecKind::L16_48 | CodecKind::L16_44) { 10 } else { 20 };
             let (mut world, _, said) = call([kind; 2], ms, rate, LinkConfig::perfect(at(ANNA)));
             world.run_ms(2_400);
@@ -142,7 +146,8 @@ fn no_codec_allocates_in_a_call_that_loses_packets() {
         let there =
             LinkConfig { delay_ns: 20 * MS, jitter_ns: 40 * MS, loss: 0.15, ..LinkConfig::perfect(at(ANNA)) };
         let ms = if matches!(kind, CodecKind::L16_48 | CodecKind::L16_44) { 10 } else { 20 };
-        let (mut world, to_bert, _) = call([kind; 2], ms, 48_000.max(kind.sample_rate()), there);
+        let (mut world, to_bert, _) =
+            call([kind; 2], ms, if RESAMPLED.contains(&kind) { 48_000 } else { kind.sample_rate() }, there);
         for _ in 0..400 {
             assert_no_alloc(|| world.driver.step());
             world.ends.iter_mut().for_each(Endpoint::pump);
@@ -169,7 +174,8 @@ fn a_codec_that_does_not_run_passes_through_both_ways() {
     let types = offhook_rtp::PayloadTypes::NONE.with(18);
     world.ends[1].control.rx(RxCommand::SetDecoder(decoder, types)).unwrap();
     world.ends[1].control.rx(RxCommand::SetPacketTap(tap)).unwrap();
-    world.run_ms(100);
+    // What is made up of the voice before it has faded by then.
+    world.run_ms(500);
     world.ends[1].heard.clear();
     for n in 0..10u8 {
         let header = RtpHeader {
@@ -214,6 +220,9 @@ fn pauses_are_described_now_and_then_and_speech_after_them_bears_the_marker() {
         world.add(setup, (b_tx, b_rx), Party { phase_ns: MS, ..Party::default() });
         let format = TxFormat::new(kind, payload_type(kind), 20).unwrap().at_rate(rate).unwrap();
         let format = format.with_comfort_noise(13).unwrap();
+        let hears = RxFormat::new(kind, payload_type(kind)).unwrap().at_rate(rate).unwrap();
+        let hears = Box::new(hears.with_comfort_noise(13));
+        world.ends[1].control.rx(RxCommand::SetFormat(hears)).unwrap();
         let (mut reader, tap) = packet_tap(1_000);
         let control = &mut world.ends[0].control;
         control.tx(TxCommand::SetFormat(Box::new(format))).unwrap();
@@ -243,6 +252,15 @@ fn pauses_are_described_now_and_then_and_speech_after_them_bears_the_marker() {
         let last = packets.last().unwrap();
         let lasts = last.2.wrapping_sub(packets[0].2);
         assert!(lasts > 8 * 8_000, "{kind:?}: {lasts} ticks");
+        // In the pause the far end hears noise like it, which has a root mean square of 12.
+        let rms = |piece: &[i16]| {
+            (piece.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / piece.len() as f64).sqrt()
+        };
+        let level = rms(&world.ends[1].heard[4 * 8_000..5 * 8_000]);
+        assert!((4.0..40.0).contains(&level), "{kind:?}: {level}");
+        let rx = world.ends[1].control.meters().rx();
+        assert_eq!((rx.receiver.wrong_payload_type, rx.receiver.lost()), (0, 0), "{kind:?}: {rx:?}");
+        assert!(rx.playout.samples_noise > 2 * 8_000, "{kind:?}: {:?}", rx.playout);
     }
 }
 

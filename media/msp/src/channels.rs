@@ -44,7 +44,7 @@ impl CallState {
             rtcp: transport.rtcp,
             codecs: self.media.offers(self.may_pass_packets()),
             telephone_event: digits::offered(self.media.config.telephone_event),
-            comfort_noise: false,
+            comfort_noise: true,
             silence_suppression: self.media.config.silence_suppression,
         };
         self.reporter.tell_tsp(&ToTsp::Prepared { sessions: vec![session] });

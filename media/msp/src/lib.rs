@@ -48,7 +48,7 @@ mod transport;
 pub use config::{Latch, MspConfig, StartError};
 pub use offhook_rtp::SdesKind;
 pub use provider::Msp;
-pub use tap::PacketTap;
+pub use tap::{PacketDirection, PacketTap};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -167,7 +167,10 @@ impl Media {
             ..usual
         };
         let playout = Playout::new(config, self.decoder(kind)?).map_err(|why| why.to_string())?;
-        let format = RxFormat::with_playout(playout, payload_types);
+        let mut format = RxFormat::with_playout(playout, payload_types);
+        if kind.clock_rate() == COMFORT_NOISE_CLOCK {
+            format = format.with_comfort_noise(COMFORT_NOISE);
+        }
         format.at_rate(self.sample_rate()).map_err(|why| why.to_string())
     }
 }

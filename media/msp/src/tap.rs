@@ -8,16 +8,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use offhook_net::{Direction, TapReader, TapRecord};
+pub use offhook_net::Direction as PacketDirection;
+use offhook_net::{TapReader, TapRecord};
 
 /// How long a datagram may be overtaken, in nanoseconds.
 const HOLD_NS: u64 = 50_000_000;
 
 /// Hears every datagram of RTP and RTCP that is sent or received.
 pub trait PacketTap: Send + Sync {
-    /// One datagram. `at_ns`: when, on the monotonic clock; arrivals by the kernel's stamp. Not called in real time,
-    /// but soon after it: must not block for long.
-    fn datagram(&self, at_ns: u64, source: SocketAddr, destination: SocketAddr, payload: &[u8]);
+    /// One datagram, and which way it went. `at_ns`: when, on the monotonic clock; arrivals by the kernel's stamp. Not
+    /// called in real time, but soon after it: must not block for long.
+    fn datagram(
+        &self,
+        at_ns: u64,
+        way: PacketDirection,
+        source: SocketAddr,
+        destination: SocketAddr,
+        payload: &[u8],
+    );
 }
 
 /// One call's tap.
@@ -33,6 +41,7 @@ pub(crate) struct CallTap {
 #[derive(Debug, PartialEq, Eq)]
 struct Record {
     at_ns: u64,
+    way: PacketDirection,
     source: SocketAddr,
     destination: SocketAddr,
     bytes: Vec<u8>,
@@ -44,8 +53,15 @@ impl CallTap {
     }
 
     /// A datagram of RTCP.
-    pub(crate) fn note(&mut self, at_ns: u64, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
-        self.held.push(Record { at_ns, source, destination, bytes: bytes.to_vec() });
+    pub(crate) fn note(
+        &mut self,
+        at_ns: u64,
+        way: PacketDirection,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+    ) {
+        self.held.push(Record { at_ns, way, source, destination, bytes: bytes.to_vec() });
     }
 
     /// Hands on what can no longer be overtaken at `now_ns`; everything for `u64::MAX`.
@@ -54,16 +70,16 @@ impl CallTap {
         self.reader.drain(&mut |TapRecord { at_ns, direction, local: own, remote, bytes }| {
             let own = if own.ip().is_unspecified() { local } else { own };
             let (source, destination) = match direction {
-                Direction::Sent => (own, remote),
-                Direction::Received => (remote, own),
+                PacketDirection::Sent => (own, remote),
+                PacketDirection::Received => (remote, own),
             };
-            held.push(Record { at_ns, source, destination, bytes: bytes.to_vec() });
+            held.push(Record { at_ns, way: direction, source, destination, bytes: bytes.to_vec() });
         });
         self.held.sort_by_key(|record| record.at_ns);
         let horizon_ns = if now_ns == u64::MAX { now_ns } else { now_ns.saturating_sub(HOLD_NS) };
         let ripe = self.held.partition_point(|record| record.at_ns <= horizon_ns);
-        for Record { at_ns, source, destination, bytes } in self.held.drain(..ripe) {
-            self.out.datagram(at_ns, source, destination, &bytes);
+        for Record { at_ns, way, source, destination, bytes } in self.held.drain(..ripe) {
+            self.out.datagram(at_ns, way, source, destination, &bytes);
         }
         let lost = self.reader.lost();
         if lost > self.lost {
@@ -82,8 +98,15 @@ mod tests {
     struct Heard(Mutex<Vec<Record>>);
 
     impl PacketTap for Heard {
-        fn datagram(&self, at_ns: u64, source: SocketAddr, destination: SocketAddr, payload: &[u8]) {
-            crate::lock(&self.0).push(Record { at_ns, source, destination, bytes: payload.to_vec() });
+        fn datagram(
+            &self,
+            at_ns: u64,
+            way: PacketDirection,
+            source: SocketAddr,
+            destination: SocketAddr,
+            payload: &[u8],
+        ) {
+            crate::lock(&self.0).push(Record { at_ns, way, source, destination, bytes: payload.to_vec() });
         }
     }
 
@@ -96,13 +119,15 @@ mod tests {
         let mut tap = CallTap::new(reader, heard.clone(), own);
         let ms = 1_000_000;
         sent.write(9 * ms, any, peer, b"sent");
-        tap.note(10 * ms, own, peer, b"rtcp");
+        tap.note(10 * ms, PacketDirection::Sent, own, peer, b"rtcp");
         tap.drain(20 * ms);
         received.write(5 * ms, any, peer, b"received");
         tap.drain(58 * ms);
         tap.drain(59 * ms);
+        let way = |source| if source == peer { PacketDirection::Received } else { PacketDirection::Sent };
         let record = |at_ms, source, destination, bytes: &[u8]| Record {
             at_ns: at_ms * ms,
+            way: way(source),
             source,
             destination,
             bytes: bytes.to_vec(),

@@ -14,7 +14,7 @@ use offhook_rtp::NtpTime;
 use crate::media::Media;
 use crate::quality::VoiceQuality;
 use crate::rtcp::{Consequence, Rtcp};
-use crate::tap::CallTap;
+use crate::tap::{CallTap, PacketDirection};
 
 /// Datagrams a direction that the tap's rings hold: several seconds of a call.
 const TAP_DATAGRAMS: usize = 512;
@@ -91,7 +91,7 @@ impl Transport {
             let Some(received) = self.socket.receive(&mut buffer) else { break };
             let bytes = buffer.get(..received.len).unwrap_or_default();
             if let Some(tap) = &mut self.tap {
-                tap.note(received.arrival_ns, received.source, self.rtcp, bytes);
+                tap.note(received.arrival_ns, PacketDirection::Received, received.source, self.rtcp, bytes);
             }
             self.session.hear(received.source, received.arrival_ns, ntp(received.arrival_ns), bytes);
         }
@@ -132,7 +132,7 @@ impl Transport {
             match self.socket.send(&compound, remote) {
                 SendOutcome::Sent => {
                     if let Some(tap) = &mut self.tap {
-                        tap.note(monotonic_ns(), self.rtcp, remote, &compound);
+                        tap.note(monotonic_ns(), PacketDirection::Sent, self.rtcp, remote, &compound);
                     }
                 }
                 outcome => tracing::debug!(%remote, ?outcome, "an RTCP packet was not sent"),

@@ -5,7 +5,7 @@ mod support;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
-use offhook_msp::{MspConfig, PacketTap, SdesKind};
+use offhook_msp::{MspConfig, PacketDirection, PacketTap, SdesKind};
 use offhook_pair::{Codec, ToMsp};
 use offhook_rtp::{RtcpPacket, RtpView, parse_compound};
 use support::*;
@@ -22,7 +22,14 @@ struct Datagram {
 }
 
 impl PacketTap for Tape {
-    fn datagram(&self, at_ns: u64, source: SocketAddr, destination: SocketAddr, payload: &[u8]) {
+    fn datagram(
+        &self,
+        at_ns: u64,
+        _: PacketDirection,
+        source: SocketAddr,
+        destination: SocketAddr,
+        payload: &[u8],
+    ) {
         self.0.lock().unwrap().push(Datagram { at_ns, source, destination, bytes: payload.to_vec() });
     }
 }

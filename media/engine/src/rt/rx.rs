@@ -176,7 +176,7 @@ impl RxProcessor {
                 Some(Trash::RxFormat(format))
             }
             RxCommand::SetFormat(format) => {
-                self.reception.set_format(format.payload_types, format.clock_rate);
+                self.reception.set_format(format.all_payload_types(), format.clock_rate);
                 self.seam.cut();
                 self.format.replace(format).map(Trash::RxFormat)
             }
@@ -246,7 +246,7 @@ impl RxProcessor {
         match format.playout.set_decoder(decoder) {
             Ok(old) => {
                 format.payload_types = payload_types;
-                self.reception.set_format(payload_types, format.clock_rate);
+                self.reception.set_format(format.all_payload_types(), format.clock_rate);
                 Some(Trash::Decoder(old))
             }
             Err(unfit) => {
@@ -295,7 +295,8 @@ impl RxProcessor {
             self.meters.oversized += 1;
             return;
         };
-        let outlet = Outlet { playout: &mut format.playout, tap: self.packet_tap.as_deref_mut() };
+        let noise = format.comfort_noise;
+        let outlet = Outlet { playout: &mut format.playout, noise, tap: self.packet_tap.as_deref_mut() };
         self.reception.judge(source, arrival_ns, datagram, outlet);
     }
 
