@@ -158,6 +158,28 @@ fn the_command_dials_by_the_way_that_it_is_told() -> Tested {
 }
 
 #[test]
+fn an_answering_telephone_sends_digits_too() -> Tested {
+    let answer = |way| {
+        answering(&["--null", "--calls", "1", "--digits", KEYS, "--digits-via", way, "--duration", "0.1"])
+    };
+    for way in ["rfc4733", "keypad"] {
+        let (mut answer, at) = answer(way)?;
+        let call = run(offhook().args(["call", &at, "--null", "--json"]))?;
+        assert_eq!(call.status.code(), Some(0), "{way}: {}", errors(&call));
+        let report: Value = serde_json::from_slice(&call.stdout)?;
+        assert_eq!(report["digits"], KEYS, "{way}: hung up before they had left");
+        assert_eq!(answer.json()?["digits_sent"], KEYS, "{way}");
+    }
+    // A caller who does not wait for them.
+    let (mut answer, at) = answer("rfc4733")?;
+    run(offhook().args(["call", &at, "--null", "--duration", "0.3", "--json"]))?;
+    let report = answer.json()?;
+    assert_eq!(report["digits_sent"], Value::Null);
+    assert!(report["troubles"][0].as_str().is_some_and(|why| why.contains("not sent")), "{report:#}");
+    Ok(())
+}
+
+#[test]
 fn tshark_reads_each_event_with_its_end_sent_three_times() -> Tested {
     let Some(_) = tool("tshark", "--version") else { return Ok(()) };
     let dir = tempfile::tempdir()?;
