@@ -549,9 +549,7 @@ fn signalling_that_the_gatekeeper_wants_to_see_is_reported_to_it() {
     let RasMessage::AdmissionRequest(arq) = bench.take() else { panic!("ARQ") };
     assert_eq!(arq.will_supply_uuies, Some(true));
     let mut acf = AdmissionConfirm::new(arq.request_seq_num, 640, w::CallModel::Direct, wire(signal_at(9)));
-    let mut wanted = w::UUIEsRequested::default();
-    wanted.alerting = true;
-    wanted.release_complete = true;
+    let wanted = w::UUIEsRequested { alerting: true, release_complete: true, ..Default::default() };
     acf.uuies_requested = Some(wanted);
     bench.give(RasMessage::AdmissionConfirm(Box::new(acf)));
     assert!(bench.events().iter().any(|e| matches!(e, RasEvent::Admitted(_, a) if a.wants_signals)));

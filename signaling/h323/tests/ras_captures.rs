@@ -379,6 +379,8 @@ fn what_the_recorded_gatekeeper_granted_is_what_the_call_is_told() {
     assert_eq!(direct[0].1.address, Some(([127, 0, 0, 2], 1720).into()));
     assert_eq!((direct[0].1.model, direct[0].1.bandwidth), (CallModel::Direct, 100_000));
     assert_eq!(direct[0].1.irr_interval, Some(SECOND * 10));
+    // uuiesRequested is there, and asks for nothing.
+    assert!(!direct[0].1.wants_signals);
     // Routed: 127.0.0.10:1721.
     let routed = admissions("gk-routed-slow-tunnel");
     assert_eq!(routed[0].1.model, CallModel::GatekeeperRouted);

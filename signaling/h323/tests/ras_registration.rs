@@ -190,6 +190,16 @@ fn the_gatekeeper_may_unregister_us_and_we_come_back_once_at_once() {
     assert!(world.keeper_events.iter().any(
         |(_, _, event)| matches!(event, GatekeeperEvent::Unregistered(row, Leaving::Ordered) if row.ras_address == alice)
     ));
+    // A repetition of that URQ, late on the network, does not end the registration that has come since.
+    let urq = world
+        .messages()
+        .find(|(_, m)| matches!(m, RasMessage::UnregistrationRequest(_)))
+        .map(|(d, _)| d.bytes.clone());
+    world.inject(keeper, alice, urq.unwrap());
+    world.run(SECOND);
+    assert_eq!(world.count_sent(alice, |m| matches!(m, RasMessage::UnregistrationConfirm(_))), 2);
+    assert_eq!(world.ras(alice).counters().losses, 1);
+    assert!(world.is_registered(alice));
 }
 
 #[test]

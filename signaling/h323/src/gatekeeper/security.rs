@@ -99,7 +99,7 @@ impl Gatekeeper {
                 (&sender, Some(&general)),
                 time,
                 lists,
-                |message| per::encode(message),
+                per::encode,
             ),
             None => per::encode(&message),
         };

@@ -1,8 +1,8 @@
 //! Password tokens: cryptoEPPwdHash and the Cisco access token. They prove the sender, not the message.
 //! In: a user's name, the password, the time. Out: a token; of a received token, whether it is right.
 //!
-//! cryptoEPPwdHash is the MD5 of a PwdCertToken in aligned PER: tokenOID 0.0, timeStamp, password, generalID
-//! (H.235.0 8.2.5). H323Plus, GNU Gatekeeper and Cisco end both texts with a NUL; we send so, and take either.
+//! cryptoEPPwdHash is the MD5 of H.235's PwdCertToken in aligned PER: tokenOID 0.0, timeStamp, password, generalID.
+//! H323Plus, GNU Gatekeeper and Cisco end both texts with a NUL; we send so, and take either.
 //!
 //! Not here: what a token is good for (`authenticator`).
 

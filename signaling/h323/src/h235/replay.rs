@@ -1,4 +1,4 @@
-//! The time window: a message counts once, and only while it is fresh (H.235.1 clause 8).
+//! The time window: a message counts once, and only while it is fresh (H.235.1).
 //! In: timeStamp and random of a token whose hash was right. Out: whether it is new.
 
 use std::collections::VecDeque;

@@ -16,6 +16,7 @@ use tracing::debug;
 use super::calls::{CallRecord, Standing};
 use super::config::NewCalls;
 use super::event::RasEvent;
+use super::information::wants_any;
 use super::message::foreign_tokens;
 use super::outcome::{AdmissionReason, scn_numbers};
 use super::transaction::Purpose;
@@ -127,7 +128,7 @@ impl AdmissionRejection {
 impl Ras {
     /// Asks to make a call, before its Setup, or to answer one, before Alerting or Connect. The answer is
     /// [`RasEvent::Admitted`] or [`RasEvent::NotAdmitted`], perhaps at once. A call that was admitted ends with
-    /// [`disengage`](Self::disengage).
+    /// [`disengage`](Self::disengage). One that is being asked about, or was, is not asked about again.
     pub fn admit(&mut self, now: Duration, request: AdmissionRequest) {
         let key = request.call;
         if self.call(key).is_some() {
@@ -294,7 +295,7 @@ impl Ras {
             alternates: alternates.chain(others).filter(|a| !a.addresses.is_empty()).collect(),
             tokens,
             irr_interval: interval,
-            wants_signals: call.uuies != Default::default(),
+            wants_signals: wants_any(&call.uuies),
             unasked: false,
         };
         self.counters.admitted = self.counters.admitted.saturating_add(1);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::h235::Security;
 use crate::{Alias, Vendor};
 
-/// Where gatekeepers listen for multicast GRQ and LRQ: 224.0.1.41:1718 (H.225.0 clause 7.1).
+/// Where gatekeepers listen for multicast GRQ and LRQ: 224.0.1.41:1718 (H.225.0).
 pub const MULTICAST_GROUP: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(224, 0, 1, 41)), 1718);
 
@@ -48,7 +48,7 @@ pub enum EndpointKind {
 /// New calls while no gatekeeper has registered us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NewCalls {
-    /// Refused: [`AdmissionReject::unreachable`](crate::AdmissionRejection). H.323 wants an endpoint with a gatekeeper to
+    /// Refused: [`AdmissionReason::Unreachable`](crate::AdmissionReason). H.323 wants an endpoint with a gatekeeper to
     /// ask it.
     #[default]
     Refuse,

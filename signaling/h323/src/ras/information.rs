@@ -142,7 +142,7 @@ impl Ras {
     /// beginning with Setup, which came before.
     pub fn report_signal(&mut self, now: Duration, key: RasCall, sent: bool, octets: &[u8]) {
         let Some(call) = self.call(key) else { return };
-        if call.uuies == UUIEsRequested::default() {
+        if !wants_any(&call.uuies) {
             return;
         }
         let Some(decoder) = call.signals.get_mut(usize::from(sent)) else { return };
@@ -173,6 +173,27 @@ impl Ras {
 
 fn uuie(payload: &Bytes) -> Option<H323UserInformation> {
     Some(CallSignal::decode(payload).ok()?.uuie?.into_value())
+}
+
+/// Whether any signalling is to be reported.
+pub(super) fn wants_any(wanted: &UUIEsRequested) -> bool {
+    let later = [wanted.status, wanted.status_inquiry, wanted.setup_acknowledge, wanted.notify];
+    let UUIEsRequested {
+        setup,
+        call_proceeding,
+        connect,
+        alerting,
+        information,
+        release_complete,
+        facility,
+        progress,
+        empty,
+        ..
+    } = *wanted;
+    [setup, call_proceeding, connect, alerting, information, release_complete, facility, progress, empty]
+        .into_iter()
+        .chain(later.into_iter().flatten())
+        .any(|wanted| wanted)
 }
 
 fn wants(wanted: &UUIEsRequested, body: &Body) -> bool {

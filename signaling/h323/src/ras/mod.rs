@@ -153,6 +153,8 @@ pub struct Ras {
     calls: Vec<CallRecord>,
     xrs_at: Option<Duration>,
     last_service: Option<(SocketAddr, u16)>,
+    /// The gatekeeper's URQ that was obeyed last.
+    last_leave: Option<(SocketAddr, u16, Duration)>,
 
     counters: RasCounters,
     transmits: VecDeque<RasTransmit>,
@@ -199,6 +201,7 @@ impl Ras {
             calls: Vec::new(),
             xrs_at: None,
             last_service: None,
+            last_leave: None,
             counters: RasCounters::default(),
             transmits: VecDeque::new(),
             actions: VecDeque::new(),

@@ -1,4 +1,4 @@
-//! Whether a gateway can take calls (H.225.0 7.16; RAI, RAC).
+//! Whether a gateway can take calls (H.225.0 7.18; RAI, RAC).
 //! In: what the application knows of its circuits. Out: RAI.
 
 use std::time::Duration;

@@ -137,7 +137,7 @@ impl Ras {
                 let user = self.config.security.as_ref().map(|security| security.user.as_str());
                 let sender = endpoint.unwrap_or_else(|| BmpString::from(user.unwrap_or_default()));
                 let names = (&sender, self.gatekeeper.identifier.as_ref());
-                authenticator.sign(&mut copy, &methods, names, time, lists, |message| per::encode(message))
+                authenticator.sign(&mut copy, &methods, names, time, lists, per::encode)
             }
             _ => per::encode(&copy),
         };

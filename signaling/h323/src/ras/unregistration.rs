@@ -21,6 +21,9 @@ use super::transaction::Purpose;
 use crate::Alias;
 use crate::address::{aliases_from, aliases_to, to_h225};
 
+/// How long a gatekeeper may repeat a URQ: more than twice what H.225.0 gives it.
+const REPEATS: Duration = Duration::from_secs(15);
+
 impl Ras {
     /// URQ to the gatekeeper that serves us, because another one does.
     pub(super) fn leave(&mut self, now: Duration) {
@@ -110,6 +113,16 @@ impl Ras {
         source: SocketAddr,
         urq: &UnregistrationRequest,
     ) {
+        // A repetition, because our UCF was lost: the registration that has come since is another, even where the
+        // gatekeeper gives it the name of the old one.
+        let repeated = self.last_leave.is_some_and(|(from, number, at)| {
+            from == source && number == urq.request_seq_num && now.saturating_sub(at) < REPEATS
+        });
+        if repeated {
+            let ucf = UnregistrationConfirm::new(urq.request_seq_num);
+            self.transmit(now, source, &RasMessage::UnregistrationConfirm(Box::new(ucf)));
+            return;
+        }
         let ours = match (&urq.endpoint_identifier, &self.registered) {
             (Some(theirs), Some(registered)) => *theirs == registered.identifier,
             (None, Some(_)) => true,
@@ -125,6 +138,7 @@ impl Ras {
         if !ours {
             return;
         }
+        self.last_leave = Some((source, urq.request_seq_num, now));
         // Only some of our aliases.
         let gone = aliases_from(urq.endpoint_alias.as_ref());
         if let Some(registered) = &mut self.registered
