@@ -39,10 +39,8 @@ pub fn redact(description: &mut Value) -> usize {
                     hidden += redact(member);
                 }
             }
-            if hidden > 0
-                && let Some(encoded) = members.get_mut(ENCODED)
-            {
-                *encoded = HIDDEN.into();
+            if hidden > 0 {
+                members.shift_remove(ENCODED);
             }
             hidden
         }
@@ -71,7 +69,7 @@ mod tests {
             description,
             json!({
                 "tokens": HIDDEN,
-                "h245Control": [{"_encoded": HIDDEN, "OpenLogicalChannel": {
+                "h245Control": [{"OpenLogicalChannel": {
                     "encryptionSync": {"synchFlag": 1, "h235Key": HIDDEN},
                 }}, {"_encoded": "2233", "x": {"sequenceNumber": 7}}],
                 "tokenRate": 5,
