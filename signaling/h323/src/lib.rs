@@ -19,8 +19,7 @@
 //! `is_finished` is true and the queues are drained, drop the call.
 //!
 //! Beside the call stand [`Ras`], an endpoint's dealings with its gatekeeper, and [`Gatekeeper`], a small gatekeeper: the
-//! same order of calls, datagrams in place of connections. How a driver uses them stands at the head of their modules
-//! (`ras/mod.rs`, `gatekeeper/mod.rs`).
+//! same order of calls, datagrams in place of connections; how a driver uses them stands with them.
 //!
 //! Not here: sockets (the driver: `offhook-tsp`), RTP (the media side).
 

@@ -338,7 +338,7 @@ fn our_client_fares_with_the_recorded_gatekeeper_as_the_recorded_endpoint_did() 
             assert_eq!(client.ras.counters().unexpected, 0, "{context}");
             assert_eq!(client.ras.counters().wrong_source, 0, "{context}");
             // How it ends: on request, rejected for its password, or put out by the gatekeeper's end.
-            let last = mine().last().map(|step| kind(&step.message)).unwrap();
+            let last = mine().next_back().map(|step| kind(&step.message)).unwrap();
             let state = client.ras.state();
             match last.as_str() {
                 "UCF" => assert_eq!(state, RasState::Stopped, "{context}"),

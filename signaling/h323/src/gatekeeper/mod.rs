@@ -13,17 +13,6 @@
 //!
 //! It is for tests and for trying things out, and real on the wire. It has no neighbours, no accounting, no rules for
 //! numbers, no proxy for media and no database; where one needs those, one deploys GNU Gatekeeper.
-//!
-//! # How a driver uses it
-//!
-//! 1. Bind a UDP socket to 1719, and, for multicast GRQ, one to 1718 that joins 224.0.1.41; feed both to
-//!    [`Gatekeeper::handle_datagram`]. Answers leave by the first.
-//! 2. After every call send each [`Gatekeeper::poll_transmit`], hand on each [`Gatekeeper::poll_event`], and wait for a
-//!    datagram or [`Gatekeeper::poll_timeout`] ([`Gatekeeper::handle_timeout`]).
-//! 3. Routed model: listen for TCP at `GatekeeperParams::signal_address`. For each Setup ask [`Gatekeeper::route`], connect
-//!    there, forward messages both ways (Setup's destCallSignalAddress and, where `destination` is not empty, its
-//!    destinationAddress change), and say [`Gatekeeper::call_ended`] when both connections are gone. On
-//!    [`GatekeeperEvent::CallEnded`] with [`CallEnd::Ordered`] release both.
 
 mod admission;
 mod config;
@@ -158,7 +147,18 @@ struct Given {
     at: Duration,
 }
 
-/// The gatekeeper: see the module's documentation.
+/// A small gatekeeper, for tests and for trying things out, and real on the wire.
+///
+/// # How a driver uses it
+///
+/// 1. Bind a UDP socket to 1719, and, for multicast GRQ, one to 1718 that joins 224.0.1.41; feed both to
+///    [`Gatekeeper::handle_datagram`]. Answers leave by the first.
+/// 2. After every call send each [`Gatekeeper::poll_transmit`], hand on each [`Gatekeeper::poll_event`], and wait for a
+///    datagram or [`Gatekeeper::poll_timeout`] ([`Gatekeeper::handle_timeout`]).
+/// 3. Routed model: listen for TCP at `GatekeeperParams::signal_address`. For each Setup ask [`Gatekeeper::route`], connect
+///    there, forward messages both ways (Setup's destCallSignalAddress and, where `destination` is not empty, its
+///    destinationAddress change), and say [`Gatekeeper::call_ended`] when both connections are gone. On
+///    [`GatekeeperEvent::CallEnded`] with [`CallEnd::Ordered`] release both.
 #[derive(Debug)]
 pub struct Gatekeeper {
     config: GatekeeperConfig,

@@ -18,28 +18,6 @@
 //! | `calls` | what the gatekeeper knows of our calls |
 //! | `endpoint`, `message` | what our messages say about us; what all messages share |
 //!
-//! # How a driver uses it
-//!
-//! 1. Bind one UDP socket (any port; 1719 is the gatekeepers'), listen for calls, then [`Ras::new`] with both addresses
-//!    as the gatekeeper can reach them, and [`Ras::start`].
-//! 2. After **every** call of this machine: send each [`Ras::poll_transmit`] from that socket (to 224.0.1.41 with the
-//!    multicast time to live of your choice; nothing is received by multicast, so no group is joined), look up each
-//!    [`RasAction::Resolve`] and say [`Ras::resolved`], hand on each [`Ras::poll_event`]; then wait for a datagram
-//!    ([`Ras::handle_datagram`]), an answer of the DNS, or [`Ras::poll_timeout`] ([`Ras::handle_timeout`]).
-//! 3. A call that we make: [`Ras::admit`] **before** the Call is made. On [`RasEvent::Admitted`] connect to
-//!    `Admission::address`, hand the admission to `Call::apply_admission` (it changes whom Setup asks for and what it
-//!    carries) and let the call use no more than `Admission::bandwidth`. On [`RasEvent::NotAdmitted`] the call ends
-//!    with `AdmissionRejection::release`, without a Setup.
-//! 4. A call that comes: [`Ras::admit`] with `answer` and the identifiers of its Setup, before Alerting and Connect. On
-//!    [`RasEvent::NotAdmitted`] release it with `AdmissionRejection::release`; when `route_to` is there, send it away
-//!    there instead.
-//! 5. While it runs: [`Ras::call_alerting`], [`Ras::call_connected`], [`Ras::set_call_report`] once addresses are known;
-//!    [`Ras::change_bandwidth`] before more is used than granted; if `Admission::wants_signals`, the octets of its
-//!    signalling connection to [`Ras::report_signal`].
-//! 6. At its end, whoever ended it: [`Ras::disengage`]. On [`RasEvent::Release`] release the call; `disengage` is then
-//!    not needed, and does no harm.
-//! 7. [`Ras::stop`] when the endpoint goes: it takes leave (URQ) once the last call has, and says [`RasEvent::Stopped`].
-//!
 //! The machine bounds what it holds by [`RasLimits`] and answers nobody but its gatekeeper.
 
 mod admission;
@@ -108,7 +86,29 @@ struct Registered {
     info: Registration,
 }
 
-/// One endpoint's RAS client: see the module's documentation for how a driver uses it.
+/// One endpoint's RAS client.
+///
+/// # How a driver uses it
+///
+/// 1. Bind one UDP socket (any port; 1719 is the gatekeepers'), listen for calls, then [`Ras::new`] with both addresses
+///    as the gatekeeper can reach them, and [`Ras::start`].
+/// 2. After **every** call of this machine: send each [`Ras::poll_transmit`] from that socket (to 224.0.1.41 with the
+///    multicast time to live of your choice; nothing is received by multicast, so no group is joined), look up each
+///    [`RasAction::Resolve`] and say [`Ras::resolved`], hand on each [`Ras::poll_event`]; then wait for a datagram
+///    ([`Ras::handle_datagram`]), an answer of the DNS, or [`Ras::poll_timeout`] ([`Ras::handle_timeout`]).
+/// 3. A call that we make: [`Ras::admit`] **before** the Call is made. On [`RasEvent::Admitted`] connect to
+///    `Admission::address`, hand the admission to `Call::apply_admission` (it changes whom Setup asks for and what it
+///    carries) and let the call use no more than `Admission::bandwidth`. On [`RasEvent::NotAdmitted`] the call ends
+///    with `AdmissionRejection::release`, without a Setup.
+/// 4. A call that comes: [`Ras::admit`] with `answer` and the identifiers of its Setup, before Alerting and Connect. On
+///    [`RasEvent::NotAdmitted`] release it with `AdmissionRejection::release`; when `route_to` is there, send it away
+///    there instead.
+/// 5. While it runs: [`Ras::call_alerting`], [`Ras::call_connected`], [`Ras::set_call_report`] once addresses are known;
+///    [`Ras::change_bandwidth`] before more is used than granted; if `Admission::wants_signals`, the octets of its
+///    signalling connection to [`Ras::report_signal`].
+/// 6. At its end, whoever ended it: [`Ras::disengage`]. On [`RasEvent::Release`] release the call; `disengage` is then
+///    not needed, and does no harm.
+/// 7. [`Ras::stop`] when the endpoint goes: it takes leave (URQ) once the last call has, and says [`RasEvent::Stopped`].
 #[derive(Debug)]
 pub struct Ras {
     config: RasConfig,
