@@ -125,9 +125,9 @@ fn both_directions_have_codecs_of_their_own_and_change_them_in_the_middle() {
     }
     // Another clock and another rate of samples each.
     let after = [CodecKind::Pcma, CodecKind::Opus];
-    for n in 0..2 {
-        listen(&mut world.ends[1 - n], after[n], rate);
-        speak(&mut world.ends[n], after[n], 10, rate);
+    for (n, kind) in after.into_iter().enumerate() {
+        listen(&mut world.ends[1 - n], kind, rate);
+        speak(&mut world.ends[n], kind, 10, rate);
     }
     world.run_ms(1_900);
     for n in 0..2 {
