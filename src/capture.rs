@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use offhook_msp::PacketTap;
+use offhook_msp::{PacketDirection, PacketTap};
 use offhook_spi::Timestamp;
 use offhook_tsp::WireTap;
 use offhook_wire::capture::CaptureWriter;
@@ -119,7 +119,14 @@ impl WireTap for Capture {
 }
 
 impl PacketTap for Capture {
-    fn datagram(&self, at_ns: u64, source: SocketAddr, destination: SocketAddr, payload: &[u8]) {
+    fn datagram(
+        &self,
+        at_ns: u64,
+        _: PacketDirection,
+        source: SocketAddr,
+        destination: SocketAddr,
+        payload: &[u8],
+    ) {
         let at = self.offset + Duration::from_nanos(at_ns);
         self.put(at, What::Datagram(source, destination, payload.to_vec()));
     }

@@ -27,6 +27,7 @@
 //! the wire; [`measure`] says how long sound took.
 //! Not here: any behaviour of a call. The `offhook` command (`src/cli`) is an application of this API like any other.
 
+pub mod arrivals;
 pub mod capture;
 mod embedded;
 pub mod measure;

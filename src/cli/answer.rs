@@ -26,18 +26,22 @@ use super::{Failure, Outcome, harmless, say};
 const FAREWELL: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(args: AnswerArgs) -> Result<Outcome, Failure> {
-    leg::apart(&[("--play", args.play.as_deref()), ("--capture", args.media.capture.as_deref())])?;
+    leg::apart(&[
+        ("--play", args.play.as_deref()),
+        ("--capture", args.media.capture.as_deref()),
+        ("--trace-arrivals", args.media.trace_arrivals.as_deref()),
+    ])?;
     if let Some(dir) = &args.record {
         std::fs::create_dir_all(dir).map_err(|why| Failure(format!("{}: {why}", dir.display())))?;
     }
     let h323 = H323Config { listen: args.listen, ..H323Config::default() };
-    let (config, capture) = leg::configure("offhook answer", &args.media, &args.signalling, h323)?;
+    let (config, tapes) = leg::configure("offhook answer", &args.media, &args.signalling, h323)?;
     let phone = Embedded::start(config).await.map_err(Failure::new)?;
-    let served = serve(&phone, &args, capture.as_ref()).await;
+    let served = serve(&phone, &args, tapes.capture.as_ref()).await;
     phone.shutdown().await;
-    let captured = capture.map_or(Ok(()), |capture| capture.finish());
+    let taped = tapes.finish();
     served?;
-    captured.map_err(Failure::new)?;
+    taped?;
     Ok(Outcome::Done)
 }
 

@@ -9,6 +9,7 @@ use offhook::{CodecKind, CodecPreference, ConferenceGoal, DigitsVia, FastConnect
 
 use super::codecs;
 use super::gatekeeper::GatekeeperServerArgs;
+use super::playout::PlayoutArgs;
 use super::register::{GatekeeperArgs, RegisterArgs};
 
 /// An H.323/RTP telephone.
@@ -67,6 +68,12 @@ pub(crate) enum Command {
         On standard input: list, unregister ALIAS, query ALIAS, disconnect CALL, bandwidth CALL BPS.\n\
         It has no neighbours, no accounting, no rules for numbers and no proxy for media: GNU Gatekeeper has.")]
     Gatekeeper(GatekeeperServerArgs),
+    /// Play a trace of arrivals offline: what a listener would have heard, and what it took
+    #[command(after_help = "Examples:\n  \
+        offhook call 192.0.2.7 --null --play hello.wav --trace-arrivals net.csv\n  \
+        offhook playout --trace net.csv --wav hello.wav --codec pcmu --out heard.wav --stats stats.json\n  \
+        offhook playout --trace net.csv --payload A.opus.pkt --codec opus --out heard.wav --stats stats.json")]
+    Playout(PlayoutArgs),
     /// Call oneself: two processes on this machine, speech both ways, everything measured
     #[command(after_help = "Example:\n  offhook demo --out out")]
     Demo(DemoArgs),
@@ -239,6 +246,10 @@ pub(crate) struct MediaArgs {
     /// Take digits that come as tones in the sound, too; what is also told otherwise is told once
     #[arg(long)]
     pub(crate) inband_digits: bool,
+    /// Write when each packet of the far end's sound came to this file, for `offhook playout`; a second stream goes to
+    /// FILE-2, and so on
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) trace_arrivals: Option<PathBuf>,
     /// Write everything sent and received to this pcap file
     #[arg(long, value_name = "FILE.pcap")]
     pub(crate) capture: Option<PathBuf>,

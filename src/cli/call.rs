@@ -25,6 +25,7 @@ pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
         ("--play", args.play.as_deref()),
         ("--record", args.record.as_deref()),
         ("--capture", args.media.capture.as_deref()),
+        ("--trace-arrivals", args.media.trace_arrivals.as_deref()),
         ("--report", args.report.as_deref()),
     ])?;
     // A report that cannot be written is known before the call, not after it.
@@ -39,13 +40,13 @@ pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
         0 => Forwarding::REFUSE,
         limit => Forwarding { limit, ..Forwarding::default() },
     };
-    let (config, capture) = leg::configure("offhook call", &args.media, &args.signalling, h323)?;
+    let (config, tapes) = leg::configure("offhook call", &args.media, &args.signalling, h323)?;
     let phone = Embedded::start(config).await.map_err(Failure::new)?;
-    let result = place(&phone, &args, capture.as_deref(), report).await;
+    let result = place(&phone, &args, tapes.capture.as_deref(), report).await;
     phone.shutdown().await;
-    let captured = capture.map_or(Ok(()), |capture| capture.finish());
+    let taped = tapes.finish();
     let outcome = result?;
-    captured.map_err(Failure::new)?;
+    taped?;
     Ok(outcome)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use offhook::arrivals::Arrivals;
 use offhook::capture::Capture;
 use offhook::{
     Address, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
@@ -22,13 +23,29 @@ pub(super) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// The name of the one conference of `answer --conference`.
 const CONFERENCE: &str = "answer";
 
-/// The telephone that the arguments describe, and the capture that it writes.
+/// What is written of a call beside its report.
+#[derive(Default)]
+pub(super) struct Tapes {
+    pub(super) capture: Option<Arc<Capture>>,
+    arrivals: Option<Arc<Arrivals>>,
+}
+
+impl Tapes {
+    /// Ends them all; the first that failed is told.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let arrivals = self.arrivals.map_or(Ok(()), |arrivals| arrivals.finish());
+        let captured = self.capture.map_or(Ok(()), |capture| capture.finish());
+        captured.and(arrivals).map_err(Failure::new)
+    }
+}
+
+/// The telephone that the arguments describe, and what it writes.
 pub(super) fn configure(
     application: &str,
     media: &MediaArgs,
     signalling: &SignallingArgs,
     h323: H323Config,
-) -> Result<(EmbeddedConfig, Option<Arc<Capture>>), Failure> {
+) -> Result<(EmbeddedConfig, Tapes), Failure> {
     let capture =
         media.capture.as_deref().map(Capture::create).transpose().map_err(Failure::new)?.map(Arc::new);
     let mut timers = h323.call.timers.clone();
@@ -87,7 +104,16 @@ pub(super) fn configure(
         }
         None => H323Config { call, ..h323 },
     };
-    Ok((EmbeddedConfig { application: application.to_owned(), h323, msp }, capture))
+    let arrivals = match &media.trace_arrivals {
+        Some(path) => {
+            let arrivals = Arc::new(Arrivals::create(path, msp.tap.take()).map_err(Failure::new)?);
+            msp.tap = Some(arrivals.clone());
+            Some(arrivals)
+        }
+        None => None,
+    };
+    let tapes = Tapes { capture, arrivals };
+    Ok((EmbeddedConfig { application: application.to_owned(), h323, msp }, tapes))
 }
 
 /// Refuses two options that name the same file: the one would destroy what the other reads.

@@ -14,6 +14,7 @@ mod gatekeeper;
 mod leg;
 mod live;
 mod pdu;
+mod playout;
 mod register;
 mod report;
 
@@ -108,6 +109,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Answer(args) => on_runtime(answer::run(args)),
         Command::Register(args) => on_runtime(register::run(args)),
         Command::Gatekeeper(args) => on_runtime(gatekeeper::run(args)),
+        Command::Playout(args) => playout::run(&args),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),
         Command::Codecs(args) => codecs::run(&args),

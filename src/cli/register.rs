@@ -177,16 +177,16 @@ pub(super) async fn run(args: RegisterArgs) -> Result<Outcome, Failure> {
         return Err(Failure::new("with whom? --gatekeeper WHERE"));
     }
     let h323 = offhook::H323Config { listen: args.listen, ..Default::default() };
-    let (config, capture) = leg::configure("offhook register", &args.media, &args.signalling, h323)?;
+    let (config, tapes) = leg::configure("offhook register", &args.media, &args.signalling, h323)?;
     let phone = Embedded::start(config).await.map_err(Failure::new)?;
     let result = stay(&phone, &args).await;
     phone.shutdown().await;
-    let captured = capture.map_or(Ok(()), |capture| capture.finish());
+    let taped = tapes.finish();
     let outcome = result?;
     if outcome == Outcome::Done {
         tell(&args.output, "unregistered", json!({ "event": "unregistered" }))?;
     }
-    captured.map_err(Failure::new)?;
+    taped?;
     Ok(outcome)
 }
 
