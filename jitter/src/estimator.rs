@@ -213,9 +213,8 @@ impl Estimator {
                 let now = self.base;
                 self.base = self.base.saturating_sub(before.saturating_sub(now));
                 self.move_base(now);
-                if let [_, older @ ..] = &mut self.greatest {
-                    older.fill(i64::MIN);
-                }
+                let [_, older @ ..] = &mut self.greatest;
+                older.fill(i64::MIN);
                 None
             }
             Some((before, packets)) => Some((before, packets + 1)),
