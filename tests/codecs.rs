@@ -216,7 +216,7 @@ fn digits_are_found_in_the_sound_behind_every_kind_of_codec() -> Tested {
 }
 
 #[test]
-fn pauses_are_not_sent_and_the_far_end_hears_noise_in_them() -> Tested {
+fn pauses_are_not_sent_and_the_far_end_misses_nothing() -> Tested {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("pauses.wav");
     let spec = hound::WavSpec {
