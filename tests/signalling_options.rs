@@ -83,8 +83,11 @@ fn timers_end_a_call_that_nobody_answers_and_setup_is_repeated_on_request() -> T
     Ok(())
 }
 
+/// The questions that a DNS server got.
+type Questions = mpsc::Receiver<Vec<u8>>;
+
 /// A DNS server that knows every name to be 127.0.0.1, and says what it was asked.
-fn name_server() -> Result<(SocketAddr, mpsc::Receiver<Vec<u8>>), Box<dyn std::error::Error>> {
+fn name_server() -> std::io::Result<(SocketAddr, Questions)> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     let at = socket.local_addr()?;
     let (say, asked) = mpsc::channel();
