@@ -54,7 +54,7 @@
 //! |---|---|---|
 //! | §2, §3 packets and unknown blocks | [`XrBlock`] | `xr`: `blocks_of_any_type_…`, `a_block_past_the_packets_end_…` |
 //! | §4.4, §4.5 reference time, DLRR | [`RtcpEvent::RoundTrip`] | `xr`: `a_listener_measures_the_round_trip_…` |
-//! | §4.7 VoIP metrics | [`VoipMetrics::measure`], [`Quality`] | `xr`: `metrics_are_what_was_counted_…`, `tshark_dissects_…` |
+//! | §4.7 VoIP metrics | [`VoipMetrics::measure`], [`Quality`], [`Transmission`] (G.107) | `xr`: `metrics_are_what_was_counted_…`, `tshark_dissects_…` |
 //! | §4.7.2, §A.2 bursts and gaps | [`LossRuns`] | `src/burst.rs` |
 //!
 //! | RFC 4733 | here | test (`event`) |
@@ -134,5 +134,6 @@ pub use sequence::{
 };
 pub use session::{RtcpEvent, RtcpSession, RtcpStats, SessionConfig};
 pub use xr::{
-    CodecImpairment, Concealment, DlrrReport, JitterBuffer, Quality, VoiceConditions, VoipMetrics, XrBlock,
+    CodecImpairment, Concealment, DlrrReport, JitterBuffer, Quality, Transmission, VoiceConditions,
+    VoipMetrics, XrBlock,
 };

@@ -4,9 +4,11 @@
 //!
 //! `rtcp-types` 0.3 has no VoIP metrics, and gives up a packet at the first block that it does not know.
 
+mod emodel;
 mod quality;
 mod voip;
 
+pub use emodel::Transmission;
 pub use quality::{CodecImpairment, Quality};
 pub use voip::{Concealment, JitterBuffer, VoiceConditions, VoipMetrics};
 
