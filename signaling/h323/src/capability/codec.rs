@@ -287,7 +287,7 @@ pub(crate) fn packetization(offer: &CodecOffer) -> Option<Packetization> {
     let AudioCodec::Described(codec) = offer.codec else { return None };
     let mut payload = RTPPayloadType::new(RTPPayloadTypePayloadDescriptor::RfcNumber(i64::from(codec.rfc?)));
     payload.payload_type = Some(offer.payload_type);
-    Some(Packetization::RtpPayloadType(payload.into()))
+    Some(Packetization::RtpPayloadType(payload))
 }
 
 /// dataType of a channel with `codec`.
