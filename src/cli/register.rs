@@ -140,16 +140,19 @@ fn discovery(text: &str) -> Result<Discovery, String> {
 
 /// An alias as text: `kind:text`, or what it looks like.
 pub(super) fn alias(text: &str) -> Alias {
-    let kinds: [(&str, fn(String) -> Alias); 5] = [
-        ("digits:", Alias::DialedDigits),
-        ("name:", Alias::H323Id),
-        ("url:", Alias::Url),
-        ("email:", Alias::Email),
-        ("number:", Alias::PartyNumber),
-    ];
-    let typed = kinds.iter().find_map(|(kind, make)| Some(make(text.strip_prefix(kind)?.to_owned())));
-    let transport = || Some(Alias::Transport(text.strip_prefix("transport:")?.parse().ok()?));
-    typed.or_else(transport).unwrap_or_else(|| Alias::from_text(text))
+    let typed = text.split_once(':').and_then(|(kind, rest)| {
+        let rest = rest.to_owned();
+        Some(match kind {
+            "digits" => Alias::DialedDigits(rest),
+            "name" => Alias::H323Id(rest),
+            "url" => Alias::Url(rest),
+            "email" => Alias::Email(rest),
+            "number" => Alias::PartyNumber(rest),
+            "transport" => Alias::Transport(rest.parse().ok()?),
+            _ => return None,
+        })
+    });
+    typed.unwrap_or_else(|| Alias::from_text(text))
 }
 
 #[derive(Debug, Args)]

@@ -225,7 +225,7 @@ impl TspEvents for Desk {
 
     fn call_info(&self, _: HtLine, _: HtCall, _: CallInfoChange) {}
 
-    fn digit(&self, _: HtLine, _: HtCall, _: char, _: DigitMode) {}
+    fn digit(&self, _: HtLine, _: HtCall, _: char, _: DigitMode, _: Option<Duration>) {}
 
     fn send_msp_data(
         &self,
