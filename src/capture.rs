@@ -194,8 +194,8 @@ mod tests {
         capture.opened(a, b);
         capture.octets(a, b, b"setup");
         let now = Timestamp::now().0;
-        capture.datagram(now + 2_000_000, b, a, b"second");
-        capture.datagram(now + 1_000_000, a, b, b"first");
+        capture.datagram(now + 2_000_000, PacketDirection::Received, b, a, b"second");
+        capture.datagram(now + 1_000_000, PacketDirection::Sent, a, b, b"first");
         capture.octets(b, a, b"connect");
         capture.closed(a, b);
         capture.closed(b, a);
@@ -221,7 +221,7 @@ mod tests {
         let capture = Capture::create(Path::new("/dev/full"))?;
         let a = SocketAddr::from(([127, 0, 0, 1], 40_000));
         for _ in 0..100 {
-            capture.datagram(Timestamp::now().0, a, a, &[0; 1_000]);
+            capture.datagram(Timestamp::now().0, PacketDirection::Sent, a, a, &[0; 1_000]);
         }
         assert!(capture.finish().is_err_and(|e| e.kind() == io::ErrorKind::StorageFull));
         Ok(())
