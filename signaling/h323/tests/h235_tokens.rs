@@ -276,7 +276,7 @@ fn call_signalling_is_signed_from_its_first_octet_on() {
             }
         }
     }
-    let plain = Bytes::from(signal(0).encode().unwrap());
+    let plain = signal(0).encode().unwrap();
     assert!(bob.check(now, &plain, &signal(0)).is_err());
     let mut lenient = side("bob", "alice", UnsignedSignals::Lenient);
     assert_eq!(lenient.check(now, &plain, &signal(0)), Ok(()));
