@@ -33,9 +33,9 @@ const EVENT_MOST: f64 = 0.75;
 const EVENT_SPAN: f64 = 0.5;
 const EVENT_FADE_MS: f64 = 80.0;
 /// The part of all packets that are events, times this, is the number of them heard in speech in nine seconds.
-const EVENTS_HEARD: f64 = 70.0;
+const EVENTS_HEARD: f64 = 150.0;
 /// However many events there are, not more than this is lost.
-const QUALITY_MOST: f64 = 6.0;
+const QUALITY_MOST: f64 = 10.0;
 /// Points of R (G.107) that quality is worth, and those that go with the first blemish.
 const POINTS: f64 = 22.0;
 const FIRST_POINTS: f64 = 5.0;

@@ -17,6 +17,8 @@ const FAR_BONUS: f32 = 0.3;
 const SEAM_BONUS: f32 = 0.2;
 /// Blocks in which loudness is measured.
 const BLOCK_US: usize = 2_500;
+/// The same where sound ran out: what was heard last says most of what would have followed.
+const RECENT_US: usize = 5_000;
 const COARSE_HZ: u32 = 4_000;
 /// Mean square below which a block counts as quiet: −51 dBFS.
 const QUIET: f32 = 92.0 * 92.0;
@@ -48,6 +50,7 @@ pub(crate) struct PitchFinder {
     longest: usize,
     farthest: usize,
     template: usize,
+    recent: usize,
     coarse: Vec<f32>,
     fine: Vec<f32>,
 }
@@ -64,6 +67,7 @@ impl PitchFinder {
             longest,
             farthest,
             template,
+            recent: samples(RECENT_US),
             coarse: vec![0.0; (farthest + template) / step + 2],
             fine: vec![0.0; farthest + template],
         }
@@ -87,12 +91,18 @@ impl PitchFinder {
     /// The best lag between the template at `at` and what lies before or after it. Lags longer than `limit`, or
     /// than `signal` reaches, are not looked at; `None` if that leaves none, or the template does not fit.
     pub(crate) fn find(&mut self, signal: &[i16], at: usize, look: Look, limit: usize) -> Option<Lag> {
-        self.search(signal, at, look, limit.min(self.longest), 0.0)
+        self.search(signal, at, look, limit.min(self.longest), (self.template, 0.0))
+    }
+
+    /// The best lag between the last 5 ms of `signal` and what came before them.
+    pub(crate) fn find_recent(&mut self, signal: &[i16]) -> Option<Lag> {
+        let at = signal.len().checked_sub(self.recent)?;
+        self.search(signal, at, Look::Back, self.longest, (self.recent, 0.0))
     }
 
     /// The same ahead of the start of `signal`, for lags of many periods: long ones are preferred.
     pub(crate) fn find_far(&mut self, signal: &[i16], limit: usize) -> Option<Lag> {
-        self.search(signal, 0, Look::Ahead, limit.min(self.farthest), FAR_BONUS)
+        self.search(signal, 0, Look::Ahead, limit.min(self.farthest), (self.template, FAR_BONUS))
     }
 
     /// Where in `signal`, between `least` and `most`, it goes on most like `made`. The later the better, else.
@@ -126,8 +136,15 @@ impl PitchFinder {
         found.0
     }
 
-    fn search(&mut self, signal: &[i16], at: usize, look: Look, limit: usize, bonus: f32) -> Option<Lag> {
-        let template = self.template;
+    /// `template` and what the longest lag is worth beside the shortest.
+    fn search(
+        &mut self,
+        signal: &[i16],
+        at: usize,
+        look: Look,
+        limit: usize,
+        (template, bonus): (usize, f32),
+    ) -> Option<Lag> {
         let reach = match look {
             Look::Back => at,
             Look::Ahead => signal.len().checked_sub(at + template)?,

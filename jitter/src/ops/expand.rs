@@ -10,11 +10,11 @@
 //! RT: no allocation, lock, syscall, log or panic (except in [`Expand::new`]).
 
 use crate::ops::cross_fade;
-use crate::pitch::{Look, PitchFinder};
+use crate::pitch::PitchFinder;
 
 /// A straight fade to [`AFTER_WIDEN`] until periods are joined, then another to nothing at this time, milliseconds.
 const MUTE_MS: usize = 300;
-const AFTER_WIDEN: f32 = 0.75;
+const AFTER_WIDEN: f32 = 0.65;
 /// A sound that was fading already goes on to: by as much from period to period, within bounds.
 const LEAST_TREND: f32 = 0.7;
 const LEAST_TRENDED: f32 = 0.5;
@@ -75,8 +75,7 @@ impl Expand {
             *to = *from;
         }
         let (end, tape) = (self.past.len(), &mut self.tape);
-        let template = end.saturating_sub(finder.template());
-        let lag = finder.find(&self.past, template, Look::Back, usize::MAX);
+        let lag = finder.find_recent(&self.past);
         let longest = end / (MOST_PERIODS + 1);
         // Noise repeated at a short period hums: take long ones.
         let period = lag.filter(|lag| lag.likeness >= 0.5).map_or(finder.longest(), |lag| lag.samples);
@@ -187,7 +186,7 @@ mod tests {
         expand.fill(first);
         expand.fill(second);
         for (n, sample) in made.iter().enumerate() {
-            let faded = f32::from(signal[600 + n]) * (1.0 - 0.25 * n as f32 / 160.0);
+            let faded = f32::from(signal[600 + n]) * (1.0 - 0.35 * n as f32 / 160.0);
             assert!((f32::from(*sample) - faded).abs() <= 60.0, "sample {n}: {sample} for {faded}");
         }
     }

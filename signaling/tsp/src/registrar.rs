@@ -337,7 +337,7 @@ impl Task {
             RasEvent::Bandwidth(call, bandwidth) => self.tell(call, Command::Bandwidth(bandwidth)),
             RasEvent::Release(call, order, release) => {
                 tracing::info!(?call, ?order, "the gatekeeper ends a call");
-                self.tell(call, Command::Release(release));
+                self.tell(call, Command::Release(order, release));
             }
             RasEvent::Suspicious(from, failure) => {
                 tracing::warn!(%from, %failure, "a RAS message is not proved")

@@ -10,8 +10,8 @@
 use std::net::SocketAddr;
 
 use offhook_h323::{
-    Admission, AdmissionRejection, AdmissionRequest, Alias, CallModel, CallReport, Cause, RasCall, Release,
-    ReleaseReason, SetupInfo, SignalSecurity,
+    Admission, AdmissionRejection, AdmissionRequest, Alias, CallModel, CallReport, Cause, LocalMedia, RasCall,
+    Release, ReleaseOrder, ReleaseReason, SetupInfo, SignalSecurity,
 };
 use offhook_spi::LineError;
 use tokio::sync::mpsc;
@@ -29,6 +29,8 @@ pub(super) struct Asked {
     /// That of its ReleaseComplete.
     pub(super) cause: Option<Cause>,
     wants_signals: bool,
+    /// What the call may use, in 100 bit/s, both ways, once that is known.
+    granted: Option<u32>,
 }
 
 impl Drop for Asked {
@@ -41,7 +43,7 @@ impl Asked {
     fn of(context: &Context, registrar: &Registrar, request: AdmissionRequest) -> Self {
         let call = request.call;
         registrar.admit(&context.inner, context.hd, request);
-        Self { registrar: registrar.clone(), call, cause: None, wants_signals: false }
+        Self { registrar: registrar.clone(), call, cause: None, wants_signals: false, granted: None }
     }
 
     pub(super) fn alerting(&self) {
@@ -104,6 +106,7 @@ pub(super) async fn outgoing(
             Some(Command::Admission(of, Ok(admission))) if of == call => {
                 if let Some(asked) = &mut context.asked {
                     asked.wants_signals = admission.wants_signals;
+                    asked.granted = Some(admission.bandwidth);
                 }
                 let alternates = admission.alternates.iter().filter(|other| other.destination.is_empty());
                 let others = alternates.flat_map(|other| other.addresses.iter().copied());
@@ -128,6 +131,34 @@ fn why(rejection: &AdmissionRejection) -> String {
         numbers => format!("; it names {}", numbers.join(", ")),
     };
     format!("the gatekeeper does not admit the call: {}{numbers}", rejection.reason.name())
+}
+
+/// Why the gatekeeper ends a call, for people.
+pub(super) fn why_ordered(order: ReleaseOrder) -> String {
+    let why = match order {
+        ReleaseOrder::ForcedDrop => "DRQ forcedDrop",
+        ReleaseOrder::Disengaged => "DRQ",
+        ReleaseOrder::GatekeeperLost => "it is lost, and calls are not kept without it",
+    };
+    format!("the gatekeeper ends the call: {why}")
+}
+
+/// Leaves of `media` the codecs that may go both ways within what the gatekeeper grants (H.225.0 7.11.2, bandWidth: the sum
+/// of both directions). Fast connect and H.245 then agree on nothing beyond it. The error, for people: none may.
+pub(super) fn fit(context: &Context, media: &mut LocalMedia) -> Result<(), String> {
+    let Some(granted) = context.asked.as_ref().and_then(|asked| asked.granted) else { return Ok(()) };
+    let granted = granted.saturating_mul(100);
+    let had_some = !media.sessions.is_empty();
+    for session in &mut media.sessions {
+        session.codecs.retain(|offer| offer.codec.bit_rate().saturating_mul(2) <= granted);
+    }
+    media.sessions.retain(|session| !session.codecs.is_empty());
+    if had_some && media.sessions.is_empty() {
+        return Err(format!(
+            "the gatekeeper grants {granted} bit/s for both ways together, too few for any codec that is offered"
+        ));
+    }
+    Ok(())
 }
 
 /// Signs a call that goes through the gatekeeper, if that was wished for.
@@ -223,14 +254,17 @@ impl Running {
 
     /// What the call may use, in 100 bit/s, both ways.
     pub(super) fn set_bandwidth(&mut self, bandwidth: u32) {
+        if let Some(asked) = &mut self.context.asked {
+            asked.granted = Some(bandwidth);
+        }
         let now = self.now();
         self.machine.set_bandwidth(now, Some(bandwidth.saturating_mul(100)));
     }
 
-    /// The gatekeeper wants the call ended.
-    pub(super) fn ordered_to_release(&mut self, release: Release) {
+    /// The gatekeeper, or what it granted, ends the call: `why` is for people.
+    pub(super) fn ordered_to_release(&mut self, release: Release, why: String) {
         if !self.released {
-            self.ordered = true;
+            self.ordered = Some(why);
             let now = self.now();
             self.machine.release(now, release);
         }

@@ -175,8 +175,8 @@ pub(super) fn early(context: &mut Context, command: Option<Command>) -> Result<O
         }
         // Nothing is lost before there is a machine.
         Some(Command::Resume(_)) => Ok(None),
-        Some(Command::Release(release)) => {
-            Err(Ended::Failed(mode_of_release(&release), "the gatekeeper ends the call".to_owned()))
+        Some(Command::Release(order, release)) => {
+            Err(Ended::Failed(mode_of_release(&release), admit::why_ordered(order)))
         }
         // The machine begins with what was admitted; a change before that comes too early to matter.
         Some(Command::Bandwidth(_)) => Ok(None),
@@ -212,7 +212,11 @@ async fn prepare(
                 match ToTsp::decode(data.as_bytes()) {
                     Ok(ToTsp::Prepared { sessions }) => {
                         context.msp = Some(msp);
-                        return Ok(media::local_media(&sessions));
+                        let mut media = media::local_media(&sessions);
+                        return match admit::fit(context, &mut media) {
+                            Ok(()) => Ok(media),
+                            Err(why) => Err(Ended::Failed(DisconnectMode::QosUnavail, why)),
+                        };
                     }
                     Ok(ToTsp::Failed { why }) => return Err(failed(why)),
                     // Of digits that were played for a call before this leg.

@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// What the gatekeeper lets the call use, in 100 bit/s.
     Bandwidth(u32),
     /// The gatekeeper ends the call.
-    Release(Release),
+    Release(ReleaseOrder, Release),
     /// The line or the provider closes.
     Shutdown,
 }

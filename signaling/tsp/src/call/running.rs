@@ -64,8 +64,8 @@ pub(super) struct Running {
     again: bool,
     /// An incoming call that waits for the gatekeeper.
     pub(super) unadmitted: Option<Box<SetupInfo>>,
-    /// The gatekeeper ends the call.
-    pub(super) ordered: bool,
+    /// The gatekeeper ends the call, and why.
+    pub(super) ordered: Option<String>,
     /// Channels that are agreed and wait for Connect.
     pub(super) held: Vec<PairChannel>,
     pub(super) digits: Digits,
@@ -95,7 +95,7 @@ impl Running {
             connected: false,
             forward: None,
             unadmitted: None,
-            ordered: false,
+            ordered: None,
             held: Vec::new(),
             digits: Digits::default(),
             rate_limit: None,
@@ -272,7 +272,7 @@ impl Running {
             Command::MspData(msp, data) => self.msp_said(msp, &data),
             Command::Admission(of, answer) => self.admission(of, answer),
             Command::Bandwidth(bandwidth) => self.set_bandwidth(bandwidth),
-            Command::Release(release) => self.ordered_to_release(release),
+            Command::Release(order, release) => self.ordered_to_release(release, admit::why_ordered(order)),
         }
     }
 
@@ -314,8 +314,16 @@ impl Running {
         match ToTsp::decode(data.as_bytes()) {
             Ok(ToTsp::Prepared { sessions }) if self.prepare_by.take().is_some() => {
                 self.context.msp = Some(msp);
-                let now = self.now();
-                self.machine.set_media(now, media::local_media(&sessions));
+                let mut media = media::local_media(&sessions);
+                match admit::fit(&self.context, &mut media) {
+                    Ok(()) => {
+                        let now = self.now();
+                        self.machine.set_media(now, media);
+                    }
+                    Err(why) => {
+                        self.ordered_to_release(Release::with_reason(ReleaseReason::NoBandwidth), why);
+                    }
+                }
             }
             Ok(ToTsp::Failed { why }) if self.prepare_by.is_some() => self.media_failed(&why),
             Ok(ToTsp::Digit { digit, duration_ms, began_ns, way }) => {
@@ -529,10 +537,10 @@ impl Running {
             asked.cause = Some(release.effective_cause());
         }
         self.context.asked = None;
-        let locally = release.origin == Origin::Local && !self.ordered;
+        let locally = release.origin == Origin::Local && self.ordered.is_none();
         if !locally {
             let mode = disconnect_mode(release, self.context.inbound);
-            let text = release.text.clone();
+            let text = self.ordered.take().unwrap_or_else(|| release.text.clone());
             self.context.note(CallInfoChange::Other, |info| {
                 info::set_id(info, "release", &text);
                 if let Some(cause) = release.cause {
