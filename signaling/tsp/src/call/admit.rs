@@ -10,8 +10,8 @@
 use std::net::SocketAddr;
 
 use offhook_h323::{
-    Admission, AdmissionRejection, AdmissionRequest, Alias, CallModel, CallReport, Cause, LocalMedia, RasCall,
-    Release, ReleaseOrder, ReleaseReason, SetupInfo, SignalSecurity,
+    Admission, AdmissionRejection, AdmissionRequest, Alias, CallModel, CallReport, Cause, LocalMedia,
+    RasCall, Release, ReleaseOrder, ReleaseReason, SetupInfo, SignalSecurity,
 };
 use offhook_spi::LineError;
 use tokio::sync::mpsc;

@@ -22,7 +22,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use offhook_h323::{
-    Admission, AdmissionRejection, Alias, IncomingParams, RasCall, Release, ReleaseReason, UserUser,
+    Admission, AdmissionRejection, Alias, IncomingParams, RasCall, Release, ReleaseOrder, ReleaseReason,
+    UserUser,
 };
 use offhook_pair::ToMsp;
 use offhook_spi::{

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::admit::Asked;
+use super::admit::{self, Asked};
 use super::digits::Digits;
 use super::heard::Way;
 use super::sockets::{Connecting, Signaling, accept, connect, drive, hear};
