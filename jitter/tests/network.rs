@@ -167,8 +167,12 @@ fn what_would_exceed_the_greatest_delay_is_dropped_and_the_sound_goes_on() {
         run(&mut playout(PlayoutConfig { max_delay_ms: 80, ..config() }), &arrivals, 9_000 * MS, 0.0, |_| 80);
     assert!((15..=30).contains(&heard.stats.packets_discarded), "{:?}", heard.stats);
     assert!(heard.stats.delay_us < 60_000 && heard.stats.resets == 0, "{:?}", heard.stats);
-    let (from, to) = (RATE * 7, RATE * 8);
-    assert!((0..1_000).any(|delay| heard.samples[from + delay..to + delay] == source[from..to]));
+    // The delay may still move in the pauses: a fifth of a second at one delay.
+    let is_heard = |from: usize| {
+        let to = from + RATE / 5;
+        (0..1_000).any(|delay| heard.samples[from + delay..to + delay] == source[from..to])
+    };
+    assert!((RATE * 6..RATE * 8).step_by(RATE / 5).filter(|from| is_heard(*from)).count() >= 7);
 }
 
 #[test]
