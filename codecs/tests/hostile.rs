@@ -71,8 +71,8 @@ proptest! {
     #[test]
     fn any_payload_of_any_known_codec_has_a_bounded_length(payload in payload()) {
         for &kind in CodecKind::KNOWN {
-            // No frame is shorter than one octet, nor longer than 30 ms; Opus has 120 ms at most.
-            let most = (payload.len() * kind.sample_rate() as usize * 30 / 1_000)
+            // No octet holds more than 32 ms: Speex says 20 ms of nothing in five bits. Opus has 120 ms at most.
+            let most = (payload.len() * kind.sample_rate() as usize * 32 / 1_000)
                 .max(kind.sample_rate() as usize * 120 / 1_000);
             prop_assert!(kind.payload_samples(&payload) <= most, "{kind}");
         }

@@ -316,8 +316,10 @@ fn packet_lengths_and_codecs_change_mid_call_without_losing_a_sample() {
     let heard = &world.ends[1].heard;
     let rx = world.ends[1].control.meters().rx();
     assert_eq!(rx.receiver.lost(), 0);
-    // Longer packets may cost playout a stretch; each part is exact in itself.
-    assert!(find(&wanted[..15_000], heard).is_some() && find(&wanted[20_000..31_000], heard).is_some());
+    // Another packet length may cost playout a stretch; each part is exact in itself.
+    for part in [0..7_500, 9_000..15_000, 20_000..31_000] {
+        assert!(find(&wanted[part.clone()], heard).is_some(), "{part:?}");
+    }
     assert!(to_bert.counts().sent > 50 + 99 + 60);
     // Then another law, agreed on both sides at once.
     let bert = &mut world.ends[1];

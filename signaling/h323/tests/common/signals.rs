@@ -1,6 +1,8 @@
 //! Call signalling messages by hand, and what a scripted call said.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use offhook_h323::{Cause, Config, Event, OutgoingParams, SetupInfo};
 use offhook_wire::h225::{
     AlertingUuie, ConnectUuie, EndpointType, H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body,
@@ -15,7 +17,9 @@ use super::{CALLER, media};
 pub(crate) const PROTOCOL: Oid = Oid::new(&[0, 0, 8, 2250, 0, 7]);
 
 pub(crate) fn config() -> Config {
-    Config { fast_start: false, ..Config::default() }
+    let mut config = Config { fast_start: false, ..Config::default() };
+    config.timers.round_trip_interval = Some(Duration::from_secs(10));
+    config
 }
 
 pub(crate) fn pcma(side: usize) -> offhook_h323::LocalMedia {
