@@ -5,6 +5,7 @@ mod common;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::time::Duration;
 
 use common::{ALICE, Process, Tested, offhook, run};
@@ -191,7 +192,7 @@ async fn the_gatekeeper_may_end_a_call_and_a_registration() -> Tested {
     assert!(!gatekeeper.server.disconnect([0; 16]).await);
     assert!(gatekeeper.server.disconnect(call).await);
     let (_, report) = timeout(PATIENCE, caller).await???;
-    assert!(report["why"].is_string(), "{report}");
+    assert_eq!(report["why"], "the gatekeeper ends the call: DRQ forcedDrop", "{report}");
     // Put out, it comes back by itself.
     assert!(gatekeeper.server.unregister(Alias::from_text("200")).await);
     gatekeeper.until(|event| matches!(event, GatekeeperEvent::Unregistered(..)).then_some(())).await?;
@@ -201,10 +202,46 @@ async fn the_gatekeeper_may_end_a_call_and_a_registration() -> Tested {
     Ok(())
 }
 
+/// H.225.0 7.11.2: bandWidth is the sum of both directions. G.711 needs 128 kbit/s, GSM 26.4.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_keeps_to_the_bandwidth_that_is_granted() -> Tested {
+    let config = GatekeeperConfig { call_bandwidth: Some(640), ..GatekeeperConfig::new("gk") };
+    let mut gatekeeper = Gatekeeper::start(config)?;
+    let mut bob = answering(&gatekeeper.at, "200", &["--codec", "pcma,gsm"])?;
+    gatekeeper.registered("200").await?;
+    for (ways, codecs, found) in [
+        (&[][..], "pcma,gsm", Some("GSM")),
+        (&["--no-fast-start"], "pcma,gsm", Some("GSM")),
+        (&[], "pcma,pcmu", None),
+    ] {
+        let at = gatekeeper.at.clone();
+        let more = [&["--duration", "1", "--codec", codecs], ways].concat();
+        let (code, report) =
+            tokio::task::spawn_blocking(move || calling(&at, "200", &more).map_err(|e| e.to_string()))
+                .await??;
+        assert_eq!(report["codec_sent"].as_str(), found, "{report}");
+        assert_eq!(report["codec_received"].as_str(), found, "{report}");
+        if found.is_some() {
+            assert_eq!(code, Some(0), "{report}");
+        } else {
+            assert_eq!(code, Some(3), "{report}");
+            let why = report["why"].as_str().unwrap_or_default();
+            assert!(why.contains("grants 64000 bit/s"), "{report}");
+        }
+    }
+    bob.interrupt()?;
+    assert_eq!(bob.end(PATIENCE)?.1, Some(0));
+    Ok(())
+}
+
 #[test]
 fn the_command_is_a_gatekeeper() -> Tested {
-    let mut gatekeeper =
-        Process::start(offhook().args(["gatekeeper", "--listen", "127.0.0.1:0", "--json", "--id", "gk"]))?;
+    // Standard input stays open, as a terminal's does: it may not hold up the end.
+    let mut gatekeeper = Process::start(
+        offhook()
+            .args(["gatekeeper", "--listen", "127.0.0.1:0", "--json", "--id", "gk"])
+            .stdin(Stdio::piped()),
+    )?;
     let at = gatekeeper.json()?["ras"].as_str().ok_or("no address")?.to_owned();
     let mut command = offhook();
     command.args(["register", "--once", "--listen", "127.0.0.1:0", "--alias", "bob", "--alias", "100"]);

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::IsTerminal;
+use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use offhook::gatekeeper::{
 };
 use offhook::{Alias, Password};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
 
 use super::args::seconds;
 use super::call::Interrupt;
@@ -122,7 +122,7 @@ pub(super) async fn run(args: GatekeeperServerArgs) -> Result<Outcome, Failure> 
         json!({ "event": "listening", "ras": server.ras_address().to_string(), "signal": signal }),
     )?;
     let mut interrupt = Interrupt::new();
-    let mut orders = BufReader::new(tokio::io::stdin()).lines();
+    let mut orders = read_orders()?;
     let mut listening = true;
     let over = tokio::time::sleep(args.duration.unwrap_or(super::leg::FOREVER));
     tokio::pin!(over);
@@ -137,10 +137,10 @@ pub(super) async fn run(args: GatekeeperServerArgs) -> Result<Outcome, Failure> 
                 }
                 None => return Err(Failure::new("the gatekeeper has ended")),
             },
-            order = orders.next_line(), if listening => match order {
-                Ok(Some(order)) => obey(&server, &screen, &order).await?,
+            order = orders.recv(), if listening => match order {
+                Some(order) => obey(&server, &screen, &order).await?,
                 // Nobody gives orders: it serves all the same.
-                Ok(None) | Err(_) => listening = false,
+                None => listening = false,
             },
             () = interrupt.wait() => break,
             () = &mut over => break,
@@ -172,6 +172,32 @@ fn read_users(file: &Path) -> Result<Vec<(String, Password)>, Failure> {
         none if none.is_empty() => Err(failed("no user in it".to_owned())),
         users => Ok(users),
     }
+}
+
+/// The longest order that is read, in octets.
+const MAX_ORDER: u64 = 1_024;
+
+/// The lines of standard input, read by a thread that nobody waits for: one of the runtime's would hold up the end until
+/// somebody pressed Enter.
+fn read_orders() -> Result<mpsc::Receiver<String>, Failure> {
+    let (sender, orders) = mpsc::channel(1);
+    let read = move || {
+        let mut input = BufReader::new(std::io::stdin());
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match input.by_ref().take(MAX_ORDER).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            if sender.blocking_send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("orders".to_owned()).spawn(read);
+    thread.map_err(|why| Failure(format!("no thread for standard input: {why}")))?;
+    Ok(orders)
 }
 
 /// What standard input may say.
