@@ -55,9 +55,9 @@ const PEAK_SPANS: usize = 64;
 /// The estimator of one stream.
 #[derive(Debug)]
 pub(crate) struct Estimator {
-    bins: Vec<f64>,
+    bins: Vec<f32>,
     /// What each bin's wait costs, points of R.
-    waits: Vec<f64>,
+    waits: Vec<f32>,
     total: f64,
     /// What an event's nearness keeps over one bin.
     fade: f64,
@@ -91,7 +91,7 @@ impl Estimator {
         let bins = max_ms.max(20) as usize + 2;
         let mut estimator = Estimator {
             bins: vec![0.0; bins],
-            waits: (0..bins).map(|ms| wait_cost(ms as f64)).collect(),
+            waits: (0..bins).map(|ms| wait_cost(ms as f64) as f32).collect(),
             total: 0.0,
             fade: (-1.0 / EVENT_FADE_MS).exp(),
             weight: 1.0,
@@ -148,14 +148,14 @@ impl Estimator {
         let bin = if is_event { transit.saturating_sub(self.base) / BIN_NS } else { 0 };
         let bin = usize::try_from(bin).unwrap_or(0).min(self.bins.len() - 1);
         if let Some(bin) = self.bins.get_mut(bin) {
-            *bin += self.weight;
+            *bin += self.weight as f32;
         }
         self.used = self.used.max(bin + 1);
         self.total += self.weight;
         self.weight *= 1.0 + 1.0 / MEMORY;
         if self.weight > 1e9 {
             let scale = 1.0 / self.weight;
-            self.bins.iter_mut().for_each(|bin| *bin *= scale);
+            self.bins.iter_mut().for_each(|bin| *bin *= scale as f32);
             self.total *= scale;
             self.weight = 1.0;
         }
@@ -229,7 +229,7 @@ impl Estimator {
         let shift = base.saturating_sub(self.base) / BIN_NS;
         if shift > 0 {
             let shift = usize::try_from(shift).unwrap_or(last).min(last);
-            let fallen: f64 = self.bins.iter().take(shift).sum();
+            let fallen: f32 = self.bins.iter().take(shift).sum();
             self.bins.copy_within(shift.., 0);
             self.bins.iter_mut().rev().take(shift).for_each(|bin| *bin = 0.0);
             if let Some(first) = self.bins.first_mut() {
@@ -239,7 +239,7 @@ impl Estimator {
             self.base = self.base.saturating_add(shift as i64 * BIN_NS);
         } else if base < self.base {
             let shift = usize::try_from(-shift).unwrap_or(last).min(last);
-            let risen: f64 = self.bins.iter().rev().take(shift).sum();
+            let risen: f32 = self.bins.iter().rev().take(shift).sum();
             self.bins.copy_within(..=last - shift, shift);
             self.bins.iter_mut().take(shift).for_each(|bin| *bin = 0.0);
             if let Some(bin) = self.bins.last_mut() {
@@ -253,7 +253,9 @@ impl Estimator {
     /// The wait at which its own cost and that of the events beyond it are least.
     fn least_cost(&mut self) -> i64 {
         let forgotten = self.total * 1e-5;
-        while self.used > 1 && self.bins.get(self.used - 1).is_some_and(|weight| *weight < forgotten) {
+        while self.used > 1
+            && self.bins.get(self.used - 1).is_some_and(|weight| f64::from(*weight) < forgotten)
+        {
             self.used -= 1;
         }
         let scale = EVENTS_HEARD / self.total;
@@ -264,13 +266,13 @@ impl Estimator {
         for (bin, (weight, wait_cost)) in bins {
             let heard = scale * (EVENT_MOST * events - EVENT_SPAN * near);
             let lost = heard / (1.0 + heard / QUALITY_MOST);
-            let cost = wait_cost + POINTS * lost + FIRST_POINTS * lost / (lost + FIRST_QUALITY);
+            let cost = f64::from(*wait_cost) + POINTS * lost + FIRST_POINTS * lost / (lost + FIRST_QUALITY);
             // The last bin holds what no wait would catch.
             if cost <= least && bin + 1 < self.bins.len() {
                 (least, wait) = (cost, bin);
             }
-            events += weight;
-            near = (near + weight) * self.fade;
+            events += f64::from(*weight);
+            near = (near + f64::from(*weight)) * self.fade;
         }
         (wait as i64 + 1) * BIN_NS
     }

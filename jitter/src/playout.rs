@@ -60,7 +60,7 @@ impl Playout {
         }
         let history = config.samples(HISTORY_MS);
         // A packet being decoded, what stretching looks at, and what it inserts.
-        let future = 2 * config.samples(config.max_packet_ms) + config.samples(120);
+        let future = 2 * config.samples(config.max_packet_ms) + config.samples(40);
         Ok(Playout {
             store: Store::new(config.max_packets, config.max_payload, config.max_octets),
             sound: Sound::new(history, future),
