@@ -653,6 +653,20 @@ fn stop_waits_for_the_last_call_and_registration_is_kept_until_then() {
 }
 
 #[test]
+fn who_leaves_with_the_last_call_does_not_register_with_a_gatekeeper_that_was_restarted() {
+    let (mut world, [keeper, alice, _]) = pair(9, FAIR, GatekeeperConfig::new("gk"));
+    world.admit(alice, outgoing(1, "bob"));
+    world.crash(keeper);
+    world.keeper(1, GatekeeperConfig::new("gk"));
+    // DRQ is answered by DRJ notRegistered, which would have been reason enough for RRQ.
+    world.with(alice, |ras, now| ras.disengage(now, call(1, false), None));
+    world.with(alice, |ras, now| ras.stop(now));
+    world.run(SECOND * 10);
+    assert_eq!(world.ras(alice).state(), RasState::Stopped);
+    assert!(world.gatekeeper(keeper).endpoints().is_empty(), "{:?}", world.gatekeeper(keeper).endpoints());
+}
+
+#[test]
 fn destinations_are_located_by_the_gatekeeper_by_srv_records_and_by_multicast() {
     let (mut world, [keeper, alice, bob]) = pair(9, FAIR, GatekeeperConfig::new("gk"));
     world.names.insert("_h323ls._udp.example.org".into(), vec![keeper_at(7), keeper]);

@@ -19,7 +19,7 @@ use offhook_wire::per::{self, BmpString};
 use tracing::{debug, trace};
 
 use super::config::Retry;
-use super::event::{RasEvent, RasFailure, RasTransmit};
+use super::event::{RasEvent, RasFailure, RasState, RasTransmit};
 use super::message::{Kind, lists, sequence, set_sequence};
 use super::{Ras, RasCall};
 use crate::h235::Method;
@@ -240,7 +240,9 @@ impl Ras {
 
     /// A request went unanswered: ask at once whether the gatekeeper still knows us.
     pub(super) fn suspect(&mut self, now: Duration) {
-        if self.registered.is_some() && !self.awaits(|purpose| *purpose == Purpose::KeepAlive) {
+        // Who is leaving does not ask: the answer would register us anew.
+        let leaving = self.state == RasState::Unregistering;
+        if self.registered.is_some() && !leaving && !self.awaits(|purpose| *purpose == Purpose::KeepAlive) {
             self.keep_alive(now);
         }
     }

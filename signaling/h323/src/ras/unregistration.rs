@@ -56,6 +56,7 @@ impl Ras {
                 let message = self.unregistration_request(None);
                 let retry = self.config.timers.urq;
                 self.set_state(RasState::Unregistering);
+                self.forget(|purpose| *purpose == Purpose::KeepAlive);
                 if !self.request(now, address, Purpose::Unregister, retry, message) {
                     self.on_unregistered(now);
                 }
