@@ -53,7 +53,7 @@ pub(crate) struct GatekeeperArgs {
     /// How long a registration shall hold, in seconds; the gatekeeper decides
     #[arg(long, value_name = "S", requires = "gatekeeper", value_parser = seconds, default_value = "300")]
     pub(crate) time_to_live: Duration,
-    /// What each call asks for, both ways together, in bit/s
+    /// What each call asks for, both ways together, in bit/s; codecs that need more than is granted are left out
     #[arg(long, value_name = "BPS", requires = "gatekeeper", default_value_t = 128_000, value_parser = clap::value_parser!(u32).range(100..))]
     pub(crate) bandwidth: u32,
     /// Our address as the gatekeeper reaches it, instead of that of the interface towards it
