@@ -28,6 +28,7 @@ mod sound;
 mod stats;
 mod store;
 mod stream;
+mod ticks;
 
 pub use config::{ConfigError, PlayoutConfig};
 pub use packet::{Insert, PacketKind, PlayoutPacket, Pulled, ResetReason};

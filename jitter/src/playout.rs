@@ -31,6 +31,7 @@ use crate::pitch::PitchFinder;
 use crate::sound::Sound;
 use crate::store::Store;
 use crate::stream::{Phase, Stream};
+use crate::ticks::TickRate;
 use crate::{ConfigError, PlayoutConfig, PlayoutStats, Pulled};
 use hear::Kind;
 
@@ -48,6 +49,7 @@ pub struct Playout {
     finder: PitchFinder,
     grid: Grid,
     stream: Option<Stream>,
+    ticks: TickRate,
     stats: PlayoutStats,
 }
 
@@ -70,6 +72,7 @@ impl Playout {
             finder: PitchFinder::new(config.sample_rate),
             grid: Grid::new(),
             stream: None,
+            ticks: TickRate::new(config.sample_rate, config.clock_rate),
             stats: PlayoutStats::default(),
             config,
             decoder,

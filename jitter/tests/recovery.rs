@@ -188,3 +188,29 @@ fn a_codec_that_conceals_does_so_in_whole_packets_and_one_that_predicts_is_told_
     assert!(heard.stats.samples_concealed > 3_000);
     assert_eq!(told.load(Ordering::Relaxed) as u64, heard.stats.samples_concealed);
 }
+
+#[test]
+fn g722_whose_timestamps_count_twice_is_played_at_its_speed() {
+    let mut playout =
+        Playout::new(PlayoutConfig::for_codec(CodecKind::G722), CodecKind::G722.decoder().unwrap()).unwrap();
+    let mut out = [0; 160];
+    for n in 0..500u64 {
+        if n % 2 == 0 {
+            let packet = n / 2;
+            let insert = playout.insert(PlayoutPacket {
+                sequence: packet as u16,
+                timestamp: (packet * 320) as u32,
+                kind: PacketKind::Sound,
+                marker: false,
+                payload: &[0x5A; 160],
+                arrival_ns: n * 10 * MS,
+            });
+            assert!(matches!(insert, Insert::Queued | Insert::Reset(_)), "{insert:?}");
+        }
+        playout.pull(n * 10 * MS, &mut out);
+    }
+    let stats = playout.stats();
+    assert_eq!(stats.resets, 1);
+    assert!(stats.samples_concealed + stats.samples_silence < 16_000 / 5, "{stats:?}");
+    assert!(stats.max_delay_us < 200_000, "{stats:?}");
+}

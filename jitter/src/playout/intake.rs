@@ -18,12 +18,20 @@ const MAX_TRANSIT_CHANGE_MS: u32 = 2_000;
 
 impl Playout {
     /// Takes a packet in. Its arrival is when the network brought it, which may be before now.
-    pub fn insert(&mut self, packet: PlayoutPacket<'_>) -> Insert {
+    pub fn insert(&mut self, mut packet: PlayoutPacket<'_>) -> Insert {
         self.stats.packets_received += 1;
         let Some(samples) = self.samples_in_payload(&packet) else {
             self.stats.packets_malformed += 1;
             return Insert::Malformed;
         };
+        if packet.kind == PacketKind::Sound {
+            let lasts = self.ticks_of(samples);
+            let (timestamp, is_news) = self.ticks.read(packet.sequence, packet.timestamp, lasts);
+            packet.timestamp = timestamp;
+            if is_news {
+                return self.restart(&packet, samples, ResetReason::Timestamp);
+            }
+        }
         let Some(mut stream) = self.stream else {
             return self.begin(&packet, samples, Insert::Queued);
         };
@@ -88,6 +96,13 @@ impl Playout {
         let holds_sound = (2..=self.config.max_payload).contains(&octets)
             && (1..=self.config.samples(self.config.max_packet_ms)).contains(&samples);
         holds_sound.then_some(samples)
+    }
+
+    /// Ticks of the codec's clock that so many samples last.
+    fn ticks_of(&self, samples: usize) -> i32 {
+        let ticks =
+            samples as u64 * u64::from(self.config.clock_rate) / u64::from(self.config.sample_rate.max(1));
+        i32::try_from(ticks).unwrap_or(i32::MAX)
     }
 
     /// A copy of an older packet that came within a younger one fills the hole that it left, or is of no use.
