@@ -93,6 +93,8 @@ class Media:
         self.host, self.wrong = host, wrong
         self.to = self.codec = self.task = None
         self.framing = (160,)
+        # 2: time stamps at twice the rate that RFC 3551 gives the codec.
+        self.clock_speed = 1
         self.sent = self.received = self.rtcp_received = 0
         self.heard = {}          # payload type: octets
         self.sources = set()
@@ -152,7 +154,7 @@ class Media:
                 self.send(codec.payload_type, self.sent == 0, self.clock, sound)
                 self.sent += 1
             played += samples
-            self.clock = self.clock + samples & 0xFFFF_FFFF
+            self.clock = self.clock + samples * self.clock_speed & 0xFFFF_FFFF
 
     def send(self, payload_type, marker, timestamp, payload):
         head = struct.pack("!BBHI", 0x80, marker << 7 | payload_type, self.sequence, timestamp) + self.source

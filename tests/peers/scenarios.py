@@ -396,14 +396,15 @@ class InsufficientBandwidth(Peer):
 
 @scenario
 class Framing(Peer):
-    """Packets of so many samples (the argument, joined by `+`, in turn) where 20 ms were agreed; in the codec after
-    a comma."""
+    """Packets of so many samples (the argument, joined by `+`, in turn) where 20 ms were agreed; after a comma in
+    another codec, and after another with the `fast` clock that some give G.722."""
 
     def __init__(self, job, argument):
-        framing, _, codec = argument.partition(",")
+        framing, *more = argument.split(",")
         self.framing = [int(n) for n in framing.split("+")]
-        self.codec = codec or ULAW
+        self.codec = more[0] if more else ULAW
         super().__init__(job, argument)
+        self.media.clock_speed = 2 if "fast" in more else 1
 
     async def talk(self):
         """As long as any talk, in samples."""
