@@ -664,6 +664,8 @@ fn who_leaves_with_the_last_call_does_not_register_with_a_gatekeeper_that_was_re
     world.run(SECOND * 10);
     assert_eq!(world.ras(alice).state(), RasState::Stopped);
     assert!(world.gatekeeper(keeper).endpoints().is_empty(), "{:?}", world.gatekeeper(keeper).endpoints());
+    let asked = world.count_sent(alice, |message| matches!(message, RasMessage::RegistrationRequest(_)));
+    assert_eq!(asked, 1, "only the RRQ at the beginning");
 }
 
 #[test]
