@@ -19,9 +19,13 @@ use offhook_rtp::RtpView;
 /// Clock rates of dynamic payload types.
 const CLOCK_RATES: [u32; 4] = [8_000, 16_000, 44_100, 48_000];
 
-/// Streams that are followed, and packets of each: a day of 10 ms.
+/// Streams that are followed, and packets of all of them together: a day of 10 ms.
 const MAX_STREAMS: usize = 64;
 const MAX_PACKETS: usize = 24 * 360_000;
+/// Sequence numbers that may be missing between two packets (RFC 3550 A.1); what comes from further away is left out.
+const MAX_DROPOUT: i16 = 3_000;
+/// Rows for each packet that came, beside the first ten thousand: a sender that jumps to and fro must not fill a disk.
+const MAX_ROWS_EACH: usize = 20;
 
 /// Collects arrivals, until [`Arrivals::finish`] writes them.
 pub struct Arrivals {
@@ -119,10 +123,11 @@ impl PacketTap for Arrivals {
             }
             None => return,
         };
+        let held: usize = streams.iter().map(|stream| stream.packets.len()).sum();
         if let Some(stream) = streams.get_mut(at)
+            && held < MAX_PACKETS
             // Telephone-events and comfort noise have their own times.
             && stream.payload_type == packet.payload_type()
-            && stream.packets.len() < MAX_PACKETS
         {
             let (sequence, timestamp) = (packet.sequence_number(), packet.timestamp());
             stream.packets.push(Arrival { sequence, timestamp, at_ns });
@@ -159,6 +164,9 @@ impl Stream {
         let (mut newest, mut ticks) = (0i64, 0i64);
         for packet in &self.packets {
             let ahead = packet.sequence.wrapping_sub((newest as u16).wrapping_add(first.sequence)) as i16;
+            if !(-MAX_DROPOUT..=MAX_DROPOUT).contains(&ahead) {
+                continue;
+            }
             let sequence = newest + i64::from(ahead);
             let step = packet.timestamp.wrapping_sub((ticks as u32).wrapping_add(first.timestamp)) as i32;
             let place = ticks + i64::from(step);
@@ -176,7 +184,12 @@ impl Stream {
         };
         let begin = least + ms(origin);
         let mut last: Option<(i64, i64)> = None;
+        let (mut written, most) = (0, 10_000 + MAX_ROWS_EACH * self.packets.len());
         for (sequence, (place, at)) in &rows {
+            written += last.map_or(1, |(before, _)| usize::try_from(sequence - before).unwrap_or(most));
+            if written > most {
+                break;
+            }
             if let Some((before, was)) = last {
                 let step = (place - was) / (sequence - before).max(1);
                 for lost in before + 1..*sequence {
@@ -240,6 +253,21 @@ mod tests {
                 "5,800,100.000,100.000",
             ]
         );
+    }
+
+    #[test]
+    fn a_sender_that_jumps_to_and_fro_does_not_fill_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trace.csv");
+        let arrivals = Arrivals::create(&path, None).unwrap();
+        let (peer, own) =
+            (SocketAddr::from(([192, 0, 2, 2], 6000)), SocketAddr::from(([192, 0, 2, 1], 5004)));
+        for n in 0..1_000u32 {
+            let octets = packet((n * 32_000) as u16, n * 160);
+            arrivals.datagram(u64::from(n), PacketDirection::Received, peer, own, &octets);
+        }
+        arrivals.finish().unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() < 1_000_000);
     }
 
     #[test]

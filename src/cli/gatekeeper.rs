@@ -351,7 +351,7 @@ fn table(snapshot: &Snapshot) -> String {
             text,
             "  {short} {} → {called}  {since} s  {} bit/s",
             name(&row.caller),
-            row.bandwidth * 100
+            u64::from(row.bandwidth) * 100
         );
     }
     text

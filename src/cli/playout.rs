@@ -21,6 +21,8 @@ use super::{Failure, Outcome, codecs, leg, say};
 /// The largest payload file or WAV file that is read, in octets; rows of a trace.
 const MAX_FILE: u64 = 1 << 30;
 const MAX_ROWS: usize = 10_000_000;
+/// The latest time in a trace: six hours, which are 2 GiB of sound at 48 kHz.
+const MAX_MS: f64 = 6.0 * 3_600_000.0;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlayoutArgs {
@@ -206,7 +208,7 @@ fn read_trace(path: &Path) -> Result<Vec<Row>, Failure> {
 fn row(line: &str) -> Option<Row> {
     let mut fields = line.split(',').map(str::trim);
     let (sequence, timestamp) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    let ms = |text: &str| text.parse::<f64>().ok().filter(|ms| (-1e3..1e9).contains(ms));
+    let ms = |text: &str| text.parse::<f64>().ok().filter(|ms| (-1e3..MAX_MS).contains(ms));
     let send_ms = ms(fields.next()?)?;
     let arrival_ms = match fields.next()? {
         "lost" => None,
@@ -219,7 +221,7 @@ fn row(line: &str) -> Option<Row> {
 fn packet_ms(rows: &[Row]) -> u64 {
     match rows {
         [first, second, ..] if second.timestamp > first.timestamp => {
-            ((second.timestamp - first.timestamp) / 8 / (second.sequence - first.sequence).max(1))
+            ((second.timestamp - first.timestamp) / 8 / second.sequence.saturating_sub(first.sequence).max(1))
                 .clamp(1, 120)
         }
         _ => 20,

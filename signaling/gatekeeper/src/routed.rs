@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use offhook_h323::{
-    Call, Channel, Config, Event, IncomingParams, Release, ReleaseReason, Routing, SetupInfo, reroute,
+    Alias, Call, Channel, Config, Event, IncomingParams, Release, ReleaseReason, Routing, SetupInfo, reroute,
 };
 use offhook_wire::tpkt::{self, TpktDecoder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -72,46 +72,56 @@ async fn route(
         timeout(PATIENCE, read_setup(&mut caller, from)).await.map_err(|_| io::ErrorKind::TimedOut)??;
     let First { machine, setup, payload, rest } = first;
     let mut destination = setup.called_aliases.clone();
-    destination
-        .extend(setup.called_number.iter().map(|number| offhook_h323::Alias::from_text(&number.digits)));
+    destination.extend(setup.called_number.iter().map(|number| Alias::from_text(&number.digits)));
     let call = match setup.call_identifier {
         none if none == [0; 16] => setup.conference_id,
         identifier => identifier,
     };
     let (answer, answered) = oneshot::channel();
     let gone = || io::Error::other("the gatekeeper is gone");
-    wishes.send(Wish::Route(call, destination, answer)).map_err(|_| gone())?;
+    let (close, closed) = oneshot::channel();
+    wishes.send(Wish::Route(call, destination, close, answer)).map_err(|_| gone())?;
     let (address, destination) = match answered.await.map_err(|_| gone())? {
         Routing::To { address, destination } => (address, destination),
         Routing::Refuse(release) => return refuse(caller, machine, release).await,
     };
-    let connected =
-        timeout(PATIENCE, TcpStream::connect(address)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()));
-    let mut called = match connected {
+    let way = Way { address, destination, closed };
+    let passed = pass(caller, machine, &payload, &rest, way).await;
+    let ended = wishes.send(Wish::Ended(call)).map_err(|_| gone());
+    passed.and(ended)
+}
+
+/// Where a call goes, and until when.
+struct Way {
+    address: SocketAddr,
+    destination: Vec<Alias>,
+    closed: oneshot::Receiver<()>,
+}
+
+/// Connects to the called endpoint and passes on what either side says, until both have ended or the gatekeeper has.
+async fn pass(mut caller: TcpStream, machine: Call, setup: &Bytes, rest: &[u8], way: Way) -> io::Result<()> {
+    let Way { address, destination, mut closed } = way;
+    let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
+    let mut called = match connected.unwrap_or(Err(io::ErrorKind::TimedOut.into())) {
         Ok(called) => called,
         Err(error) => {
             tracing::info!(%address, %error, "the called endpoint is not reached");
-            return refuse(caller, machine, Release::with_reason(ReleaseReason::UnreachableDestination))
-                .await;
+            let release = Release::with_reason(ReleaseReason::UnreachableDestination);
+            return refuse(caller, machine, release).await;
         }
     };
     called.set_nodelay(true)?;
-    let forwarded = reroute(&payload, address, &destination).map_err(io::Error::other)?;
+    let forwarded = reroute(setup, address, &destination).map_err(io::Error::other)?;
     called.write_all(&tpkt::encode(&forwarded).map_err(io::Error::other)?).await?;
-    called.write_all(&rest).await?;
-    let (close, mut closed) = oneshot::channel();
-    wishes.send(Wish::Began(call, close)).map_err(|_| gone())?;
-    let passed = {
-        let pass = copy_bidirectional(&mut caller, &mut called);
-        tokio::pin!(pass);
-        tokio::select! {
-            passed = &mut pass => passed,
-            // Both endpoints have been told by DRQ: what they still say to each other passes.
-            _ = &mut closed => timeout(PATIENCE, pass).await.unwrap_or(Ok((0, 0))),
-        }
+    called.write_all(rest).await?;
+    let pass = copy_bidirectional(&mut caller, &mut called);
+    tokio::pin!(pass);
+    let passed = tokio::select! {
+        passed = &mut pass => passed,
+        // Both endpoints have been told by DRQ: what they still say to each other passes.
+        _ = &mut closed => timeout(PATIENCE, pass).await.unwrap_or(Ok((0, 0))),
     };
-    let ended = wishes.send(Wish::Ended(call)).map_err(|_| gone());
-    passed.map(drop).and(ended)
+    passed.map(drop)
 }
 
 async fn read_setup(caller: &mut TcpStream, from: SocketAddr) -> io::Result<First> {

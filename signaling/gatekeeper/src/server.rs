@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use offhook_h323::{
     Alias, CallEnd, CallModel, CallRow, EndpointRow, Gatekeeper, GatekeeperConfig, GatekeeperCounters,
-    GatekeeperEvent, GatekeeperParams, MULTICAST_GROUP, Routing,
+    GatekeeperEvent, GatekeeperParams, MULTICAST_GROUP, Release, ReleaseReason, Routing,
 };
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -71,9 +71,9 @@ pub struct Snapshot {
 
 /// What is asked of the task.
 pub(crate) enum Wish {
-    Route([u8; 16], Vec<Alias>, oneshot::Sender<Routing>),
-    /// A routed call has begun: the sender's other end closes it.
-    Began([u8; 16], oneshot::Sender<()>),
+    /// Where a call goes; dropping the first sender closes it.
+    Route([u8; 16], Vec<Alias>, oneshot::Sender<()>, oneshot::Sender<Routing>),
+    /// A call that was routed has ended.
     Ended([u8; 16]),
     Unregister(Alias, oneshot::Sender<bool>),
     Disconnect([u8; 16], oneshot::Sender<bool>),
@@ -247,10 +247,18 @@ impl Task {
         let now = self.began.elapsed();
         // Who has asked and does not wait any more needs no answer.
         match wish {
-            Wish::Route(call, destination, answer) => {
-                let _ = answer.send(self.machine.route(call, &destination));
+            // One call passes once: a second Setup of its name would end the first, or come round in a circle.
+            Wish::Route(call, _, close, answer) if self.routed.iter().any(|(of, _)| *of == call) => {
+                drop(close);
+                let _ = answer.send(Routing::Refuse(Release::with_reason(ReleaseReason::UndefinedReason)));
             }
-            Wish::Began(call, close) => self.routed.push((call, close)),
+            Wish::Route(call, destination, close, answer) => {
+                let routing = self.machine.route(call, &destination);
+                if matches!(routing, Routing::To { .. }) {
+                    self.routed.push((call, close));
+                }
+                let _ = answer.send(routing);
+            }
             Wish::Ended(call) => {
                 self.routed.retain(|(of, _)| *of != call);
                 self.machine.call_ended(call);

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) gate: Arc<Gate>,
     pub(crate) trunks: Trunks,
     pub(crate) registration: watch::Sender<RegistrationStatus>,
+    /// Registrations that have not ended: more than one while a closed line still takes leave.
+    pub(crate) registrars: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -81,6 +84,7 @@ impl H323Provider {
             gate: Arc::default(),
             trunks: Trunks::default(),
             registration: watch::Sender::default(),
+            registrars: AtomicUsize::new(0),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -100,18 +101,24 @@ impl Default for RegistrationStatus {
 pub(crate) enum Ask {
     /// May it be made, or answered? The answer is [`Command::Admission`].
     Admit(HdCall, Box<AdmissionRequest>),
-    /// It rings.
-    Alerting(RasCall),
-    /// It is up.
-    Connected(RasCall),
-    /// Its addresses.
-    Report(RasCall, Box<CallReport>),
-    /// Octets of its signalling connection; true: we sent them.
-    Signal(RasCall, bool, Bytes),
-    /// It is over.
-    Disengage(RasCall, Option<Cause>),
+    /// What becomes of a call that was asked about, by the same one.
+    Tell(HdCall, RasCall, News),
     /// The line closes.
     Stop,
+}
+
+/// What becomes of a call.
+pub(crate) enum News {
+    /// It rings.
+    Alerting,
+    /// It is up.
+    Connected,
+    /// Its addresses.
+    Report(Box<CallReport>),
+    /// Octets of its signalling connection; true: we sent them.
+    Signal(bool, Bytes),
+    /// It is over.
+    Disengage(Option<Cause>),
 }
 
 /// The registration of an open line. Clones are the same; calls hold one.
@@ -157,9 +164,11 @@ impl Registrar {
             calls: HashMap::new(),
             lookups: JoinSet::new(),
             said: None,
+            stopping: false,
             stopped: false,
         };
         inner.begin();
+        inner.registrars.fetch_add(1, Ordering::AcqRel);
         inner.runtime.spawn(task.run(asked));
         Ok(Some(Self { asks, config }))
     }
@@ -193,12 +202,17 @@ struct Task {
     calls: HashMap<RasCall, HdCall>,
     lookups: JoinSet<(u32, Vec<SocketAddr>)>,
     said: Option<LineDevState>,
+    /// The line has closed.
+    stopping: bool,
     stopped: bool,
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.inner.registration.send_replace(RegistrationStatus::default());
+        // Of a line that was opened anew meanwhile another speaks.
+        if self.inner.registrars.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.inner.registration.send_replace(RegistrationStatus::default());
+        }
         self.inner.end();
     }
 }
@@ -232,6 +246,8 @@ impl Task {
                 received = self.socket.recv_from(&mut datagram) => match received {
                     Ok((length, from)) => {
                         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+                        // The system's clock may have been set since.
+                        ras.set_unix_epoch(self.inner.unix_epoch());
                         let octets = datagram.get(..length).unwrap_or_default();
                         self.inner.tap_ras(from, ras_address, octets);
                         ras.handle_datagram(self.inner.now(), from, octets);
@@ -242,11 +258,12 @@ impl Task {
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }
                 },
-                Some(Ok((id, addresses))) = self.lookups.join_next() => {
+                Some(Ok((id, mut addresses))) = self.lookups.join_next() => {
+                    // The socket is of one family.
+                    addresses.retain(|address| address.is_ipv4() == ras_address.is_ipv4());
                     ras.resolved(self.inner.now(), id, &addresses);
                 }
                 () = expire(deadline) => {
-                    // The system's clock may have been set since.
                     ras.set_unix_epoch(self.inner.unix_epoch());
                     ras.handle_timeout(self.inner.now());
                 }
@@ -258,19 +275,35 @@ impl Task {
         let now = self.inner.now();
         match ask {
             Ask::Admit(hd, request) => {
-                self.calls.insert(request.call, hd);
+                let key = request.call;
+                if self.calls.contains_key(&key) {
+                    // A Setup that came twice, or two that claim to be one call: the gatekeeper knows the first.
+                    let refused = Command::Admission(key, Err(Box::new(AdmissionRejection::unreachable())));
+                    if self.inner.command(hd, refused).is_err() {
+                        tracing::debug!(?key, "the call is over");
+                    }
+                    return;
+                }
+                self.calls.insert(key, hd);
                 ras.set_unix_epoch(self.inner.unix_epoch());
                 ras.admit(now, *request);
             }
-            Ask::Alerting(call) => ras.call_alerting(now, call),
-            Ask::Connected(call) => ras.call_connected(now, call),
-            Ask::Report(call, report) => ras.set_call_report(call, *report),
-            Ask::Signal(call, sent, octets) => ras.report_signal(now, call, sent, &octets),
-            Ask::Disengage(call, cause) => {
-                self.calls.remove(&call);
-                ras.disengage(now, call, cause);
+            Ask::Tell(hd, call, news) if self.calls.get(&call) == Some(&hd) => match news {
+                News::Alerting => ras.call_alerting(now, call),
+                News::Connected => ras.call_connected(now, call),
+                News::Report(report) => ras.set_call_report(call, *report),
+                News::Signal(sent, octets) => ras.report_signal(now, call, sent, &octets),
+                News::Disengage(cause) => {
+                    self.calls.remove(&call);
+                    ras.disengage(now, call, cause);
+                }
+            },
+            // Not admitted, or not the one that was.
+            Ask::Tell(..) => {}
+            Ask::Stop => {
+                self.stopping = true;
+                ras.stop(now);
             }
-            Ask::Stop => ras.stop(now),
         }
     }
 
@@ -306,7 +339,9 @@ impl Task {
             news = true;
             self.happened(event);
         }
-        if news {
+        // After the line has closed only who opens it anew has something to say.
+        let is_last = self.inner.registrars.load(Ordering::Acquire) == 1;
+        if news && (!self.stopping || is_last) {
             self.inner.registration.send_replace(RegistrationStatus {
                 state: ras.state(),
                 registration: ras.registration().cloned(),
@@ -334,10 +369,10 @@ impl Task {
                 self.tell(call, Command::Admission(call, Err(rejection)));
                 self.calls.remove(&call);
             }
-            RasEvent::Bandwidth(call, bandwidth) => self.tell(call, Command::Bandwidth(bandwidth)),
+            RasEvent::Bandwidth(call, bandwidth) => self.tell(call, Command::Bandwidth(call, bandwidth)),
             RasEvent::Release(call, order, release) => {
                 tracing::info!(?call, ?order, "the gatekeeper ends a call");
-                self.tell(call, Command::Release(order, release));
+                self.tell(call, Command::Release(call, order, release));
             }
             RasEvent::Suspicious(from, failure) => {
                 tracing::warn!(%from, %failure, "a RAS message is not proved")
@@ -378,7 +413,8 @@ impl Task {
             }
             Discovery::Multicast => vec![MULTICAST_GROUP],
         };
-        let found = towards.into_iter().find_map(interface_towards);
+        let family = |address: &SocketAddr| address.is_ipv4() == self.config.bind.is_ipv4();
+        let found = towards.into_iter().filter(family).find_map(interface_towards);
         // An address that RFC 5737 keeps for documents: no packet goes there, but the default route's interface would be
         // the one.
         let usual = || interface_towards(SocketAddr::from(([192, 0, 2, 1], 9)));

@@ -75,7 +75,7 @@ pub struct LineDevCaps {
     pub device: DeviceId,
     /// Who made the provider and which it is ("offhook H.323").
     pub provider: String,
-    /// The line's own name ("H.323 line on [::]:1720").
+    /// The line's own name ("H.323 line on `[::]:1720`").
     pub line_name: String,
     /// Media that calls on this line may carry.
     pub media: MediaTypes,

@@ -1,7 +1,7 @@
 //! Each message in and out for the log: a line at debug, its tree at trace, both under the target `offhook_h323::pdu`.
 //! In: messages. Out: events of `tracing`; which call they are of says the span of the driver.
 //! Nothing is made up that nobody reads: names and trees are built once the level is known to be wanted. No tree shows
-//! tokens, hashes or keys ([`redact`](offhook_wire::pdu::redact)), and octets that cannot be read are counted, for such
+//! tokens, hashes or keys ([`redact`]), and octets that cannot be read are counted, for such
 //! may be among them.
 
 use bytes::Bytes;

@@ -288,6 +288,12 @@ impl Gatekeeper {
         &self.config
     }
 
+    /// The driver's clock has been set anew: `unix_epoch` is the time since 1970 at which `now` stood at zero. H.235's
+    /// time stamps go by it; say it before the datagrams that they come in.
+    pub fn set_unix_epoch(&mut self, unix_epoch: Duration) {
+        self.params.unix_epoch = unix_epoch;
+    }
+
     fn unix(&self, now: Duration) -> u32 {
         let seconds = self.params.unix_epoch.saturating_add(now).as_secs();
         u32::try_from(seconds).unwrap_or(u32::MAX).max(1)

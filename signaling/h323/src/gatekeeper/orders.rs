@@ -26,7 +26,7 @@ pub(super) struct Order {
     pub(super) call: Option<[u8; 16]>,
     /// User and endpointIdentifier, to sign with.
     signed_for: Option<(String, String)>,
-    message: RasMessage,
+    pub(super) message: RasMessage,
     timeout: Duration,
     left: u32,
     pub(super) deadline: Duration,

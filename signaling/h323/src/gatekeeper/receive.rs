@@ -228,9 +228,15 @@ impl Gatekeeper {
         match message {
             RasMessage::BandwidthConfirm(bcf) => {
                 if let Some(call) = order.call.and_then(|call| self.table.calls.get_mut(&call)) {
-                    call.bandwidth = bcf.band_width;
+                    // An endpoint may take less than it was given, not more.
+                    let most = match &order.message {
+                        RasMessage::BandwidthRequest(brq) => brq.band_width,
+                        _ => call.bandwidth,
+                    };
+                    let bandwidth = bcf.band_width.min(most);
+                    call.bandwidth = bandwidth;
                     let identifier = call.call_identifier;
-                    self.tell(GatekeeperEvent::Bandwidth(identifier, bcf.band_width));
+                    self.tell(GatekeeperEvent::Bandwidth(identifier, bandwidth));
                 }
             }
             RasMessage::InfoRequestResponse(irr) => {

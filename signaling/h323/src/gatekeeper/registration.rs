@@ -169,16 +169,17 @@ impl Gatekeeper {
         let mut aliases = aliases_from(rrq.terminal_alias.as_ref());
         aliases.truncate(self.config.limits.aliases);
         let additive = rrq.additive_registration.is_some();
+        let user = proved.as_ref().map(|(user, _)| user.as_str());
         // Who has registered from this address before does so anew; so does who takes the same calls at the same address.
-        let before = known.or_else(|| {
+        // Another user does neither: a row is its user's, and its aliases are taken.
+        let before = known.filter(|row| row.user.as_deref() == user).or_else(|| {
             let shares = |row: &EndpointRow| row.aliases.iter().any(|alias| aliases.contains(alias));
             let same = |row: &&EndpointRow| {
                 row.ras_address == source || (row.signal_addresses == signal && shares(row))
             };
-            self.table.endpoints().find(same).cloned()
+            self.table.endpoints().filter(|row| row.user.as_deref() == user).find(same).cloned()
         });
         // Another user's name is not to be had.
-        let user = proved.as_ref().map(|(user, _)| user.as_str());
         let name = |alias: &Alias| self.users.iter().any(|known| known.name == alias.to_string());
         let foreign = |alias: &&Alias| user.is_some_and(|user| name(alias) && alias.to_string() != user);
         if aliases.iter().any(|alias| foreign(&alias)) {

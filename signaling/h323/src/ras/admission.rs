@@ -11,7 +11,6 @@ use offhook_wire::h225::{
     CallType, RasMessage,
 };
 use offhook_wire::h235::ClearToken;
-use tracing::debug;
 
 use super::calls::{CallRecord, Standing};
 use super::config::NewCalls;
@@ -128,12 +127,16 @@ impl AdmissionRejection {
 impl Ras {
     /// Asks to make a call, before its Setup, or to answer one, before Alerting or Connect. The answer is
     /// [`RasEvent::Admitted`] or [`RasEvent::NotAdmitted`], perhaps at once. A call that was admitted ends with
-    /// [`disengage`](Self::disengage). One that is being asked about, or was, is not asked about again.
+    /// [`disengage`](Self::disengage).
+    ///
+    /// A call is asked about once: until it is disengaged, a second request with its identifier and side is answered by
+    /// [`RasEvent::NotAdmitted`] with [`AdmissionReason::AlreadyKnown`] and changes nothing of the first, whose events
+    /// have the same [`RasCall`]. By the reason the driver tells the two apart; better, it never asks twice.
     pub fn admit(&mut self, now: Duration, request: AdmissionRequest) {
         let key = request.call;
         if self.call(key).is_some() {
-            debug!("a call is asked about twice");
-            return;
+            let rejection = AdmissionRejection::new(AdmissionReason::AlreadyKnown);
+            return self.tell(RasEvent::NotAdmitted(key, Box::new(rejection)));
         }
         if self.calls.len() >= self.config.limits.calls {
             self.counters.limited = self.counters.limited.saturating_add(1);

@@ -126,13 +126,14 @@ impl Ras {
         if let Some(list) = &gcf.alternate_gatekeeper {
             self.gatekeepers.set_alternates(list, self.config.limits.gatekeepers);
         }
-        self.gatekeepers.set_assigned(gcf.assigned_gatekeeper.as_ref());
         let here = gatekeeper.address;
+        self.gatekeepers.renew_assigned(here, gcf.assigned_gatekeeper.as_ref());
         self.gatekeeper = gatekeeper;
         self.confirmed_from = Some(source).filter(|source| Some(*source) != here);
-        if let Some(assigned) = self.gatekeepers.assigned.clone().filter(|a| Some(a.address) != here) {
+        let elsewhere = self.gatekeepers.assigned.as_ref().is_some_and(|a| Some(a.address) != here);
+        // One that has not answered in this round is not waited for again: this gatekeeper serves us meanwhile.
+        if elsewhere && let Some(assigned) = self.gatekeepers.next_assigned() {
             debug!(to = %assigned.address, "assigned to another gatekeeper");
-            self.gatekeepers.has_failed(assigned.address);
             return self.register_with(now, assigned);
         }
         self.register(now);

@@ -101,6 +101,20 @@ impl Gatekeepers {
         }
     }
 
+    /// What the GCF of the gatekeeper at `from` says of it. One that says nothing takes the assignment back, lest an
+    /// assigned gatekeeper that is gone keeps us from all others; only its own GCF need not repeat it.
+    pub(super) fn renew_assigned(&mut self, from: Option<SocketAddr>, assigned: Option<&AlternateGK>) {
+        let own = self.assigned.take().filter(|known| Some(known.address) == from);
+        self.assigned = assigned.and_then(Candidate::from_wire).or(own);
+    }
+
+    /// The assigned gatekeeper, if this round has not tried it yet; it has then.
+    pub(super) fn next_assigned(&mut self) -> Option<Candidate> {
+        let assigned = self.assigned.clone().filter(|assigned| !self.tried.contains(&assigned.address))?;
+        self.has_failed(assigned.address);
+        Some(assigned)
+    }
+
     /// The next one that was not tried yet, which is then.
     pub(super) fn next(&mut self) -> Option<Candidate> {
         let configured = self.configured.iter().copied().map(Candidate::at);

@@ -22,6 +22,8 @@ macro_rules! reasons {
             Unreachable,
             /// We ask for too many calls at once.
             TooManyCalls,
+            /// We have asked about this call before, and it is not disengaged yet: that one goes on.
+            AlreadyKnown,
         }
 
         impl AdmissionReason {
@@ -36,6 +38,7 @@ macro_rules! reasons {
                     Self::Unknown => "unknown reason",
                     Self::Unreachable => "no answer",
                     Self::TooManyCalls => "too many calls",
+                    Self::AlreadyKnown => "asked about already",
                 }
             }
 
@@ -47,6 +50,7 @@ macro_rules! reasons {
                     Self::Unknown => reason(ReleaseReason::UndefinedReason),
                     Self::Unreachable => reason(ReleaseReason::UnreachableGatekeeper),
                     Self::TooManyCalls => reason(ReleaseReason::GatekeeperResources),
+                    Self::AlreadyKnown => reason(ReleaseReason::UndefinedReason),
                 }
             }
         }

@@ -249,13 +249,13 @@ impl Ras {
                 self.gatekeepers.forget_tries();
                 self.begin(now);
             }
-            Reason::RegisterWithAssignedGK => match self.gatekeepers.assigned.clone() {
-                Some(assigned) if assigned.address != source => {
-                    self.gatekeepers.has_failed(assigned.address);
-                    self.register_with(now, assigned);
+            Reason::RegisterWithAssignedGK => {
+                self.gatekeepers.has_failed(source);
+                match self.gatekeepers.next_assigned() {
+                    Some(assigned) => self.register_with(now, assigned),
+                    None => self.pause(now),
                 }
-                _ => self.pause(now),
-            },
+            }
             Reason::DuplicateAlias(_)
             | Reason::SecurityDenial
             | Reason::SecurityError(_)

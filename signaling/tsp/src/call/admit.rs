@@ -13,29 +13,30 @@ use offhook_h323::{
     Admission, AdmissionRejection, AdmissionRequest, Alias, CallModel, CallReport, Cause, LocalMedia,
     RasCall, Release, ReleaseOrder, ReleaseReason, SetupInfo, SignalSecurity,
 };
-use offhook_spi::LineError;
+use offhook_spi::{HdCall, LineError};
 use tokio::sync::mpsc;
 
 use super::establish::{Ended, early};
 use super::running::Running;
 use super::{Command, Context};
 use crate::mode::mode_of_release;
-use crate::registrar::{Ask, Registrar};
+use crate::registrar::{Ask, News, Registrar};
 
 /// A call that the gatekeeper knows of. Dropping it takes leave.
 pub(super) struct Asked {
     registrar: Registrar,
+    hd: HdCall,
     call: RasCall,
     /// That of its ReleaseComplete.
     pub(super) cause: Option<Cause>,
     wants_signals: bool,
     /// What the call may use, in 100 bit/s, both ways, once that is known.
-    granted: Option<u32>,
+    pub(super) granted: Option<u32>,
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.registrar.ask(Ask::Disengage(self.call, self.cause));
+        self.tell(News::Disengage(self.cause));
     }
 }
 
@@ -43,11 +44,27 @@ impl Asked {
     fn of(context: &Context, registrar: &Registrar, request: AdmissionRequest) -> Self {
         let call = request.call;
         registrar.admit(&context.inner, context.hd, request);
-        Self { registrar: registrar.clone(), call, cause: None, wants_signals: false, granted: None }
+        Self {
+            registrar: registrar.clone(),
+            hd: context.hd,
+            call,
+            cause: None,
+            wants_signals: false,
+            granted: None,
+        }
+    }
+
+    fn tell(&self, news: News) {
+        self.registrar.ask(Ask::Tell(self.hd, self.call, news));
+    }
+
+    /// Whether an order is about this call.
+    pub(super) fn is(&self, call: RasCall) -> bool {
+        self.call == call
     }
 
     pub(super) fn alerting(&self) {
-        self.registrar.ask(Ask::Alerting(self.call));
+        self.tell(News::Alerting);
     }
 
     pub(super) fn connected(&self, local: SocketAddr, remote: SocketAddr) {
@@ -56,14 +73,14 @@ impl Asked {
             remote_signal_address: Some(remote),
             ..CallReport::default()
         };
-        self.registrar.ask(Ask::Report(self.call, Box::new(report)));
-        self.registrar.ask(Ask::Connected(self.call));
+        self.tell(News::Report(Box::new(report)));
+        self.tell(News::Connected);
     }
 
     /// Octets of the call signalling connection, for a gatekeeper that wants to read along.
     pub(super) fn signal(&self, sent: bool, octets: &[u8]) {
         if self.wants_signals {
-            self.registrar.ask(Ask::Signal(self.call, sent, octets.to_vec().into()));
+            self.tell(News::Signal(sent, octets.to_vec().into()));
         }
     }
 }
@@ -250,6 +267,11 @@ impl Running {
                 }
             }
         }
+    }
+
+    /// An order of the gatekeeper about this call, not about one before it.
+    pub(super) fn concerns(&self, call: RasCall) -> bool {
+        self.context.asked.as_ref().is_some_and(|asked| asked.is(call))
     }
 
     /// What the call may use, in 100 bit/s, both ways.

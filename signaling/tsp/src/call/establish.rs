@@ -175,11 +175,18 @@ pub(super) fn early(context: &mut Context, command: Option<Command>) -> Result<O
         }
         // Nothing is lost before there is a machine.
         Some(Command::Resume(_)) => Ok(None),
-        Some(Command::Release(order, release)) => {
+        Some(Command::Release(of, ..)) if !context.asked.as_ref().is_some_and(|asked| asked.is(of)) => {
+            Ok(None)
+        }
+        Some(Command::Release(_, order, release)) => {
             Err(Ended::Failed(mode_of_release(&release), admit::why_ordered(order)))
         }
-        // The machine begins with what was admitted; a change before that comes too early to matter.
-        Some(Command::Bandwidth(_)) => Ok(None),
+        Some(Command::Bandwidth(of, bandwidth)) => {
+            if let Some(asked) = context.asked.as_mut().filter(|asked| asked.is(of)) {
+                asked.granted = Some(bandwidth);
+            }
+            Ok(None)
+        }
         Some(said @ (Command::MspData(..) | Command::Admission(..))) => Ok(Some(said)),
     }
 }

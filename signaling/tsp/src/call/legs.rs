@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use super::admit::{self, Wanted};
 use super::establish::{self, Ended, Established};
 use super::running::{Next, Running};
+use super::sockets::Signaling;
 use super::{Command, Context, Identity};
 use crate::destination::Destination;
 use crate::info;
@@ -181,8 +182,11 @@ pub(super) async fn run(
         let mut machine = Call::outgoing(leg.config.clone(), params, now);
         if let Some(admission) = &admission {
             machine.apply_admission(admission);
-            machine.set_bandwidth(now, Some(admission.bandwidth.saturating_mul(100)));
-            if let Some(security) = admit::signed(&context, admit::is_routed(admission), leg.identity.seed) {
+            let granted =
+                context.asked.as_ref().and_then(|asked| asked.granted).unwrap_or(admission.bandwidth);
+            machine.set_bandwidth(now, Some(granted.saturating_mul(100)));
+            let routed = matches!(signaling, Signaling::Own(_)) && admit::is_routed(admission);
+            if let Some(security) = admit::signed(&context, routed, leg.identity.seed) {
                 machine.secure_signaling(security);
             }
         }

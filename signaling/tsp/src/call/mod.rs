@@ -77,9 +77,9 @@ pub(crate) enum Command {
     /// The gatekeeper's answer about the call.
     Admission(RasCall, Result<Box<Admission>, Box<AdmissionRejection>>),
     /// What the gatekeeper lets the call use, in 100 bit/s.
-    Bandwidth(u32),
+    Bandwidth(RasCall, u32),
     /// The gatekeeper ends the call.
-    Release(ReleaseOrder, Release),
+    Release(RasCall, ReleaseOrder, Release),
     /// The line or the provider closes.
     Shutdown,
 }
@@ -186,7 +186,8 @@ fn arrive(
     let (local, remote) = signaling.ends();
     let params = IncomingParams { seed, local_signal_address: Some(local), remote_signal_address: remote };
     let mut machine = offhook_h323::Call::incoming(inner.config.call.clone(), params, inner.now());
-    let routed = admit::from_gatekeeper(&context, remote);
+    // What calls share is taken apart before it could be checked.
+    let routed = matches!(signaling, Signaling::Own(_)) && admit::from_gatekeeper(&context, remote);
     if let Some(security) = admit::signed(&context, routed, seed) {
         machine.secure_signaling(security);
     }

@@ -271,8 +271,12 @@ impl Running {
             Command::Resume(_) => {}
             Command::MspData(msp, data) => self.msp_said(msp, &data),
             Command::Admission(of, answer) => self.admission(of, answer),
-            Command::Bandwidth(bandwidth) => self.set_bandwidth(bandwidth),
-            Command::Release(order, release) => self.ordered_to_release(release, admit::why_ordered(order)),
+            Command::Bandwidth(of, bandwidth) if self.concerns(of) => self.set_bandwidth(bandwidth),
+            Command::Release(of, order, release) if self.concerns(of) => {
+                self.ordered_to_release(release, admit::why_ordered(order));
+            }
+            // About a call before this one, which was forwarded.
+            Command::Bandwidth(..) | Command::Release(..) => {}
         }
     }
 
