@@ -772,3 +772,30 @@ fn what_cannot_be_read_is_said_to_be_so_once_a_second_and_to_the_gatekeeper_only
     assert_eq!(bench.ras.counters().wakes, 50);
     assert_eq!(bench.ras.counters().undecodable, 100);
 }
+
+#[test]
+fn a_call_that_is_asked_about_twice_is_refused_the_second_time_and_goes_on() {
+    let refused = |events: Vec<RasEvent>| {
+        let [RasEvent::NotAdmitted(key, rejection)] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!((*key, rejection.reason), (call(1, false), AdmissionReason::AlreadyKnown));
+    };
+    let mut bench = Bench::registered(|_| {});
+    bench.ras.admit(bench.now, outgoing(1, "bob"));
+    let RasMessage::AdmissionRequest(arq) = bench.take() else { panic!("ARQ") };
+    bench.ras.admit(bench.now, outgoing(1, "carol"));
+    refused(bench.events());
+    assert!(bench.poll().is_none(), "no second ARQ");
+    let acf = AdmissionConfirm::new(arq.request_seq_num, 640, w::CallModel::Direct, wire(signal_at(9)));
+    bench.give(RasMessage::AdmissionConfirm(Box::new(acf)));
+    assert!(matches!(bench.events().as_slice(), [RasEvent::Admitted(key, _)] if *key == call(1, false)));
+    // While DRQ waits for its answer too; then the identifier is free.
+    bench.ras.disengage(bench.now, call(1, false), None);
+    let RasMessage::DisengageRequest(drq) = bench.take() else { panic!("DRQ") };
+    bench.ras.admit(bench.now, outgoing(1, "bob"));
+    refused(bench.events());
+    let dcf = w::DisengageConfirm::new(drq.request_seq_num);
+    bench.give(RasMessage::DisengageConfirm(Box::new(dcf)));
+    assert_eq!(bench.events(), [RasEvent::Disengaged(call(1, false))]);
+    bench.ras.admit(bench.now, outgoing(1, "bob"));
+    assert!(matches!(bench.take(), RasMessage::AdmissionRequest(_)));
+}
