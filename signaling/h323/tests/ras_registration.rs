@@ -529,3 +529,31 @@ fn five_hundred_endpoints_register_at_once() {
     assert!(clients.iter().all(|(_, client)| client.state() == RasState::Registered));
     assert_eq!(keeper.endpoints().len(), 500);
 }
+
+#[test]
+fn another_users_registration_is_not_to_be_had_by_its_address() {
+    let mut world = World::new(12, FAIR);
+    let keeper = world.keeper(1, guarded());
+    let mut hers = secured(keeper, Method::H2351, "secret", UnsignedReplies::Lenient);
+    hers.aliases.push(Alias::from_text("desk"));
+    let alice = world.client(1, hers.clone());
+    world.register(alice);
+    let row = world.gatekeeper(keeper).endpoints()[0].clone();
+    // Bob, with his own password, from her address and for her calls.
+    world.crash(alice);
+    let mut his = config(keeper, "desk");
+    his.security = Some(Security::new("bob", Password::new("tiger")));
+    let bob = world.client(1, his);
+    world.start(bob);
+    world.run(SECOND * 5);
+    let why = world.ras(bob).why_not(world.now).unwrap();
+    assert!(why.contains("RRJ duplicateAlias"), "{why}");
+    assert_eq!(world.gatekeeper(keeper).endpoints().first(), Some(&row));
+    // She herself comes back there, under the name that she had.
+    world.crash(bob);
+    let alice = world.client(1, hers);
+    world.register(alice);
+    let rows = world.gatekeeper(keeper).endpoints();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((&rows[0].identifier, &rows[0].user), (&row.identifier, &row.user));
+}
