@@ -153,3 +153,64 @@ fn without_a_lifetime_we_still_look_now_and_then_whether_the_gatekeeper_is_there
     let messages = sent(&mut bench, 2);
     assert!(matches!(messages.as_slice(), [(_, RasMessage::RegistrationRequest(_))]), "{messages:?}");
 }
+
+#[test]
+fn an_assigned_gatekeeper_that_is_dead_does_not_lock_us_out() {
+    // The first gatekeeper assigns it once, or each time that it is asked.
+    for insists in [false, true] {
+        let mut bench = Bench::new(config(keeper_at(1), "alice"));
+        bench.ras.start(bench.now);
+        let (mut asked, mut registered_with) = (0, Vec::new());
+        for _ in 0..120 {
+            while let Some(transmit) = bench.ras.poll_transmit() {
+                let to = transmit.destination;
+                match per::decode::<RasMessage>(&transmit.bytes).unwrap().into_value() {
+                    RasMessage::GatekeeperRequest(grq) if to == keeper_at(1) => {
+                        let mut gcf = w::GatekeeperConfirm::new(grq.request_seq_num, V7, wire(to));
+                        gcf.assigned_gatekeeper = (insists || asked == 0).then(|| alternate(7, true));
+                        asked += 1;
+                        bench.give(RasMessage::GatekeeperConfirm(Box::new(gcf)));
+                    }
+                    RasMessage::RegistrationRequest(rrq) => {
+                        registered_with.push(to);
+                        if to == keeper_at(1) {
+                            bench.confirm(rrq.request_seq_num, |_| {});
+                        }
+                    }
+                    _ => assert_eq!(to, keeper_at(7)),
+                }
+            }
+            if bench.ras.state() == RasState::Registered {
+                break;
+            }
+            bench.pass(SECOND);
+        }
+        assert_eq!(bench.ras.state(), RasState::Registered, "{insists} {registered_with:?}");
+        assert_eq!(registered_with.first(), Some(&keeper_at(7)), "{insists}");
+        assert_eq!(registered_with.last(), Some(&keeper_at(1)), "{insists}");
+        // Who still assigns the other one serves us meanwhile only.
+        assert_eq!(bench.ras.registration().unwrap().is_alternate, insists);
+    }
+}
+
+#[test]
+fn gatekeepers_that_assign_each_other_do_not_send_us_round_and_round() {
+    let mut bench = Bench::new(config(keeper_at(1), "alice"));
+    bench.ras.start(bench.now);
+    let RasMessage::GatekeeperRequest(grq) = bench.take() else { panic!("GRQ") };
+    let gcf = w::GatekeeperConfirm::new(grq.request_seq_num, V7, wire(keeper_at(1)));
+    bench.give(RasMessage::GatekeeperConfirm(Box::new(gcf)));
+    for (here, there) in [(1, 7), (7, 1)] {
+        let messages = sent(&mut bench, 0);
+        let [(to, RasMessage::RegistrationRequest(rrq))] = messages.as_slice() else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(*to, keeper_at(here));
+        let reason = w::RegistrationRejectReason::RegisterWithAssignedGK;
+        let mut rrj = w::RegistrationReject::new(rrq.request_seq_num, V7, reason);
+        rrj.assigned_gatekeeper = Some(alternate(there, true));
+        bench.give_from(keeper_at(here), RasMessage::RegistrationReject(Box::new(rrj)));
+    }
+    assert!(bench.poll().is_none());
+    assert_eq!(bench.ras.state(), RasState::Waiting);
+}
