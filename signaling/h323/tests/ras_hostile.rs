@@ -6,7 +6,7 @@ mod ras_common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use offhook_h323::{GatekeeperConfig, Ras, RasConfig, RasEvent, RasLimits, RasState};
+use offhook_h323::{GatekeeperConfig, GatekeeperEvent, Ras, RasConfig, RasEvent, RasLimits, RasState};
 use offhook_wire::h225::{
     self as w, RasMessage, RegistrationConfirm, UnregRequestReason, UnregistrationRequest,
 };
@@ -245,5 +245,31 @@ fn renumber(message: &mut RasMessage, number: u16) {
         RasMessage::UnregistrationConfirm(m) => m.request_seq_num = number,
         RasMessage::BandwidthConfirm(m) => m.request_seq_num = number,
         _ => {}
+    }
+}
+
+#[test]
+fn an_endpoint_cannot_confirm_more_bandwidth_than_it_was_given() {
+    let mut world = World::new(1, FAIR);
+    let keeper = world.keeper(1, GatekeeperConfig::new("gk"));
+    let alice = world.client(1, config(keeper, "alice"));
+    world.register(alice);
+    let mut request = outgoing(1, "x");
+    request.destination_address = Some(signal_at(9));
+    world.admit(alice, request);
+    // Its own answers would be right.
+    world.crash(alice);
+    for (confirmed, counts) in [(50_000, 320), (160, 160)] {
+        assert!(world.operate(keeper, |gatekeeper, now| gatekeeper.set_bandwidth(now, [1; 16], 320)));
+        let Some(RasMessage::BandwidthRequest(brq)) = world.messages().last().map(|(_, message)| message)
+        else {
+            panic!("BRQ")
+        };
+        let bcf = w::BandwidthConfirm::new(brq.request_seq_num, confirmed);
+        world.inject_message(alice, keeper, RasMessage::BandwidthConfirm(Box::new(bcf)));
+        world.run(SECOND);
+        assert_eq!(world.gatekeeper(keeper).calls()[0].bandwidth, counts);
+        let event = GatekeeperEvent::Bandwidth([1; 16], counts);
+        assert!(world.keeper_events.iter().any(|(_, _, told)| *told == event), "{counts}");
     }
 }
