@@ -103,6 +103,17 @@ fn no_bit_of_a_message_under_h2351_can_be_changed() {
 }
 
 #[test]
+fn time_stamps_go_by_the_clock_as_it_was_set_last() {
+    let (at, octets) = requests("gk-auth-h2351").remove(0);
+    let behind = || keeper(at - SECOND * 3600, "secret");
+    let wrong = outcome(&mut behind(), &octets).unwrap_err();
+    assert!(wrong.contains("securityWrongSyncTime"), "{wrong}");
+    let mut keeper = behind();
+    keeper.set_unix_epoch(at);
+    assert_eq!(outcome(&mut keeper, &octets), Ok(Method::H2351));
+}
+
+#[test]
 fn a_message_counts_once() {
     let (at, octets) = requests("gk-auth-h2351").remove(0);
     let mut keeper = keeper(at, "secret");
