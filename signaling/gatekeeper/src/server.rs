@@ -233,7 +233,11 @@ impl Task {
             Ok((length, from)) => {
                 let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                 let octets = datagram.get(..length).unwrap_or_default();
-                self.machine.handle_datagram(self.began.elapsed(), from, octets);
+                // The system's clock may have been set since.
+                let now = self.began.elapsed();
+                let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                self.machine.set_unix_epoch(unix.saturating_sub(now));
+                self.machine.handle_datagram(now, from, octets);
             }
             // An endpoint that is gone: its host says so, and its registration will end by itself.
             Err(error) => {
