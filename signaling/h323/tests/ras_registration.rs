@@ -409,7 +409,9 @@ fn each_method_opens_the_door_with_the_right_password_only() {
                 world.run(SECOND * 300);
                 assert!(world.is_registered(alice), "{context}: {:?}", world.of(alice));
                 let row = world.gatekeeper(keeper).endpoints()[0].clone();
-                assert_eq!((row.user.as_deref(), row.method), (Some("alice"), Some(method)), "{context}");
+                // Who wants replies to be proved offers the one method that does so.
+                let used = if replies == UnsignedReplies::Strict { Method::H2351 } else { method };
+                assert_eq!((row.user.as_deref(), row.method), (Some("alice"), Some(used)), "{context}");
                 assert_eq!(world.ras(alice).counters().unsigned, 0, "{context}");
             }
         }
@@ -556,4 +558,40 @@ fn another_users_registration_is_not_to_be_had_by_its_address() {
     let rows = world.gatekeeper(keeper).endpoints();
     assert_eq!(rows.len(), 1);
     assert_eq!((&rows[0].identifier, &rows[0].user), (&row.identifier, &row.user));
+}
+
+#[test]
+fn a_forged_choice_of_method_does_not_make_a_strict_endpoint_hear_what_is_unproved() {
+    use offhook_h323::RasFailure;
+    use offhook_wire::h225::{GatekeeperConfirm, RegistrationConfirm};
+    use offhook_wire::per::Oid;
+    use ras_common::bench::{Bench, V7, wire};
+    const OID_U: Oid = Oid::new(&[0, 0, 8, 235, 0, 2, 6]);
+    const OID_MD5: Oid = Oid::new(&[1, 2, 840, 113_549, 2, 5]);
+    for chosen in [None, Some(OID_MD5), Some(OID_U)] {
+        let mut wanted = config(keeper_at(1), "alice");
+        let mut security = Security::new("alice", Password::new("secret"));
+        security.replies = UnsignedReplies::Strict;
+        wanted.security = Some(security);
+        let mut bench = Bench::new(wanted);
+        bench.ras.start(bench.now);
+        let RasMessage::GatekeeperRequest(grq) = bench.take() else { panic!("GRQ") };
+        assert_eq!(grq.algorithm_oids, Some(vec![OID_U]), "nothing else is offered");
+        let mut gcf = GatekeeperConfirm::new(grq.request_seq_num, V7, wire(keeper_at(1)));
+        gcf.algorithm_oid.clone_from(&chosen);
+        bench.give(RasMessage::GatekeeperConfirm(Box::new(gcf)));
+        if chosen != Some(OID_U) {
+            assert!(bench.poll().is_none(), "no RRQ: {chosen:?}");
+            let failure = RasFailure::ProofNotOffered(keeper_at(1));
+            assert!(bench.events().contains(&RasEvent::NotRegistered(failure)), "{chosen:?}");
+            let why = bench.ras.why_not(bench.now).unwrap();
+            assert!(why.contains("does not choose H.235.1") && why.contains("next attempt"), "{why}");
+            continue;
+        }
+        let RasMessage::RegistrationRequest(rrq) = bench.take() else { panic!("RRQ") };
+        let rcf = RegistrationConfirm::new(rrq.request_seq_num, V7, Vec::new(), "endpoint".into());
+        bench.give(RasMessage::RegistrationConfirm(Box::new(rcf)));
+        assert_eq!(bench.ras.state(), RasState::Registering, "an RCF without proof");
+        assert_eq!(bench.ras.counters().unproved, 1);
+    }
 }

@@ -89,7 +89,9 @@ pub enum UnsignedReplies {
     /// though it chooses H.235.1. A token that is there must be right all the same.
     #[default]
     Lenient,
-    /// Drop them: only what proves itself is heard (H.235.1).
+    /// Drop them: only what proves itself is heard (H.235.1). Then H.235.1 alone is offered, whatever
+    /// [`Security::methods`] says, and a gatekeeper whose GCF does not choose it counts as one that rejects us
+    /// ([`RasFailure::ProofNotOffered`](crate::RasFailure)). GCF, GRJ and answers to LRQ themselves come unsigned.
     Strict,
 }
 
@@ -101,7 +103,8 @@ pub struct Security {
     pub user: String,
     /// The shared secret.
     pub password: Password,
-    /// What is offered in GRQ, best first. A gatekeeper that chooses none in GCF gets all of them.
+    /// What is offered in GRQ, best first. A gatekeeper that chooses none in GCF gets all of them. Under
+    /// [`UnsignedReplies::Strict`] it is H.235.1 alone.
     pub methods: Vec<Method>,
     /// What to think of unsigned replies under H.235.1.
     pub replies: UnsignedReplies,

@@ -18,7 +18,7 @@ use super::message::{PROTOCOL_IDENTIFIER, reason, text};
 use super::transaction::Purpose;
 use super::{Asked, Ras};
 use crate::address::{aliases_to, from_h225, to_h225};
-use crate::h235::Method;
+use crate::h235::{Method, UnsignedReplies};
 
 impl Ras {
     /// Begins a round: finds out where gatekeepers are, then asks one after the other.
@@ -113,6 +113,15 @@ impl Ras {
         source: SocketAddr,
         gcf: &GatekeeperConfirm,
     ) {
+        let strict = self.config.security.as_ref().is_some_and(|s| s.replies == UnsignedReplies::Strict);
+        let chosen = gcf.algorithm_oid.as_ref().and_then(Method::for_algorithm);
+        if strict && chosen != Some(Method::H2351) {
+            if purpose == Purpose::Probe {
+                return self.on_home_silent(now);
+            }
+            self.note_failure(RasFailure::ProofNotOffered(source));
+            return self.try_next(now);
+        }
         let gatekeeper = self.confirmed(source, gcf);
         if purpose == Purpose::Probe {
             return self.go_home(now, gatekeeper);

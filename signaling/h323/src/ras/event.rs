@@ -143,6 +143,12 @@ pub enum RasFailure {
         /// rejectReason.
         reason: String,
     },
+    /// GCF chooses another method than H.235.1, or none, and unsigned replies are not taken
+    /// ([`UnsignedReplies::Strict`](crate::UnsignedReplies)).
+    #[error(
+        "{0} does not choose H.235.1 (GCF): it could not prove its answers, and unproved ones are not taken"
+    )]
+    ProofNotOffered(SocketAddr),
     /// RRJ.
     #[error("{gatekeeper} rejects the registration (RRJ {reason})")]
     RegistrationRejected {

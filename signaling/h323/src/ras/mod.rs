@@ -63,7 +63,7 @@ pub use location::{LocateBy, Located, LocationRejection};
 pub use outcome::AdmissionReason;
 
 use crate::Alias;
-use crate::h235::{Authenticator, SecurityFailure};
+use crate::h235::{Authenticator, Method, SecurityFailure, UnsignedReplies};
 use crate::random::Random;
 use calls::CallRecord;
 use gatekeepers::{Gatekeeper, Gatekeepers};
@@ -165,7 +165,11 @@ pub struct Ras {
 impl Ras {
     /// A client that does nothing until `start`.
     #[must_use]
-    pub fn new(config: RasConfig, params: RasParams) -> Self {
+    pub fn new(mut config: RasConfig, params: RasParams) -> Self {
+        // A GCF is not signed: if it could choose another method, whoever forges one could have proof given up.
+        if let Some(security) = config.security.as_mut().filter(|s| s.replies == UnsignedReplies::Strict) {
+            security.methods = vec![Method::H2351];
+        }
         let mut random = Random::new(params.seed);
         let authenticator = config.security.as_ref().map(|security| {
             let password = security.password.clone();

@@ -205,11 +205,11 @@ impl Ras {
         let (Some(security), Some(authenticator)) = (&self.config.security, &mut self.authenticator) else {
             return Ok(());
         };
+        let strict = security.replies == UnsignedReplies::Strict;
         // Only H.235.1 lets a gatekeeper prove itself.
-        if !self.gatekeeper.methods.contains(&Method::H2351) {
+        if !strict && !self.gatekeeper.methods.contains(&Method::H2351) {
             return Ok(());
         }
-        let strict = security.replies == UnsignedReplies::Strict && self.gatekeeper.methods.len() == 1;
         let senders: Vec<String> = self.gatekeeper.identifier.iter().map(text).collect();
         let mut ours = vec![security.user.clone()];
         ours.extend(self.registered.as_ref().map(|registered| text(&registered.identifier)));
