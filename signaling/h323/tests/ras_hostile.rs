@@ -6,7 +6,10 @@ mod ras_common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use offhook_h323::{GatekeeperConfig, GatekeeperEvent, Ras, RasConfig, RasEvent, RasLimits, RasState};
+use offhook_h323::{
+    GatekeeperConfig, GatekeeperEvent, Method, Password, Ras, RasConfig, RasEvent, RasLimits, RasState,
+    Security,
+};
 use offhook_wire::h225::{
     self as w, RasMessage, RegistrationConfirm, UnregRequestReason, UnregistrationRequest,
 };
@@ -271,5 +274,57 @@ fn an_endpoint_cannot_confirm_more_bandwidth_than_it_was_given() {
         assert_eq!(world.gatekeeper(keeper).calls()[0].bandwidth, counts);
         let event = GatekeeperEvent::Bandwidth([1; 16], counts);
         assert!(world.keeper_events.iter().any(|(_, _, told)| *told == event), "{counts}");
+    }
+}
+
+#[test]
+fn who_has_registered_under_h2351_does_not_prove_itself_by_less() {
+    let secured = |method| {
+        let mut security = Security::new("alice", Password::new("secret"));
+        security.methods = vec![method];
+        RasConfig { security: Some(security), ..config(keeper_at(1), "alice") }
+    };
+    for method in [Method::Md5, Method::Cat, Method::H2351] {
+        let mut world = World::new(2, FAIR);
+        let users = vec![("alice".to_owned(), Password::new("secret"))];
+        let keeper = world.keeper(1, GatekeeperConfig { users, ..GatekeeperConfig::new("gk") });
+        let alice = world.client(1, secured(Method::H2351));
+        world.register(alice);
+        world.crash(alice);
+        let row = world.gatekeeper(keeper).endpoints()[0].clone();
+        // Another one that has her password, address and name.
+        let mut bench = Bench::registered_as(secured(method), |rcf| {
+            rcf.endpoint_identifier = row.identifier.as_str().into();
+        });
+        world.run(SECOND * 5);
+        bench.now = world.now;
+        let mut request = outgoing(1, "x");
+        request.destination_address = Some(signal_at(9));
+        bench.ras.admit(bench.now, request);
+        assert!(matches!(bench.take(), RasMessage::AdmissionRequest(_)));
+        bench.ras.handle_timeout(bench.now);
+        while bench.poll().is_some() {}
+        let octets = bench.sent.iter().rev().take(2).cloned().collect::<Vec<_>>();
+        let RasMessage::RegistrationRequest(rrq) =
+            per::decode::<RasMessage>(&octets[0]).unwrap().into_value()
+        else {
+            panic!("RRQ")
+        };
+        assert_eq!(rrq.keep_alive, Some(true));
+        for octets in octets {
+            world.inject(alice, keeper, octets);
+        }
+        world.run(SECOND);
+        let refused = |what: &str| {
+            world.keeper_events.iter().any(|(_, _, event)| {
+                matches!(event, GatekeeperEvent::Refused(_, why)
+                    if why.starts_with(what) && why.contains("securityWrongOID"))
+            })
+        };
+        let weak = method != Method::H2351;
+        assert_eq!((refused("RRQ"), refused("ARQ")), (weak, weak), "{method:?}");
+        let after = world.gatekeeper(keeper).endpoints()[0].clone();
+        assert_eq!((after.method, after.expires > row.expires), (Some(Method::H2351), !weak), "{method:?}");
+        assert_eq!(world.gatekeeper(keeper).calls().is_empty(), weak, "{method:?}");
     }
 }

@@ -166,7 +166,7 @@ impl Gatekeeper {
             Kind::InfoRequestResponse => false,
             _ => method == Method::H2351,
         };
-        match self.authenticate(now, octets, message, Some((&row.identifier, user))) {
+        match self.authenticate(now, octets, message, Some((&row.identifier, user)), Some(method)) {
             Err(SecurityFailure::Missing) if !needed => Ok(()),
             other => other.map(drop),
         }

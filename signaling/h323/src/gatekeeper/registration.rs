@@ -83,14 +83,17 @@ impl Gatekeeper {
             self.table.endpoint(&identifier).filter(|row| row.ras_address == source).cloned()
         });
         let light = rrq.keep_alive == Some(true);
-        if (light || rrq.additive_registration.is_some()) && known.is_none() {
+        let adds = light || rrq.additive_registration.is_some();
+        if adds && known.is_none() {
             self.tell(GatekeeperEvent::Refused(source, "a keep-alive of nobody".to_owned()));
             return Some(
                 self.registration_reject(number, RegistrationRejectReason::FullRegistrationRequired),
             );
         }
         let registered = known.as_ref().and_then(|row| Some((row.identifier.as_str(), row.user.as_deref()?)));
-        let proved = match self.authenticate(now, octets, message, registered) {
+        // Who keeps or adds to a registration proves itself as it did; a full RRQ may come with another method.
+        let under = known.as_ref().and_then(|row| row.method).filter(|_| adds);
+        let proved = match self.authenticate(now, octets, message, registered, under) {
             Ok(proved) => proved,
             Err(failure) => {
                 self.counters.denied = self.counters.denied.saturating_add(1);

@@ -46,13 +46,15 @@ impl Gatekeeper {
     }
 
     /// Who has sent this message, if passwords are in use. `names` are what the sender may also be called in H.235.1
-    /// (its endpointIdentifier), with the user that this stands for.
+    /// (its endpointIdentifier), with the user that this stands for. Under H.235.1 (`under`) a method that protects no
+    /// message against change is no proof.
     pub(super) fn authenticate(
         &mut self,
         now: Duration,
         octets: &[u8],
         message: &mut RasMessage,
         registered: Option<(&str, &str)>,
+        under: Option<Method>,
     ) -> Result<Option<(String, Method)>, SecurityFailure> {
         if self.config.users.is_empty() {
             return Ok(None);
@@ -71,8 +73,11 @@ impl Gatekeeper {
         };
         let senders = [name];
         let ours = [self.config.identifier.clone()];
-        let expected =
-            Expected { methods: &self.config.methods, senders: &senders, ours: &ours, strict: false };
+        let methods = match under {
+            Some(Method::H2351) => &[Method::H2351],
+            _ => self.config.methods.as_slice(),
+        };
+        let expected = Expected { methods, senders: &senders, ours: &ours, strict: false };
         let method = user.authenticator.check(octets, clear, crypto, expected, time)?;
         Ok(Some((user.name.clone(), method)))
     }
