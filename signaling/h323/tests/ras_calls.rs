@@ -799,3 +799,21 @@ fn a_call_that_is_asked_about_twice_is_refused_the_second_time_and_goes_on() {
     bench.ras.admit(bench.now, outgoing(1, "bob"));
     assert!(matches!(bench.take(), RasMessage::AdmissionRequest(_)));
 }
+
+#[test]
+fn a_call_that_waits_for_a_registration_is_told_when_there_will_be_none() {
+    let mut bench = Bench::new(config(keeper_at(1), "alice"));
+    bench.ras.start(bench.now);
+    bench.ras.admit(bench.now, outgoing(1, "bob"));
+    assert_eq!(bench.ras.calls(), 1);
+    bench.events();
+    bench.ras.stop(bench.now);
+    let events = bench.events();
+    let told = events.iter().position(|event| {
+        matches!(event, RasEvent::NotAdmitted(key, rejection)
+            if *key == call(1, false) && rejection.reason == AdmissionReason::Unreachable)
+    });
+    let stopped = events.iter().position(|event| *event == RasEvent::Stopped);
+    assert!(told.is_some() && told < stopped, "{events:?}");
+    assert_eq!(bench.ras.calls(), 0);
+}

@@ -67,7 +67,7 @@ impl Ras {
     }
 
     /// `stop` is done.
-    pub(super) fn on_unregistered(&mut self, _now: Duration) {
+    pub(super) fn on_unregistered(&mut self, now: Duration) {
         self.registered = None;
         self.wanted = false;
         self.stop_wanted = false;
@@ -79,6 +79,8 @@ impl Ras {
             !matches!(purpose, Purpose::Leave | Purpose::Locate(_) | Purpose::Disengage(_))
         });
         self.set_state(RasState::Stopped);
+        // Calls that waited for a registration wait in vain.
+        self.fail_waiting_calls(now);
         self.tell(RasEvent::Stopped);
     }
 
