@@ -44,7 +44,7 @@ pub(crate) struct GatekeeperArgs {
     /// Ask for the password on the terminal
     #[arg(long, requires = "gatekeeper")]
     pub(crate) ask_password: bool,
-    /// Hear no gatekeeper that does not prove itself with every answer, once H.235.1 is agreed
+    /// Register only with a gatekeeper that proves itself with every answer (H.235.1)
     #[arg(long, requires = "gatekeeper")]
     pub(crate) strict: bool,
     /// Sign the call signalling that goes through the gatekeeper (H.235.1)
