@@ -12,6 +12,7 @@ use std::f64::consts::TAU;
 
 use crate::dtmf::{COLUMNS, DtmfDigit, FULL_SCALE_DBM0, KEYS, ROWS};
 use crate::signal::{Signal, SignalEvent};
+use crate::window::Window;
 
 /// Steps a second, and steps in the window.
 const STEPS: u32 = 200;
@@ -38,11 +39,7 @@ const REMEMBERED: usize = 16;
 /// Finds digits in one stream.
 #[derive(Debug, Clone)]
 pub struct DtmfDetector {
-    /// Samples of a step.
-    step: usize,
-    /// The window's samples, oldest first, and how many of the last step are there.
-    window: Vec<f32>,
-    filled: usize,
+    window: Window,
     /// For each frequency the window times cosine and sine, and the turn of its phase in a step.
     probes: Vec<Probe>,
     hann: Vec<f32>,
@@ -138,9 +135,7 @@ impl DtmfDetector {
         let energy = hann.iter().map(|w| w * w).sum::<f32>() / 2.0;
         let weakest = 32_768.0 * 10f32.powf((WEAKEST_DBM0 - FULL_SCALE_DBM0) / 20.0);
         DtmfDetector {
-            step,
-            window: vec![0.0; length],
-            filled: 0,
+            window: Window::new(length, step),
             probes,
             hann,
             amplitude,
@@ -159,41 +154,31 @@ impl DtmfDetector {
     /// Hears some samples and tells of what begins and ends in them. A digit begins about 45 ms after its first sound.
     pub fn push(&mut self, samples: &[i16], mut event: impl FnMut(SignalEvent)) {
         let mut rest = samples;
-        while !rest.is_empty() {
-            let start = self.window.len() - self.step + self.filled;
-            let (now, later) = rest.split_at(rest.len().min(self.step - self.filled));
-            for (to, from) in self.window.iter_mut().skip(start).zip(now) {
-                *to = f32::from(*from);
-            }
-            self.filled += now.len();
-            rest = later;
-            if self.filled == self.step {
-                let step = self.look();
-                self.decide(step, &mut event);
-                self.window.copy_within(self.step.., 0);
-                self.filled = 0;
-            }
+        while self.window.fill(&mut rest) {
+            let step = self.look();
+            self.decide(step, &mut event);
+            self.window.slide();
         }
     }
 
     /// Forgets the past.
     pub fn reset(&mut self) {
-        self.window.fill(0.0);
-        self.filled = 0;
+        self.window.clear();
         self.run = Run::default();
         self.heard = None;
     }
 
     /// What the window shows, if it may be part of a digit.
     fn look(&self) -> Option<Step> {
-        let total: f32 = self.window.iter().zip(&self.hann).map(|(x, w)| (x * w) * (x * w)).sum();
+        let total: f32 = self.window.samples().iter().zip(&self.hann).map(|(x, w)| (x * w) * (x * w)).sum();
         // Too little for even one weak frequency that half fills the window.
         if total < 0.25 * self.energy * self.weakest * self.weakest {
             return None;
         }
         let mut loudest = [(0usize, 0.0f32, Complex::default()); 2];
         for (n, probe) in self.probes.iter().enumerate() {
-            let dot = |table: &[f32]| self.window.iter().zip(table).map(|(x, t)| x * t).sum::<f32>();
+            let dot =
+                |table: &[f32]| self.window.samples().iter().zip(table).map(|(x, t)| x * t).sum::<f32>();
             let phase = Complex { re: dot(&probe.cos), im: -dot(&probe.sin) };
             let level = self.amplitude * phase.re.hypot(phase.im);
             if let Some(group) = loudest.get_mut(n / 4)

@@ -30,6 +30,7 @@ pub mod signal;
 mod spare;
 pub mod tone;
 pub mod vad;
+mod window;
 
 pub use asynchronous::AsyncResampler;
 pub use codec::{CodecError, CodecSettings, Decoder, Encoder};

@@ -10,6 +10,7 @@
 use std::f64::consts::TAU;
 
 use crate::signal::{ProgressTone, Signal, SignalEvent};
+use crate::window::Window;
 
 /// A step, and the window of two of them.
 const STEPS: u32 = 50;
@@ -29,9 +30,7 @@ const END_STEPS: u32 = 270;
 /// Finds call progress tones in one stream.
 #[derive(Debug, Clone)]
 pub struct ProgressDetector {
-    step: usize,
-    window: Vec<f32>,
-    filled: usize,
+    window: Window,
     probes: Vec<(Vec<f32>, Vec<f32>)>,
     hann: Vec<f32>,
     /// Energy of the window for a bin's squared magnitude of 1, and for an amplitude of 1.
@@ -77,9 +76,7 @@ impl ProgressDetector {
         let probes = probes.collect();
         let energy = hann.iter().map(|w| w * w).sum::<f32>() / 2.0;
         ProgressDetector {
-            step,
-            window: vec![0.0; length],
-            filled: 0,
+            window: Window::new(length, step),
             probes,
             hann,
             // Parseval: both halves of the spectrum.
@@ -103,27 +100,16 @@ impl ProgressDetector {
     /// sound of their cadence, special information with its third frequency.
     pub fn push(&mut self, samples: &[i16], mut event: impl FnMut(SignalEvent)) {
         let mut rest = samples;
-        while !rest.is_empty() {
-            let start = self.window.len() - self.step + self.filled;
-            let (now, later) = rest.split_at(rest.len().min(self.step - self.filled));
-            for (to, from) in self.window.iter_mut().skip(start).zip(now) {
-                *to = f32::from(*from);
-            }
-            self.filled += now.len();
-            rest = later;
-            if self.filled == self.step {
-                let sound = self.look();
-                self.follow(sound, &mut event);
-                self.window.copy_within(self.step.., 0);
-                self.filled = 0;
-            }
+        while self.window.fill(&mut rest) {
+            let sound = self.look();
+            self.follow(sound, &mut event);
+            self.window.slide();
         }
     }
 
     /// Forgets the past.
     pub fn reset(&mut self) {
-        self.window.fill(0.0);
-        self.filled = 0;
+        self.window.clear();
         self.forget();
         self.heard = None;
     }
@@ -134,13 +120,13 @@ impl ProgressDetector {
     }
 
     fn look(&self) -> Sound {
-        let total: f32 = self.window.iter().zip(&self.hann).map(|(x, w)| (x * w) * (x * w)).sum();
+        let total: f32 = self.window.samples().iter().zip(&self.hann).map(|(x, w)| (x * w) * (x * w)).sum();
         let level = (total / self.energy).sqrt();
         // Half of a window that a weak tone half fills is silence still.
         if level < WEAKEST {
             return Sound::Silence;
         }
-        let dot = |table: &[f32]| self.window.iter().zip(table).map(|(x, t)| x * t).sum::<f32>();
+        let dot = |table: &[f32]| self.window.samples().iter().zip(table).map(|(x, t)| x * t).sum::<f32>();
         let power = |(cos, sin): &(Vec<f32>, Vec<f32>)| self.per_bin * (dot(cos).powi(2) + dot(sin).powi(2));
         let (band, special) = self.probes.split_at(self.probes.len().min(BAND.count()));
         if band.iter().map(power).sum::<f32>() >= PURE * total {
