@@ -3,6 +3,8 @@
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
 pub(crate) mod bench;
+#[path = "../common/random.rs"]
+mod random;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -17,29 +19,12 @@ use offhook_h323::{
 };
 use offhook_wire::h225::RasMessage;
 use offhook_wire::per;
+pub(crate) use random::Random;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// 2026-11-20 07:00:00 UTC.
 pub(crate) const EPOCH: Duration = Duration::from_secs(1_795_158_000);
-
-/// SplitMix64: a seed makes a run.
-#[derive(Clone)]
-pub(crate) struct Random(pub u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-}
 
 pub(crate) fn seeds() -> std::ops::Range<u64> {
     0..std::env::var("OFFHOOK_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(25)
