@@ -38,6 +38,7 @@ mod h245;
 mod information;
 mod media;
 mod number;
+mod product;
 mod quirks;
 mod random;
 mod ras;

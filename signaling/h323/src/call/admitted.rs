@@ -19,7 +19,7 @@ use super::release::Ending;
 use super::{Call, Side};
 use crate::address::aliases_to;
 use crate::h235::{SecurityFailure, SignalSecurity};
-use crate::ras::message::PROTOCOL_IDENTIFIER;
+use crate::product::PROTOCOL_IDENTIFIER;
 use crate::{Admission, Alias, CallState, Origin, ReleaseReason};
 
 /// What Setup takes over from ACF.

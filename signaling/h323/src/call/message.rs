@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use offhook_wire::h225::{
     AlertingUuie, CallIdentifier, CallProceedingUuie, CallType, ConnectUuie, EndpointType, FacilityReason,
-    FacilityUuie, H221NonStandard, H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body,
-    InformationUuie, NotifyUuie, ProgressUuie, ReleaseCompleteReason, ReleaseCompleteUuie,
-    SetupAcknowledgeUuie, SetupUuie, StatusInquiryUuie, StatusUuie, TerminalInfo, VendorIdentifier,
+    FacilityUuie, H323UserInformation, H323UuPdu, H323UuPduH323MessageBody as Body, InformationUuie,
+    NotifyUuie, ProgressUuie, ReleaseCompleteReason, ReleaseCompleteUuie, SetupAcknowledgeUuie, SetupUuie,
+    StatusInquiryUuie, StatusUuie, TerminalInfo,
 };
 use offhook_wire::h225_message::CallSignal;
 use offhook_wire::per::Oid;
@@ -22,12 +22,10 @@ use offhook_wire::q931::{
 
 use crate::address::{aliases_to, from_h225, to_h225};
 use crate::number::{presentation_to, screening_to};
+use crate::product::{PROTOCOL_IDENTIFIER, vendor_identifier};
 use crate::{
     Alias, CallState, ConferenceGoal, Config, Number, PeerInfo, Redirecting, ReleaseReason, UserUser, Vendor,
 };
-
-/// H.225.0 version 7: {itu-t(0) recommendation(0) h(8) 2250 version(0) 7}.
-const PROTOCOL_IDENTIFIER: Oid = Oid::new(&[0, 0, 8, 2250, 0, 7]);
 
 /// What every message of a call says.
 #[derive(Debug, Clone, Copy)]
@@ -328,17 +326,8 @@ fn with_display(mut signal: CallSignal, config: &Config) -> CallSignal {
 }
 
 fn endpoint(vendor: &Vendor) -> EndpointType {
-    let text = |text: &str| {
-        let octets = text.as_bytes();
-        let octets = octets.get(..256).unwrap_or(octets);
-        (!octets.is_empty()).then(|| Bytes::copy_from_slice(octets))
-    };
-    let codes = H221NonStandard::new(vendor.t35_country, vendor.t35_extension, vendor.manufacturer);
-    let mut identifier = VendorIdentifier::new(codes);
-    identifier.product_id = text(&vendor.product);
-    identifier.version_id = text(&vendor.version);
     let mut endpoint = EndpointType::new(false, false);
-    endpoint.vendor = Some(identifier);
+    endpoint.vendor = Some(vendor_identifier(vendor));
     endpoint.terminal = Some(TerminalInfo::new());
     endpoint
 }

@@ -17,7 +17,8 @@ use tracing::{debug, trace};
 use super::table::EndpointRow;
 use super::{Answer, Gatekeeper, GatekeeperEvent, Given, KEPT};
 use crate::h235::{Method, SecurityFailure};
-use crate::ras::message::{Kind, PROTOCOL_IDENTIFIER, lists, sequence, text};
+use crate::product::PROTOCOL_IDENTIFIER;
+use crate::ras::message::{Kind, lists, sequence, text};
 
 impl Gatekeeper {
     pub(super) fn on_datagram(&mut self, now: Duration, source: SocketAddr, octets: &[u8]) {

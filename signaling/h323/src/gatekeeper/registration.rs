@@ -17,7 +17,8 @@ use super::{Answer, DuplicateAliases, Gatekeeper, GatekeeperEvent, Leaving};
 use crate::Alias;
 use crate::address::{alias_from, aliases_from, aliases_to, from_h225, to_h225};
 use crate::h235::SecurityFailure;
-use crate::ras::message::{PROTOCOL_IDENTIFIER, text};
+use crate::product::PROTOCOL_IDENTIFIER;
+use crate::ras::message::text;
 
 impl Gatekeeper {
     pub(super) fn on_gatekeeper_request(&mut self, source: SocketAddr, grq: &GatekeeperRequest) -> Answer {

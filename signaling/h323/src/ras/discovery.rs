@@ -14,11 +14,12 @@ use tracing::debug;
 use super::config::{Discovery, MULTICAST_GROUP};
 use super::event::{Question, RasAction, RasFailure, RasState};
 use super::gatekeepers::{Candidate, Gatekeeper};
-use super::message::{PROTOCOL_IDENTIFIER, reason, text};
+use super::message::{reason, text};
 use super::transaction::Purpose;
 use super::{Asked, Ras};
 use crate::address::{aliases_to, from_h225, to_h225};
 use crate::h235::{Method, UnsignedReplies};
+use crate::product::PROTOCOL_IDENTIFIER;
 
 impl Ras {
     /// Begins a round: finds out where gatekeepers are, then asks one after the other.

@@ -1,30 +1,15 @@
 //! What our messages say about us.
-//! In: the configuration. Out: H.225.0 EndpointType and VendorIdentifier.
+//! In: the configuration. Out: H.225.0 EndpointType.
 
-use bytes::Bytes;
 use offhook_wire::h225::{
-    EndpointType, GatewayInfo, H221NonStandard, SupportedPrefix, SupportedProtocols, TerminalInfo,
-    VendorIdentifier, VoiceCaps,
+    EndpointType, GatewayInfo, SupportedPrefix, SupportedProtocols, TerminalInfo, VoiceCaps,
 };
 
 use super::Ras;
 use super::config::EndpointKind;
+use crate::Alias;
 use crate::address::alias_to;
-use crate::{Alias, Vendor};
-
-/// VendorIdentifier of H.225.0; texts are cut at its 256 octets.
-pub(crate) fn vendor_identifier(vendor: &Vendor) -> VendorIdentifier {
-    let text = |text: &str| {
-        let octets = text.as_bytes();
-        let octets = octets.get(..256).unwrap_or(octets);
-        (!octets.is_empty()).then(|| Bytes::copy_from_slice(octets))
-    };
-    let codes = H221NonStandard::new(vendor.t35_country, vendor.t35_extension, vendor.manufacturer);
-    let mut identifier = VendorIdentifier::new(codes);
-    identifier.product_id = text(&vendor.product);
-    identifier.version_id = text(&vendor.version);
-    identifier
-}
+use crate::product::vendor_identifier;
 
 impl Ras {
     pub(super) fn endpoint_type(&self) -> EndpointType {

@@ -5,12 +5,9 @@
 use offhook_wire::h225::RasMessage;
 use offhook_wire::h235::ClearToken;
 use offhook_wire::per::json::{Value, describe};
-use offhook_wire::per::{BmpString, Oid, Type};
+use offhook_wire::per::{BmpString, Type};
 
 use crate::h235::TokenLists;
-
-/// H.225.0 version 7: {itu-t(0) recommendation(0) h(8) 2250 version(0) 7}.
-pub(crate) const PROTOCOL_IDENTIFIER: Oid = Oid::new(&[0, 0, 8, 2250, 0, 7]);
 
 macro_rules! kinds {
     ($($alternative:ident $name:literal,)*) => {

@@ -20,14 +20,14 @@ use offhook_wire::h225::{
 use offhook_wire::per::BmpString;
 use tracing::debug;
 
-use super::endpoint::vendor_identifier;
 use super::event::{PreGranted, RasEvent, RasFailure, RasState, Registration};
 use super::gatekeepers::{Candidate, Gatekeeper};
-use super::message::{PROTOCOL_IDENTIFIER, reason, text};
+use super::message::{reason, text};
 use super::transaction::Purpose;
 use super::{Ras, Registered};
 use crate::Alias;
 use crate::address::{aliases_from, aliases_to, from_h225, to_h225};
+use crate::product::{PROTOCOL_IDENTIFIER, vendor_identifier};
 
 /// A lifetime below this would make us send without pause.
 const LEAST_TIME_TO_LIVE: u32 = 5;

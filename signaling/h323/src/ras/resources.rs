@@ -8,8 +8,8 @@ use offhook_wire::h225::{RasMessage, ResourcesAvailableIndicate};
 use super::Ras;
 use super::config::EndpointKind;
 use super::endpoint::voice;
-use super::message::PROTOCOL_IDENTIFIER;
 use super::transaction::Purpose;
+use crate::product::PROTOCOL_IDENTIFIER;
 
 impl Ras {
     /// Tells the gatekeeper whether we are nearly out of resources; gateways do, so that calls go elsewhere in time.
