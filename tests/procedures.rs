@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use offhook::{
-    Address, Call, CallConfig, CallInfo, DevSpecific, DisconnectCode, Embedded, EmbeddedConfig, Event,
-    EventFilter, EventStream, H323Config, LineError, MediaTypes, Privilege, TapiError,
+    Address, Call, CallConfig, CallInfo, DisconnectCode, Embedded, EmbeddedConfig, Event, EventFilter,
+    EventStream, H323Config, LineError, MediaTypes, Privilege, Q931Verb, TapiError,
 };
 
 type Tested = Result<(), Box<dyn Error>>;
@@ -108,7 +108,7 @@ async fn digits_are_asked_for_and_dialled_through_the_api() -> Tested {
     call.edit(|params| params.partial = true)?;
     call.dial().await?;
     let offered = bob.offered().await?;
-    offered.dev_specific(DevSpecific::RequestDigits).await?;
+    offered.q931(Q931Verb::RequestDigits).await?;
     known(&call, |info| id(info, "overlap").is_some()).await?;
     call.dial_digits("23", false).await?;
     call.dial_digits("4", true).await?;
@@ -116,7 +116,7 @@ async fn digits_are_asked_for_and_dialled_through_the_api() -> Tested {
     assert_eq!(info.called.address, "1234");
     let late = call.dial_digits("5", true).await;
     assert!(matches!(late, Err(TapiError::InvalidCallState)), "{late:?}");
-    offered.dev_specific(DevSpecific::InquireStatus).await?;
+    offered.q931(Q931Verb::InquireStatus).await?;
     known(&offered, |info| id(info, "peerCallState").is_some()).await?;
     offered.disconnect(DisconnectCode::Busy).await?;
     tokio::time::timeout(PATIENCE, call.disconnected()).await?;

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use offhook_pair::{Codec, Session, ToMsp, ToTsp};
 use offhook_spi::{
-    ApiVersion, CallInfoChange, CallParams, DigitMode, DisconnectMode, HdCall, HdLine, HdMspLine, HtCall,
-    HtLine, HtMspLine, LineCallState, LineDevState, LineError, MediaTypes, Opaque, RequestId, Timestamp,
-    TspEvents, Tspi,
+    ApiVersion, CallInfoChange, CallParams, Completion, DigitMode, DisconnectMode, HdCall, HdLine, HdMspLine,
+    HtCall, HtLine, HtMspLine, HtPhone, LineCallState, LineDevState, LineError, MediaTypes, Opaque,
+    PhoneEvent, RequestId, Timestamp, TspEvents, Tspi,
 };
 use offhook_tsp::{H323Config, H323Provider};
 use tokio::runtime::Runtime;
@@ -173,7 +173,7 @@ impl Desk {
 }
 
 impl TspEvents for Desk {
-    fn async_completion(&self, _: RequestId, result: Result<(), LineError>) {
+    fn async_answer(&self, _: RequestId, result: Result<Completion, LineError>) {
         if let Err(error) = result {
             self.tell(Err(error.to_string()));
         }
@@ -250,6 +250,12 @@ impl TspEvents for Desk {
         }
         Ok(())
     }
+
+    fn line_dev_specific(&self, _: HtLine, _: Option<HtCall>, _: Opaque) {}
+
+    fn phone_event(&self, _: HtPhone, _: PhoneEvent) {}
+
+    fn phone_closed(&self, _: HtPhone, _: LineError) {}
 
     fn line_dev_state(&self, _: HtLine, _: LineDevState) {}
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use offhook_spi::{
-    AddressTypes, ApiVersion, CallInfo, CallParams, DevSpecific, DeviceId, DigitMode, DisconnectMode, HdCall,
-    HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineDevCaps, LineError, MediaTypes, Opaque, RequestId,
+    AddressTypes, ApiVersion, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode, HdCall, HdLine,
+    HdMspLine, HtCall, HtLine, HtMspLine, LineDevCaps, LineError, MediaTypes, Opaque, Q931Verb, RequestId,
     TspEvents, Tspi,
 };
 use tokio::runtime::Handle;
@@ -290,6 +290,7 @@ impl Tspi for H323Provider {
             address_types: AddressTypes { phone_number: false, ip_address: true, domain_name: true },
             has_msp: true,
             max_active_calls: u32::try_from(self.inner.config.max_calls).unwrap_or(u32::MAX),
+            ..LineDevCaps::default()
         })
     }
 
@@ -424,16 +425,11 @@ impl Tspi for H323Provider {
         self.command(call, Command::UserUser(request, info::user_user_from(data)?))
     }
 
-    fn line_dev_specific(
-        &self,
-        request: RequestId,
-        call: HdCall,
-        what: DevSpecific,
-    ) -> Result<(), LineError> {
-        if let DevSpecific::Progress(code @ 128..) | DevSpecific::Notify(code @ 128..) = what {
+    fn line_q931(&self, request: RequestId, call: HdCall, what: Q931Verb) -> Result<(), LineError> {
+        if let Q931Verb::Progress(code @ 128..) | Q931Verb::Notify(code @ 128..) = what {
             return Err(LineError::InvalParam(format!("{code}: descriptions have seven bits")));
         }
-        self.command(call, Command::DevSpecific(request, what))
+        self.command(call, Command::Q931(request, what))
     }
 
     fn line_create_msp_instance(

@@ -6,9 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use desk::{Desk, PATIENCE, Wishes, id};
-use offhook_spi::{
-    CallParams, ConferenceGoal, DevSpecific, DisconnectMode, HdCall, LineError, RequestId, Tspi,
-};
+use offhook_spi::{CallParams, ConferenceGoal, DisconnectMode, HdCall, LineError, Q931Verb, RequestId, Tspi};
 use offhook_tsp::{CallConfig, Forwarding, Number, Presentation};
 use tokio::runtime::Runtime;
 
@@ -125,7 +123,7 @@ fn a_number_may_be_dialled_digit_by_digit() {
     alice.info(placed, |info| id(info, "overlap").is_some());
     alice.provider.line_dial(RequestId(3), placed, "34", false).unwrap();
     bob.info(call, |info| info.called.address == "1234");
-    bob.provider.line_dev_specific(RequestId(8), call, DevSpecific::RequestDigits).unwrap();
+    bob.provider.line_q931(RequestId(8), call, Q931Verb::RequestDigits).unwrap();
     alice.provider.line_dial(RequestId(4), placed, "5", true).unwrap();
     bob.info(call, |info| info.called.address == "12345" && id(info, "calledNumber") == Some("complete"));
     bob.provider.line_answer(RequestId(9), call).unwrap();
@@ -164,13 +162,13 @@ fn progress_notify_and_inquiry_are_asked_for_and_told() {
     let placed = alice.dial(&bob.listen().to_string()).unwrap();
     let call = offered(&bob);
     for (request, what) in
-        [(5, DevSpecific::Progress(8)), (6, DevSpecific::Notify(0x7b)), (7, DevSpecific::InquireStatus)]
+        [(5, Q931Verb::Progress(8)), (6, Q931Verb::Notify(0x7b)), (7, Q931Verb::InquireStatus)]
     {
-        bob.provider.line_dev_specific(RequestId(request), call, what).unwrap();
+        bob.provider.line_q931(RequestId(request), call, what).unwrap();
     }
     alice.info(placed, |info| id(info, "progress") == Some("8") && id(info, "notification") == Some("123"));
     bob.info(call, |info| id(info, "peerCallState") == Some("3"));
-    let refused = bob.provider.line_dev_specific(RequestId(8), call, DevSpecific::Notify(200));
+    let refused = bob.provider.line_q931(RequestId(8), call, Q931Verb::Notify(200));
     assert!(matches!(refused, Err(LineError::InvalParam(_))));
 }
 

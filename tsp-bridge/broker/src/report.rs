@@ -10,9 +10,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use offhook_spi::{
-    AppEvent, CallInfo, CallInfoChange, CallOrigin, CallReason, DigitMode, DisconnectMode, HdCall, HtCall,
-    HtLine, HtMspLine, LineCallState, LineDevState, LineError, MediaTypes, Opaque, Privilege, RequestId,
-    Timestamp, TspEvents, Tspi,
+    AppEvent, AppReply, CallInfo, CallInfoChange, CallOrigin, CallReason, Completion, DigitMode,
+    DisconnectMode, HdCall, HtCall, HtLine, HtMspLine, HtPhone, LineCallState, LineDevState, LineError,
+    MediaTypes, Opaque, PhoneEvent, Privilege, RequestId, Timestamp, TspEvents, Tspi,
 };
 
 use crate::legal;
@@ -41,7 +41,7 @@ impl Reports {
 }
 
 impl TspEvents for Reports {
-    fn async_completion(&self, request: RequestId, result: Result<(), LineError>) {
+    fn async_answer(&self, request: RequestId, result: Result<Completion, LineError>) {
         let Some(inner) = self.inner.upgrade() else { return };
         let valid = inner.with(|state| state.complete(self.provider, request, result));
         if let Some(call) = valid {
@@ -86,6 +86,18 @@ impl TspEvents for Reports {
         })?;
         inner.work_on_reports(call);
         Ok(())
+    }
+
+    fn line_dev_specific(&self, line: HtLine, call: Option<HtCall>, data: Opaque) {
+        let _ = (line, call, data);
+    }
+
+    fn phone_event(&self, phone: HtPhone, event: PhoneEvent) {
+        let _ = (phone, event);
+    }
+
+    fn phone_closed(&self, phone: HtPhone, why: LineError) {
+        let _ = (phone, why);
     }
 
     fn line_dev_state(&self, line: HtLine, state: LineDevState) {
@@ -155,7 +167,7 @@ impl State {
         &mut self,
         provider: ProviderId,
         request: RequestId,
-        result: Result<(), LineError>,
+        result: Result<Completion, LineError>,
     ) -> Option<HtCall> {
         let known = self.requests.get(&request).map(|outstanding| outstanding.call);
         let ours =
@@ -170,7 +182,7 @@ impl State {
             _ => None,
         });
         match (making, result) {
-            (Some((completed, named)), Ok(())) => {
+            (Some((completed, named)), Ok(_)) => {
                 *completed = true;
                 if named {
                     self.validate(ht);
@@ -182,7 +194,7 @@ impl State {
                     self.calls.remove(&ht);
                 }
                 if let Some((client, request)) = outstanding.client {
-                    self.reply(client, request, result.map(|()| offhook_spi::AppReply::Done));
+                    self.reply(client, request, result.map(reply_of));
                 }
                 None
             }
@@ -362,6 +374,16 @@ impl Call {
     /// Whether it arrived and its first state did not.
     pub(crate) fn is_unannounced(&self) -> bool {
         self.holders.is_empty() && self.state.is_none() && !self.busy && self.reports.is_empty()
+    }
+}
+
+/// What a completion answers to the application.
+fn reply_of(completion: Completion) -> AppReply {
+    match completion {
+        Completion::Done => AppReply::Done,
+        Completion::Address(address) => AppReply::Address(address),
+        Completion::CompletionId(id) => AppReply::CompletionId(id),
+        Completion::DevSpecific(data) => AppReply::DevSpecific(data),
     }
 }
 

@@ -63,12 +63,13 @@ impl Inner {
                 |state| !matches!(state, None | Some(S::Idle)),
                 |tsp, id, call| tsp.line_send_user_user_info(id, call, &data),
             ),
-            AppRequest::DevSpecific { call, what } => self.act(
+            AppRequest::Q931 { call, what } => self.act(
                 (client, request, call),
                 |state| !matches!(state, None | Some(S::Idle)),
-                |tsp, id, call| tsp.line_dev_specific(id, call, what),
+                |tsp, id, call| tsp.line_q931(id, call, what),
             ),
             AppRequest::MspData { line, call, data } => Some(self.msp_data(client, line, call, data)),
+            _ => Some(Err(LineError::OperationUnavail)),
         };
         if let Some(result) = done {
             self.with(|state| state.reply(client, request, result));

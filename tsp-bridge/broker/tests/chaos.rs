@@ -140,7 +140,13 @@ impl Player {
                     Some(*call)
                 }
                 AppEvent::MspData { call, .. } => *call,
-                AppEvent::LineClosed { .. } | AppEvent::LineDevState { .. } => None,
+                AppEvent::LineClosed { .. }
+                | AppEvent::LineDevState { .. }
+                | AppEvent::CallPrivilege { .. }
+                | AppEvent::Hub(_)
+                | AppEvent::DevSpecific { .. }
+                | AppEvent::Phone { .. }
+                | AppEvent::PhoneClosed { .. } => None,
             };
             if let Some(call) = named {
                 assert!(calls.contains_key(&call), "seed {seed}: {event:?} before its call");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::DeviceId;
+use crate::{CallFeatures, DeviceId, HubTracking};
 
 /// A TAPI interface version, high half major and low half minor (0x0003_0001 = 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ pub struct AddressTypes {
 }
 
 /// What a line device can do. Alias `LINEDEVCAPS`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineDevCaps {
     /// The broker's number for the device; a provider numbers its own from 0.
     pub device: DeviceId,
@@ -85,6 +85,41 @@ pub struct LineDevCaps {
     pub has_msp: bool,
     /// How many calls may be active at once.
     pub max_active_calls: u32,
+    /// The verbs that it has beside placing, accepting, answering and dropping calls. Alias `LINECALLFEATURE_*`,
+    /// `LINEADDRFEATURE_*`.
+    pub features: CallFeatures,
+    /// The most that it can say about call hubs; beyond [`HubTracking::None`] it fills
+    /// [`CallInfo::call_id`](crate::CallInfo::call_id). Alias `LINEDEVCAPFLAGS_CALLHUB`,
+    /// `LINEDEVCAPFLAGS_CALLHUBTRACKING`.
+    pub hub_tracking: HubTracking,
+    /// How many calls one conference may have, the device's own user not counted; 0 without conferences.
+    /// Alias `dwMaxNumConference`.
+    pub max_conference: u32,
+    /// The machine whose broker has the device, by the name it goes by here; none if that is this broker. Sound of its
+    /// calls is made here all the same. Alias `LINEDEVCAPFLAGS_LOCAL`.
+    pub machine: Option<String>,
+}
+
+/// The extension of TAPI that a device has: 16 octets that nobody else uses. Alias `LINEEXTENSIONID`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ExtensionId(
+    /// The octets.
+    pub [u8; 16],
+);
+
+/// A version of a device's extension, high half major and low half minor. 0 is none: nothing device-specific passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ExtensionVersion(
+    /// Major version in the high half, minor in the low.
+    pub u32,
+);
+
+impl ExtensionVersion {
+    /// The highest version in both `lowest..=highest` and the provider's `own_lowest..=own_highest`.
+    pub fn negotiate(lowest: Self, highest: Self, own_lowest: Self, own_highest: Self) -> Option<Self> {
+        let version = highest.min(own_highest);
+        (version >= lowest && version >= own_lowest).then_some(version)
+    }
 }
 
 /// What an application may do with a call. Alias `LINECALLPRIVILEGE`.

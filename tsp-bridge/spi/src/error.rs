@@ -35,6 +35,29 @@ pub enum LineError {
     /// No common version.
     #[error("incompatible interface version")]
     IncompatibleApiVersion,
+    /// The extension is not there in this version, or no version of it was selected.
+    /// Alias `LINEERR_INCOMPATIBLEEXTVERSION`.
+    #[error("no version of the device's extension is selected, or not this one")]
+    IncompatibleExtVersion,
+    /// The handle names no open phone. Alias `PHONEERR_INVALPHONEHANDLE`.
+    #[error("no such phone")]
+    InvalPhoneHandle,
+    /// The handle names no call hub (any more).
+    #[error("no such call hub")]
+    InvalHubHandle,
+    /// The call is in no hub yet: the provider has not said which. Alias `E_PENDING`.
+    #[error("the call is in no hub yet")]
+    Pending,
+    /// The call cannot be joined to the conference, or transferred to that call.
+    /// Alias `LINEERR_INVALCONFCALLHANDLE`, `LINEERR_INVALCONSULTCALLHANDLE`.
+    #[error("that call does not belong to this conference or consultation")]
+    InvalRelatedCall,
+    /// Nobody to hand the call to. Alias `LINEERR_TARGETNOTFOUND`.
+    #[error("no application to hand the call to")]
+    TargetNotFound,
+    /// The application would hand the call to itself. Alias `LINEERR_TARGETSELF`.
+    #[error("the call is handed to the application that hands it on")]
+    TargetSelf,
     /// The provider does not have this function at all.
     #[error("operation unavailable")]
     OperationUnavail,

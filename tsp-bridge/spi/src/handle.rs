@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! handles {
     ($($(#[$doc:meta])* $name:ident($int:ty)),* $(,)?) => { $(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(
             /// The number itself; it means nothing but identity.
             pub $int,
@@ -31,6 +31,18 @@ handles! {
     HtMspLine(u64),
     /// The provider's name for an MSP instance on a line. Alias `HDRVMSPLINE`.
     HdMspLine(u64),
+    /// A phone device as the broker numbers it, over all providers.
+    PhoneId(u32),
+    /// The broker's name for an open phone. Alias `HTAPIPHONE`.
+    HtPhone(u64),
+    /// The provider's name for an open phone. Alias `HDRVPHONE`.
+    HdPhone(u64),
+    /// An application's name for a phone that it opened. Alias `HPHONE`.
+    HPhone(u64),
+    /// An application's name for a call hub, the same for every application of one broker. Alias `HCALLHUB`.
+    HHub(u64),
+    /// A call in a hub, whoever holds it; the same for every application of one broker.
+    HubCallId(u64),
     /// Joins an asynchronous request to its one completion.
     RequestId(u32),
     /// An application's name for a line that it opened. Alias `HLINE`.

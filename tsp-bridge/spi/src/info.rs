@@ -37,6 +37,14 @@ pub enum CallReason {
     ForwardedAlways,
     /// Transferred.
     Transfer,
+    /// Picked up from another, where it rang. Alias `LINECALLREASON_PICKUP`.
+    Pickup,
+    /// Fetched from where it was parked. Alias `LINECALLREASON_UNPARK`.
+    Unpark,
+    /// What was to be completed ([`crate::CompletionMode`]) is. Alias `LINECALLREASON_CALLCOMPLETION`.
+    CallCompletion,
+    /// Comes back: a transfer or a parked call that nobody took. Alias `LINECALLREASON_REMINDER`.
+    Reminder,
     /// Not known.
     Unknown,
 }
@@ -69,6 +77,13 @@ pub struct CallInfo {
     pub user_user: Option<Vec<u8>>,
     /// The provider's own names for the call, for people and logs (H.323: callIdentifier, conferenceID, CRV).
     pub provider_ids: Vec<(String, String)>,
+    /// Applications that own it; the broker counts, providers leave 0. Alias `dwNumOwners`.
+    pub owners: u32,
+    /// Applications that monitor it; the broker counts, providers leave 0. Alias `dwNumMonitors`.
+    pub monitors: u32,
+    /// The application that placed, accepted or answered it, as it called itself at the broker; providers leave it
+    /// empty. Alias `dwAppNameSize`.
+    pub application: String,
 }
 
 impl CallInfo {
@@ -87,6 +102,9 @@ impl CallInfo {
             redirection: None,
             user_user: None,
             provider_ids: Vec::new(),
+            owners: 0,
+            monitors: 0,
+            application: String::new(),
         }
     }
 }
@@ -108,6 +126,12 @@ pub enum CallInfoChange {
     RedirectionId,
     /// `user_user`: something new has come.
     UserUserInfo,
+    /// `related_call_id`.
+    RelatedCallId,
+    /// `media`. Alias `LINECALLINFOSTATE_MEDIAMODE`.
+    Media,
+    /// `owners`, `monitors` or `application`. Alias `LINECALLINFOSTATE_NUMOWNERINCR` and its kin.
+    Holders,
     /// `provider_ids` or anything else.
     Other,
 }
@@ -145,9 +169,9 @@ pub enum ConferenceGoal {
     Invite,
 }
 
-/// What a provider can do beyond TAPI's own requests. Alias `TSPI_lineDevSpecific`.
+/// A procedure of Q.931 that TAPI has no verb for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DevSpecific {
+pub enum Q931Verb {
     /// Offered call: the called number wants more digits (H.323: SetupAcknowledge).
     RequestDigits,
     /// Offered call: the called number is complete (H.323: CallProceeding).

@@ -14,26 +14,36 @@ pub mod caps;
 pub mod clock;
 pub mod error;
 pub mod handle;
+pub mod hub;
 pub mod info;
 pub mod link;
 pub mod mspi;
 pub mod opaque;
+pub mod phone;
+pub mod service;
 pub mod state;
 pub mod terminal;
 pub mod tspi;
 
-pub use caps::{AddressTypes, ApiVersion, LineDevCaps, MediaTypes, Privilege};
+pub use caps::{AddressTypes, ApiVersion, ExtensionId, ExtensionVersion, LineDevCaps, MediaTypes, Privilege};
 pub use clock::Timestamp;
 pub use error::{LineError, MspError};
 pub use handle::{
-    DeviceId, HCall, HLine, HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, MspCallId, RequestId,
-    StreamId, TerminalId,
+    DeviceId, HCall, HHub, HLine, HPhone, HdCall, HdLine, HdMspLine, HdPhone, HtCall, HtLine, HtMspLine,
+    HtPhone, HubCallId, MspCallId, PhoneId, RequestId, StreamId, TerminalId,
 };
+pub use hub::{HubEvent, HubMember, HubRecord, HubSnapshot};
 pub use info::{
-    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConferenceGoal, DevSpecific, Party,
+    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConferenceGoal, Party, Q931Verb,
 };
-pub use link::{AppEvent, AppReply, AppRequest, AppSink, Link, LinkClosed};
+pub use link::{AppEvent, AppReply, AppRequest, AppSink, HandoffTarget, Link, LinkClosed};
 pub use mspi::{MspAddress, MspCallEvent, MspEvent, MspEventCause, MspSignal, Mspi};
 pub use opaque::Opaque;
+pub use phone::{
+    HookSwitchDevice, HookSwitchMode, LampMode, PhoneCaps, PhoneEvent, PhoneSetting, PhoneStatus,
+};
+pub use service::{
+    CallFeatures, Completion, CompletionMode, Forward, ForwardMode, HubTracking, ParkMode, TransferMode,
+};
 pub use state::{ConnectedMode, DigitMode, DisconnectMode, LineCallState, LineDevState};
-pub use tspi::{TspEvents, Tspi};
+pub use tspi::{ConferenceCalls, TspEvents, Tspi};

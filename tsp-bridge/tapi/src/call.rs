@@ -14,8 +14,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use offhook_spi::{
-    AppReply, AppRequest, CallInfo, CallOrigin, CallParams, CallReason, DevSpecific, DigitMode,
-    DisconnectMode, HCall, LineCallState, LineError, Party, Privilege, StreamId, Timestamp,
+    AppReply, AppRequest, CallInfo, CallOrigin, CallParams, CallReason, DigitMode, DisconnectMode, HCall,
+    LineCallState, LineError, Party, Privilege, Q931Verb, StreamId, Timestamp,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -243,11 +243,10 @@ impl Call {
         self.request(AppRequest::SendUserUserInfo { call, data: data.to_owned() }).await
     }
 
-    /// What only some providers can do.
-    #[doc(alias = "lineDevSpecific")]
-    pub async fn dev_specific(&self, what: DevSpecific) -> Result<(), TapiError> {
+    /// A procedure of Q.931 that TAPI has no verb for.
+    pub async fn q931(&self, what: Q931Verb) -> Result<(), TapiError> {
         let call = self.shared().bound()?;
-        self.request(AppRequest::DevSpecific { call, what }).await
+        self.request(AppRequest::Q931 { call, what }).await
     }
 
     async fn request(&self, what: AppRequest) -> Result<(), TapiError> {

@@ -70,8 +70,8 @@ pub use webrtc::RtpSamples;
 
 pub use offhook_spi::{
     AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConferenceGoal,
-    ConnectedMode, DevSpecific, DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineDevState,
-    LineError, MediaTypes, MspCallEvent, MspError, MspEventCause, Party, Privilege, Timestamp,
+    ConnectedMode, DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineDevState, LineError,
+    MediaTypes, MspCallEvent, MspError, MspEventCause, Party, Privilege, Q931Verb, Timestamp,
     mspi::{CardStatus, Direction, SoundLevel, StreamStatistics, TerminalClass, TerminalStatus, Volume},
     terminal::{
         PcmBlock, PcmReaderStatus, PcmWriterStatus, ProgressTone, RtpOctets, RtpReaderStatus, RtpSendError,

@@ -109,6 +109,11 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
         }
         AppEvent::MspData { line, call, data } => tsp_data(core, line, call, &data),
         AppEvent::LineDevState { line, state } => service(core, line, state),
+        AppEvent::CallPrivilege { .. }
+        | AppEvent::Hub(_)
+        | AppEvent::DevSpecific { .. }
+        | AppEvent::Phone { .. }
+        | AppEvent::PhoneClosed { .. } => count(&core.counts.stray_events),
         AppEvent::LineClosed { line, why } => line_gone(core, line, DisconnectCause::Failed, Some(why)),
     }
 }

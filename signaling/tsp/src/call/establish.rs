@@ -152,7 +152,7 @@ pub(super) fn early(context: &mut Context, command: Option<Command>) -> Result<O
             | Command::Dial(request, ..)
             | Command::Redirect(request, _)
             | Command::UserUser(request, _)
-            | Command::DevSpecific(request, _),
+            | Command::Q931(request, _),
         ) => {
             context.complete(request, Err(LineError::InvalCallState));
             Ok(None)

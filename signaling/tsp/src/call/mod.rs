@@ -27,9 +27,9 @@ use offhook_h323::{
 };
 use offhook_pair::ToMsp;
 use offhook_spi::{
-    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, DevSpecific, DigitMode, DisconnectMode,
-    HdCall, HdLine, HtCall, HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party,
-    RequestId, Timestamp,
+    CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, DigitMode, DisconnectMode, HdCall, HdLine,
+    HtCall, HtLine, HtMspLine, LineCallState, LineError, MediaTypes, Opaque, Party, Q931Verb, RequestId,
+    Timestamp,
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// User-user information.
     UserUser(RequestId, UserUser),
     /// What TAPI has no request for.
-    DevSpecific(RequestId, DevSpecific),
+    Q931(RequestId, Q931Verb),
     /// The call's signalling connection, which was lost, is this one now.
     Resume(Seat),
     /// A buffer from an MSP instance.

@@ -12,7 +12,7 @@ use offhook_h323::{
 };
 use offhook_pair::{Channel as PairChannel, DigitWay, Flow, ToMsp, ToTsp};
 use offhook_spi::{
-    CallInfoChange, ConnectedMode, DevSpecific, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque,
+    CallInfoChange, ConnectedMode, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque, Q931Verb,
     RequestId,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -247,13 +247,13 @@ impl Running {
                 let taken = self.machine.send_user_user(now, data);
                 self.complete_if(request, taken);
             }
-            Command::DevSpecific(request, what) => {
+            Command::Q931(request, what) => {
                 let taken = match what {
-                    DevSpecific::RequestDigits => self.machine.request_digits(now),
-                    DevSpecific::Proceed => self.machine.proceed(now),
-                    DevSpecific::Progress(description) => self.machine.send_progress(now, description),
-                    DevSpecific::Notify(description) => self.machine.send_notify(now, description),
-                    DevSpecific::InquireStatus => self.machine.inquire_status(now),
+                    Q931Verb::RequestDigits => self.machine.request_digits(now),
+                    Q931Verb::Proceed => self.machine.proceed(now),
+                    Q931Verb::Progress(description) => self.machine.send_progress(now, description),
+                    Q931Verb::Notify(description) => self.machine.send_notify(now, description),
+                    Q931Verb::InquireStatus => self.machine.inquire_status(now),
                 };
                 self.complete_if(request, taken);
             }

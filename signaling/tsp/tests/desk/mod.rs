@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use offhook_pair::{Codec, CodecOffer, Flow, Session, TelephoneEvent, ToMsp, ToTsp};
 use offhook_spi::{
-    ApiVersion, CallInfo, CallInfoChange, CallParams, DigitMode, HdCall, HdLine, HdMspLine, HtCall, HtLine,
-    HtMspLine, LineCallState, LineDevState, LineError, MediaTypes, Opaque, RequestId, Timestamp, TspEvents,
-    Tspi,
+    ApiVersion, CallInfo, CallInfoChange, CallParams, Completion, DigitMode, HdCall, HdLine, HdMspLine,
+    HtCall, HtLine, HtMspLine, HtPhone, LineCallState, LineDevState, LineError, MediaTypes, Opaque,
+    PhoneEvent, RequestId, Timestamp, TspEvents, Tspi,
 };
 use offhook_tsp::{CallConfig, H323Config, H323Provider};
 use tokio::runtime::Runtime;
@@ -62,8 +62,8 @@ impl Events {
 }
 
 impl TspEvents for Events {
-    fn async_completion(&self, request: RequestId, result: Result<(), LineError>) {
-        let result = result.map_or_else(|e| format!("failed: {e}"), |()| "done".to_owned());
+    fn async_answer(&self, request: RequestId, result: Result<Completion, LineError>) {
+        let result = result.map_or_else(|e| format!("failed: {e}"), |_| "done".to_owned());
         self.say(format!("request {} {result}", request.0));
     }
 
@@ -156,6 +156,12 @@ impl TspEvents for Events {
         }
         Ok(())
     }
+
+    fn line_dev_specific(&self, _: HtLine, _: Option<HtCall>, _: Opaque) {}
+
+    fn phone_event(&self, _: HtPhone, _: PhoneEvent) {}
+
+    fn phone_closed(&self, _: HtPhone, _: LineError) {}
 
     fn line_dev_state(&self, _: HtLine, state: LineDevState) {
         self.say(match state {

@@ -57,6 +57,7 @@ impl Tspi for Scripted {
             address_types: AddressTypes { phone_number: true, ..AddressTypes::default() },
             has_msp: self.config.has_msp,
             max_active_calls: self.config.max_active_calls,
+            ..LineDevCaps::default()
         })
     }
 
