@@ -153,6 +153,11 @@ impl Playout {
         self.decoder.kind()
     }
 
+    /// The clock that the sender counts its timestamps by, in hertz: the codec's, or twice that where it is found to.
+    pub fn sender_clock_rate(&self) -> u32 {
+        self.config.clock_rate.saturating_mul(if self.ticks.is_double() { 2 } else { 1 })
+    }
+
     fn count(&mut self, pulled: &Pulled, length: usize) {
         let stats = &mut self.stats;
         stats.samples_total += length as u64;

@@ -28,6 +28,11 @@ impl TickRate {
         TickRate { possible, is_double: false, votes: 0, extended: 0, last: None }
     }
 
+    /// Whether the sender counts at twice the rate.
+    pub(crate) fn is_double(&self) -> bool {
+        self.is_double
+    }
+
     /// The timestamp as the codec's clock has it, and whether the sender is understood otherwise from this packet on.
     pub(crate) fn read(&mut self, sequence: u16, timestamp: u32, ticks: i32) -> (u32, bool) {
         if !self.possible {

@@ -13,7 +13,7 @@ use offhook_codecs::{
     CodecError, CodecKind, Decoder, DiscontinuousTransmission, Encoder, Resampler, UnsupportedRate,
 };
 use offhook_jitter::{ConfigError, Playout, PlayoutConfig};
-use offhook_rtp::{EventCode, MAX_QUEUED_EVENTS, PayloadTypes, PlannedEvent};
+use offhook_rtp::{EventCode, MAX_QUEUED_EVENTS, PayloadTypes, PlannedEvent, RedundancySender};
 
 use crate::config::{SenderIdentity, ms_to_samples};
 use crate::rt::gain::Gain;
@@ -108,6 +108,9 @@ pub enum RxCommand {
     /// Packets of this payload type, 0 to 127, are digits (RFC 4733) and no sound; `None`, as in the beginning: none are.
     /// They come out of [`Control::next_event`](crate::Control::next_event).
     SetEventPayloadType(Option<u8>),
+    /// Packets of this payload type, 0 to 127, hold copies of those before them (RFC 2198), which are played where these are
+    /// lost; `None`, as in the beginning: none do. What is in them bears the format's payload types.
+    SetRedundancyPayloadType(Option<u8>),
     /// Signalling announced that the peer's source may change: the next SSRC or port that passes probation within 5 s
     /// is taken without waiting for the old one to fall silent. The port of [`Peer::Expected`] counts for no more than
     /// others until [`Self::SetPeer`] tells it anew.
@@ -149,6 +152,8 @@ pub struct TxFormat {
     pub(crate) resampler: Option<Resampler>,
     /// What is not speech is described now and then instead of sent, under this payload type.
     pub(crate) comfort_noise: Option<(DiscontinuousTransmission, u8)>,
+    /// Packets have copies of those before them.
+    pub(crate) redundancy: Option<RedundancySender>,
 }
 
 impl TxFormat {
@@ -170,7 +175,14 @@ impl TxFormat {
         packet_samples: usize,
     ) -> TxFormat {
         let packet_samples = encoder.kind().whole_packet(packet_samples);
-        TxFormat { encoder, payload_type, packet_samples, resampler: None, comfort_noise: None }
+        TxFormat {
+            encoder,
+            payload_type,
+            packet_samples,
+            resampler: None,
+            comfort_noise: None,
+            redundancy: None,
+        }
     }
 
     /// Sends nothing by itself: a codec that this build cannot run, for an injector's packets. Time goes by in
@@ -201,6 +213,13 @@ impl TxFormat {
         let transmission = DiscontinuousTransmission::new(self.kind().sample_rate(), NOISE_ORDER)?;
         self.comfort_noise = Some((transmission, payload_type & 0x7f));
         Ok(self)
+    }
+
+    /// Sends under `payload_type` packets that hold up to `copies` of those before them as well (RFC 2198), as far as they do
+    /// not make a payload longer than `most_octets`. The first packet after a pause has none.
+    pub fn with_redundancy(mut self, payload_type: u8, copies: usize, most_octets: usize) -> TxFormat {
+        self.redundancy = Some(RedundancySender::new(payload_type, copies, most_octets));
+        self
     }
 
     /// Whether an engine of that rate can use it.
@@ -431,6 +450,7 @@ impl std::fmt::Debug for RxCommand {
             RxCommand::SetDecoder(..) => "SetDecoder",
             RxCommand::SetOwnSsrc(_) => "SetOwnSsrc",
             RxCommand::SetEventPayloadType(_) => "SetEventPayloadType",
+            RxCommand::SetRedundancyPayloadType(_) => "SetRedundancyPayloadType",
             RxCommand::ExpectSourceChange => "ExpectSourceChange",
             RxCommand::SetSpeaker(_) => "SetSpeaker",
             RxCommand::SetSinkGain(..) => "SetSinkGain",

@@ -154,6 +154,8 @@ pub struct RxMeters {
     pub events: u64,
     /// … of them lost, because nobody fetched them in time.
     pub events_lost: u64,
+    /// Packets with copies (RFC 2198) that could not be taken apart, or whose own block is of no payload type agreed.
+    pub redundancy_malformed: u64,
     /// Where the peer's packets come from, once it has proved itself.
     pub peer: Option<SocketAddr>,
     /// Level of what is heard, before the speaker's gain, over the last `EngineConfig::meter_ms`.
@@ -196,6 +198,7 @@ impl Default for RxMeters {
             formats_refused: 0,
             events: 0,
             events_lost: 0,
+            redundancy_malformed: 0,
             peer: None,
             level: Level::SILENCE,
             first_packet_ns: None,
@@ -298,6 +301,7 @@ words!(RxMeters {
     formats_refused,
     events,
     events_lost,
+    redundancy_malformed,
     peer,
     level,
     first_packet_ns,

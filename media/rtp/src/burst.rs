@@ -100,6 +100,13 @@ impl LossTracker {
         }
     }
 
+    /// A packet that did not come was made good by a copy.
+    pub(crate) fn recover(&mut self, extended: u64) {
+        if let Some(bit) = self.bit(extended) {
+            self.received |= bit;
+        }
+    }
+
     /// The counts; what may be a burst yet is counted as it stands.
     pub(crate) fn runs(&self) -> LossRuns {
         let mut now = *self;

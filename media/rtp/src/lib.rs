@@ -1,9 +1,9 @@
 //! Sans-IO RTP and RTCP sessions (RFC 3550), extended reports (RFC 3611), telephone-event (RFC 4733), redundant payloads
-//! taken apart (RFC 2198: [`redundant_blocks`]).
+//! put together and taken apart (RFC 2198: [`RedundancySender`], [`redundant_blocks`]).
 //!
 //! In: datagrams, payloads, times and a seed, all handed in. Out: packets, verdicts, snapshots, events.
 //! Not here: clocks, sockets, threads; playout (`offhook-jitter`); addresses and the refusal of strangers
-//! (`offhook-net`, `offhook-engine`); feedback (RFC 4585), sending redundancy (RFC 2198), encryption.
+//! (`offhook-net`, `offhook-engine`); feedback (RFC 4585), encryption.
 //!
 //! Two halves share nothing but `Copy` snapshots:
 //!
@@ -125,7 +125,9 @@ pub use receiver::{
     Accepted, Continuity, PayloadTypes, Receipt, ReceiverConfig, ReceiverStats, Reject, RtpReceiver,
 };
 pub use reception::{InterarrivalJitter, ReceptionInterval, ReportBlock};
-pub use redundancy::{MAX_BLOCKS, RedundancyError, RedundantBlock, redundant_blocks};
+pub use redundancy::{
+    MAX_BLOCKS, MAX_COPIES, RedundancyError, RedundancySender, RedundantBlock, redundant_blocks,
+};
 pub use rng::Rng;
 pub use rtcp::{Compound, RtcpError, RtcpPacket, SdesChunk, SdesKind, SenderInfo, parse_compound};
 pub use sender::{PacketizeError, RtpSender, SenderConfig, SenderStats};

@@ -257,6 +257,27 @@ impl RtpReceiver {
         }
     }
 
+    /// A packet that was lost came again as a copy within a later one (RFC 2198): burst and gap metrics are of what error
+    /// protection left missing (RFC 3611 §4.7.1); report blocks go on telling what the network lost.
+    pub fn recover(&mut self, extended_sequence: u64) {
+        if let Some(current) = &mut self.current {
+            current.runs.recover(extended_sequence);
+        }
+    }
+
+    /// The source turns out to count its timestamps by another clock than was agreed (G.722 at 16 kHz, RFC 3551 §4.5.2):
+    /// jitter, which was told in that clock's error, begins anew.
+    pub fn set_clock_rate(&mut self, clock_rate: u32) {
+        if clock_rate == self.stats.clock_rate {
+            return;
+        }
+        self.config.clock_rate = clock_rate;
+        self.stats.clock_rate = clock_rate;
+        for source in self.current.iter_mut().chain(self.candidates.iter_mut().flatten()) {
+            source.jitter = InterarrivalJitter::new(clock_rate);
+        }
+    }
+
     /// Our own SSRC, after it changed.
     pub const fn set_own_ssrc(&mut self, own_ssrc: u32) {
         self.config.own_ssrc = Some(own_ssrc);

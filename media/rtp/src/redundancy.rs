@@ -1,7 +1,8 @@
-//! Redundant audio data (RFC 2198): one packet's payload is taken apart into the blocks of several packets.
-//! In: the payload of a packet of the redundancy type, its timestamp. Out: [`RedundantBlock`]s, the oldest first.
-//! Not here: what payload type that is (signalling), filling holes with copies (`offhook-jitter`), sending such packets.
-//! RT: no allocation, lock, syscall, log or panic.
+//! Redundant audio data (RFC 2198): packets that carry copies of those before them, put together and taken apart.
+//! In: a codec's payloads one after another; the payload of a packet of the redundancy type. Out: payloads with copies;
+//! [`RedundantBlock`]s, the oldest first.
+//! Not here: what payload type that is (signalling), filling holes with copies (`offhook-jitter`).
+//! RT: no allocation, lock, syscall, log or panic. (`RedundancySender::new` allocates.)
 //!
 //! ```text
 //!  F=1 type 7 bits │ offset 14 bits │ length 10 bits      a copy; any number of these
@@ -11,9 +12,14 @@
 
 /// Blocks looked at in one packet: more is not sent to be played.
 pub const MAX_BLOCKS: usize = 8;
+/// The most copies in a packet that is sent.
+pub const MAX_COPIES: usize = 4;
 /// Octets of a copy's header, and of the last.
 const COPY_HEADER: usize = 4;
 const OWN_HEADER: usize = 1;
+/// The longest copy, octets, and the farthest back, ticks, that its header can tell (RFC 2198 §3).
+const MAX_COPY_OCTETS: usize = 0x3FF;
+const MAX_OFFSET: u32 = 0x3FFF;
 
 /// Why a payload is not one of RFC 2198.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +59,7 @@ pub struct RedundantBlock<'a> {
 pub fn redundant_blocks(
     timestamp: u32,
     payload: &[u8],
-) -> Result<impl Iterator<Item = RedundantBlock<'_>>, RedundancyError> {
+) -> Result<impl Iterator<Item = RedundantBlock<'_>> + Clone, RedundancyError> {
     let mut blocks = [None; MAX_BLOCKS];
     let mut headers = payload;
     let (mut count, mut header_octets, mut copied) = (0, 0, 0);
@@ -85,6 +91,119 @@ pub fn redundant_blocks(
         octets = rest;
         Some(RedundantBlock { payload_type, timestamp, is_copy: at + 1 < count, payload })
     }))
+}
+
+/// Makes each payload one of RFC 2198: copies of those before it, then itself.
+#[derive(Debug)]
+pub struct RedundancySender {
+    payload_type: u8,
+    most_octets: usize,
+    /// What was sent last, in a ring.
+    sent: Box<[Sent]>,
+    next: usize,
+}
+
+/// A payload that was sent.
+#[derive(Debug, Clone)]
+struct Sent {
+    /// Timestamp and payload type; `None`: nothing is kept here.
+    what: Option<(u32, u8)>,
+    octets: Box<[u8]>,
+    len: usize,
+}
+
+impl RedundancySender {
+    /// Up to `copies` in a packet, [`MAX_COPIES`] at most, under `payload_type`; a payload is never longer than
+    /// `most_octets`: copies that would make it so are left out, the oldest first.
+    pub fn new(payload_type: u8, copies: usize, most_octets: usize) -> RedundancySender {
+        let empty = Sent { what: None, octets: vec![0; MAX_COPY_OCTETS].into(), len: 0 };
+        RedundancySender {
+            payload_type: payload_type & 0x7F,
+            most_octets,
+            sent: vec![empty; copies.min(MAX_COPIES)].into(),
+            next: 0,
+        }
+    }
+
+    /// The payload type of packets with copies.
+    pub const fn payload_type(&self) -> u8 {
+        self.payload_type
+    }
+
+    /// Takes the first `own` octets of `room`, a codec's payload with its payload type and timestamp, and makes them one of
+    /// RFC 2198 in the same place; its length. `None`: there is no room for it, and the payload is as it was. Either way
+    /// those after it will have copies of it.
+    pub fn wrap(&mut self, timestamp: u32, payload_type: u8, own: usize, room: &mut [u8]) -> Option<usize> {
+        let most = self.most_octets.min(room.len());
+        // The newest first: those that fit.
+        let (mut count, mut before) = (0, OWN_HEADER);
+        for sent in self.newest_first() {
+            let Some(len) = sent.fits(timestamp).filter(|len| before + COPY_HEADER + len + own <= most)
+            else {
+                break;
+            };
+            (count, before) = (count + 1, before + COPY_HEADER + len);
+        }
+        let total = before + own;
+        let has_room = total <= most && own <= room.len();
+        let kept: [Option<(u32, u8, usize)>; MAX_COPIES] = std::array::from_fn(|at| {
+            let sent = self.newest_first().nth(at).filter(|_| at < count)?;
+            sent.what.map(|(timestamp, payload_type)| (timestamp, payload_type, sent.len))
+        });
+        if has_room {
+            room.copy_within(..own, before);
+            let mut at = 0;
+            let mut put = |octets: &[u8]| {
+                if let Some(place) = room.get_mut(at..at + octets.len()) {
+                    place.copy_from_slice(octets);
+                }
+                at += octets.len();
+            };
+            for (sent_at, payload_type, len) in kept.into_iter().flatten().rev() {
+                let fields = timestamp.wrapping_sub(sent_at) << 10 | len as u32;
+                let [_, high, middle, low] = fields.to_be_bytes();
+                put(&[0x80 | payload_type, high, middle, low]);
+            }
+            put(&[payload_type & 0x7F]);
+            for back in (0..count).rev() {
+                if let Some(sent) = self.newest_first().nth(back) {
+                    put(sent.octets.get(..sent.len).unwrap_or_default());
+                }
+            }
+        }
+        let from = if has_room { before } else { 0 };
+        self.keep(timestamp, payload_type, room.get(from..from + own).unwrap_or_default());
+        has_room.then_some(total)
+    }
+
+    /// What was sent is not copied any more: what follows does not follow it at once.
+    pub fn forget(&mut self) {
+        self.sent.iter_mut().for_each(|sent| sent.what = None);
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &Sent> {
+        let (older, newer) = self.sent.split_at_checked(self.next).unwrap_or_default();
+        older.iter().rev().chain(newer.iter().rev())
+    }
+
+    fn keep(&mut self, timestamp: u32, payload_type: u8, payload: &[u8]) {
+        let Some(slot) = self.sent.get_mut(self.next) else { return };
+        slot.what = None;
+        if let Some(room) = slot.octets.get_mut(..payload.len()) {
+            room.copy_from_slice(payload);
+            slot.len = payload.len();
+            slot.what = Some((timestamp, payload_type & 0x7F));
+        }
+        self.next = (self.next + 1) % self.sent.len().max(1);
+    }
+}
+
+impl Sent {
+    /// Its length, if a packet of that timestamp can have a copy of it.
+    fn fits(&self, timestamp: u32) -> Option<usize> {
+        let (at, _) = self.what?;
+        (timestamp.wrapping_sub(at) <= MAX_OFFSET).then_some(self.len)
+    }
 }
 
 #[cfg(test)]
@@ -149,5 +268,63 @@ mod tests {
                 assert!(octets < payload.len());
             }
         }
+    }
+
+    /// What becomes of a payload that is `n` times its own number.
+    fn wrapped(sender: &mut RedundancySender, n: u8, timestamp: u32) -> Vec<u8> {
+        let mut room = vec![n; usize::from(n)];
+        room.resize(200, 0);
+        let len = sender.wrap(timestamp, 8, usize::from(n), &mut room).unwrap();
+        room[..len].to_vec()
+    }
+
+    #[test]
+    fn what_was_sent_before_comes_again_with_what_follows_and_comes_apart_as_it_was() {
+        let mut sender = RedundancySender::new(99, 2, 1_440);
+        let mut all = Vec::new();
+        for n in 1..=4u8 {
+            let timestamp = (160 * u32::from(n)).wrapping_sub(400);
+            let payload = wrapped(&mut sender, n, timestamp);
+            let blocks = redundant_blocks(timestamp, &payload).unwrap();
+            all.push(
+                blocks
+                    .map(|block| {
+                        assert_eq!((block.payload_type, block.payload.len()), (8, block.payload[0].into()));
+                        let sent = (160 * u32::from(block.payload[0])).wrapping_sub(400);
+                        assert_eq!((block.timestamp, block.is_copy), (sent, block.payload[0] != n));
+                        block.payload[0]
+                    })
+                    .collect::<Vec<_>>(),
+            );
+        }
+        assert_eq!(all, [vec![1], vec![1, 2], vec![1, 2, 3], vec![2, 3, 4]]);
+        sender.forget();
+        assert_eq!(wrapped(&mut sender, 5, 800), [8, 5, 5, 5, 5, 5]);
+        // RFC 2198 §3 by octets: a copy of 5 octets, 160 ticks back.
+        let expected = [0x88, 160 >> 6, (160 & 0x3F) << 2, 5, 8, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6];
+        assert_eq!(wrapped(&mut sender, 6, 960), expected);
+    }
+
+    #[test]
+    fn copies_that_do_not_fit_or_are_too_old_are_left_out() {
+        let count = |sender: &mut RedundancySender, own: usize, timestamp| {
+            let mut room = [7; 1_500];
+            let len = sender.wrap(timestamp, 0, own, &mut room);
+            len.map(|len| redundant_blocks(timestamp, &room[..len]).unwrap().count() - 1)
+        };
+        let mut sender = RedundancySender::new(99, 3, 400);
+        let counts: Vec<_> = (0..4).map(|n| count(&mut sender, 160, n * 160)).collect();
+        assert_eq!(counts, [Some(0), Some(1), Some(1), Some(1)], "two of 160 fit into 400");
+        assert_eq!(count(&mut sender, 400, 640), None, "nor does a header beside 400");
+        let mut room = [3; 400];
+        assert_eq!((sender.wrap(800, 0, 400, &mut room), room), (None, [3; 400]), "it is sent as it is");
+        let mut sender = RedundancySender::new(99, 1, 1_440);
+        assert_eq!(count(&mut sender, 100, 0), Some(0));
+        assert_eq!(count(&mut sender, 100, 0x3FFF), Some(1));
+        assert_eq!(count(&mut sender, 100, 0x3FFF + 0x4000), Some(0), "14 bits do not tell it");
+        assert_eq!(count(&mut sender, 1_024, 0x8000), Some(1));
+        assert_eq!(count(&mut sender, 100, 0x8100), Some(0), "10 bits do not tell its length");
+        let mut none = RedundancySender::new(99, 0, 1_440);
+        assert_eq!([count(&mut none, 100, 0), count(&mut none, 100, 160)], [Some(0); 2]);
     }
 }

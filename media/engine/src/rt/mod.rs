@@ -7,6 +7,7 @@
 pub(crate) mod blocks;
 pub mod bus;
 pub mod clip;
+pub(crate) mod copies;
 pub mod driven;
 pub mod echo;
 pub(crate) mod elastic;
@@ -16,6 +17,7 @@ pub mod log;
 pub(crate) mod mix;
 pub mod node;
 pub(crate) mod orders;
+pub(crate) mod outlet;
 pub mod packet;
 pub mod packet_tap;
 pub mod passed_through;

@@ -9,20 +9,18 @@
 //! source that follows another, a restarted numbering) the packet is held and queued just before the one that
 //! confirms it. Which ports of the peer may be tried, and when, is `peer.rs`' to say.
 //!
-//! Not here: reading the network and pulling sound (`rx.rs`).
+//! Not here: reading the network and pulling sound (`rx.rs`), what is in a packet that is believed (`outlet.rs`).
 //! RT: no allocation, lock, syscall, log or panic. (`new` allocates and is called by control.)
 
 use std::net::SocketAddr;
 
-use offhook_jitter::{Insert, PacketKind, Playout, PlayoutPacket};
 use offhook_rtp::{
     Accepted, Continuity, PayloadTypes, Receipt, ReceivedEvent, ReceiverConfig, ReceiverStats, Reject,
     RtpReceiver, RtpView,
 };
 
 use crate::config::EngineConfig;
-use crate::rt::events::EventCollector;
-use crate::rt::packet_tap::PacketTap;
+use crate::rt::outlet::{Arrival, Contents, Outlet};
 use crate::rt::peer::{Peer, PeerFilter};
 use crate::sync::Producer;
 
@@ -32,7 +30,7 @@ pub(crate) struct Reception {
     receiver: RtpReceiver,
     /// The codec's payload types and clock.
     format: (PayloadTypes, u32),
-    events: EventCollector,
+    contents: Contents,
     /// Whose first packet was queued before it was confirmed.
     early: Option<(SocketAddr, u32)>,
     /// The last packet of a source on probation.
@@ -41,14 +39,6 @@ pub(crate) struct Reception {
     restart: Held,
     /// Arrival of the first packet that was accepted, probation included.
     first_packet_ns: Option<u64>,
-}
-
-/// Where packets go that are believed.
-pub(crate) struct Outlet<'a> {
-    pub(crate) playout: &'a mut Playout,
-    /// The payload type of comfort noise.
-    pub(crate) noise: Option<u8>,
-    pub(crate) tap: Option<&'a mut PacketTap>,
 }
 
 impl Reception {
@@ -63,7 +53,7 @@ impl Reception {
             filter: PeerFilter::new(),
             receiver: RtpReceiver::new(receiver),
             format: (PayloadTypes::NONE, config.sample_rate),
-            events: EventCollector::new(events),
+            contents: Contents::new(events),
             early: None,
             new_source: Held::new(config.max_datagram),
             restart: Held::new(config.max_datagram),
@@ -87,25 +77,38 @@ impl Reception {
 
     /// Packets of this payload type are events of RFC 4733.
     pub(crate) fn set_event_payload_type(&mut self, payload_type: Option<u8>) {
-        self.events.set_payload_type(payload_type);
+        self.contents.events.set_payload_type(payload_type);
+        self.agree();
+    }
+
+    /// Packets of this payload type hold those before them as well (RFC 2198).
+    pub(crate) fn set_redundancy_payload_type(&mut self, payload_type: Option<u8>) {
+        self.contents.redundancy = payload_type;
         self.agree();
     }
 
     fn agree(&mut self) {
         let (sound, clock_rate) = self.format;
-        let events = self.events.payload_types();
-        self.receiver.set_format(sound.union(events), clock_rate);
+        let events = self.contents.events.payload_types();
+        let redundancy =
+            self.contents.redundancy.map_or(PayloadTypes::NONE, |number| PayloadTypes::NONE.with(number));
+        self.receiver.set_format(sound.union(events).union(redundancy), clock_rate);
         self.receiver.set_untimed(events);
     }
 
     /// Hands over events that are over.
     pub(crate) fn deliver_events(&mut self, now_ns: u64) {
-        self.events.deliver(now_ns);
+        self.contents.events.deliver(now_ns);
     }
 
     /// Events delivered, and those of them that nobody fetched in time.
     pub(crate) fn event_counts(&self) -> (u64, u64) {
-        self.events.counts()
+        self.contents.events.counts()
+    }
+
+    /// Packets of RFC 2198 that could not be taken apart.
+    pub(crate) fn redundancy_malformed(&self) -> u64 {
+        self.contents.malformed
     }
 
     pub(crate) fn set_own_ssrc(&mut self, ssrc: u32) {
@@ -171,7 +174,7 @@ impl Reception {
                         outlet.playout.reset();
                     }
                     self.first_packet_ns.get_or_insert(arrival_ns);
-                    outlet.take(&mut self.events, &packet.view, packet.extended_timestamp, arrival_ns);
+                    outlet.take(&mut self.contents, &Arrival::of(&packet, arrival_ns));
                 } else {
                     self.new_source.hold(&packet, source, arrival_ns);
                 }
@@ -190,50 +193,21 @@ impl Reception {
                         outlet.playout.reset();
                     }
                     if !is_early {
-                        self.events.restart();
+                        self.contents.restart();
                     }
-                    if held.release(&packet, source, &mut self.events, &mut outlet) {
+                    if held.release(&packet, source, &mut self.contents, &mut outlet) {
                         first_ns = held.arrival_ns.min(arrival_ns);
                     }
                 }
                 self.first_packet_ns.get_or_insert(first_ns);
-                let is_late =
-                    outlet.take(&mut self.events, &packet.view, packet.extended_timestamp, arrival_ns);
-                if is_late {
+                let taken = outlet.take(&mut self.contents, &Arrival::of(&packet, arrival_ns));
+                if taken.is_late {
                     self.receiver.discard(packet.extended_sequence);
                 }
+                taken.recovered.into_iter().flatten().for_each(|number| self.receiver.recover(number));
+                self.receiver.set_clock_rate(outlet.playout.sender_clock_rate());
             }
         }
-    }
-}
-
-impl Outlet<'_> {
-    /// Whether the packet came too late to be played.
-    fn take(
-        &mut self,
-        events: &mut EventCollector,
-        view: &RtpView<'_>,
-        extended_timestamp: u64,
-        arrival_ns: u64,
-    ) -> bool {
-        if let Some(tap) = &mut self.tap {
-            tap.take(arrival_ns, view.as_bytes());
-        }
-        if events.payload_types().contains(view.payload_type()) {
-            events.take(extended_timestamp, view.marker(), arrival_ns, view.payload());
-            return false;
-        }
-        let is_noise = Some(view.payload_type()) == self.noise;
-        let kind = if is_noise { PacketKind::ComfortNoise } else { PacketKind::Sound };
-        let inserted = self.playout.insert(PlayoutPacket {
-            kind,
-            sequence: view.sequence_number(),
-            timestamp: view.timestamp(),
-            marker: view.marker(),
-            payload: view.payload(),
-            arrival_ns,
-        });
-        matches!(inserted, Insert::Late | Insert::Overflow)
     }
 }
 
@@ -279,7 +253,7 @@ impl Held {
         &mut self,
         packet: &Accepted<'_>,
         source: SocketAddr,
-        events: &mut EventCollector,
+        contents: &mut Contents,
         outlet: &mut Outlet<'_>,
     ) -> bool {
         let is_before = self.source.take() == Some(source)
@@ -288,7 +262,10 @@ impl Held {
         let held = self.bytes.get(..self.len).filter(|_| is_before).map(RtpView::parse);
         match held {
             Some(Ok(view)) => {
-                outlet.take(events, &view, self.extended_timestamp, self.arrival_ns);
+                let (extended_sequence, extended_timestamp) =
+                    (self.extended_sequence, self.extended_timestamp);
+                let arrival_ns = self.arrival_ns;
+                outlet.take(contents, &Arrival { view, extended_sequence, extended_timestamp, arrival_ns });
             }
             // It was a packet when it came.
             Some(Err(_)) | None => return false,

@@ -24,9 +24,10 @@ use crate::rt::gain::{Gain, Ramp};
 use crate::rt::log::{Log, LogEvent, LogRecord};
 use crate::rt::node::Sink;
 use crate::rt::orders::Orders;
+use crate::rt::outlet::Outlet;
 use crate::rt::packet::{PacketRx, Received};
 use crate::rt::packet_tap::PacketTap;
-use crate::rt::reception::{Outlet, Reception};
+use crate::rt::reception::Reception;
 use crate::rt::seam::Seam;
 use crate::rt::sinks::Sinks;
 use crate::sync::Producer;
@@ -189,6 +190,10 @@ impl RxProcessor {
                 self.reception.set_event_payload_type(payload_type);
                 None
             }
+            RxCommand::SetRedundancyPayloadType(payload_type) => {
+                self.reception.set_redundancy_payload_type(payload_type);
+                None
+            }
             RxCommand::ExpectSourceChange => {
                 self.reception.expect_change();
                 None
@@ -295,8 +300,9 @@ impl RxProcessor {
             self.meters.oversized += 1;
             return;
         };
-        let noise = format.comfort_noise;
-        let outlet = Outlet { playout: &mut format.playout, noise, tap: self.packet_tap.as_deref_mut() };
+        let (sound, noise) = (format.payload_types, format.comfort_noise);
+        let tap = self.packet_tap.as_deref_mut();
+        let outlet = Outlet { playout: &mut format.playout, sound, noise, tap };
         self.reception.judge(source, arrival_ns, datagram, outlet);
     }
 
@@ -344,6 +350,7 @@ impl RxProcessor {
         self.meters.receiver = self.reception.stats();
         self.meters.peer = self.reception.peer();
         (self.meters.events, self.meters.events_lost) = self.reception.event_counts();
+        self.meters.redundancy_malformed = self.reception.redundancy_malformed();
         self.meters.first_packet_ns = self.reception.first_packet_ns();
         if let Some(format) = &self.format {
             self.meters.playout = format.playout.stats();

@@ -488,14 +488,14 @@ impl TxProcessor {
             }
             Ok(octets) => {
                 let marker = std::mem::take(&mut self.is_resuming) && self.meters.first_packet_ns.is_some();
-                let packet =
-                    self.sender.packetize_in_place(octets, ticks, marker, self.pending_ns, &mut self.packet);
+                let (octets, payload_type) = self.with_copies(octets, marker);
+                let packet = self.under(payload_type, octets, ticks, marker);
                 match packet {
-                    Ok(len) => {
+                    Some(len) => {
                         let lasts_ns = samples_to_ns(samples, self.codec_rate());
                         self.emit(len, octets, self.pending_ns, self.pending_ns.saturating_add(lasts_ns));
                     }
-                    Err(_) => self.meters.encode_failed += 1,
+                    None => self.meters.encode_failed += 1,
                 }
             }
             Err(_) => {
@@ -503,6 +503,31 @@ impl TxProcessor {
                 self.sender.skip(ticks);
             }
         }
+    }
+
+    /// Puts copies of the packets before into the payload of `octets` in the packet buffer, if they are agreed; octets and
+    /// payload type of what it is then. What follows a pause has none.
+    fn with_copies(&mut self, octets: usize, is_resuming: bool) -> (usize, u8) {
+        let Some(format) = &mut self.format else { return (octets, 0) };
+        let plain = (octets, format.payload_type);
+        let Some(redundancy) = &mut format.redundancy else { return plain };
+        if is_resuming {
+            redundancy.forget();
+        }
+        let room = self.packet.get_mut(RtpHeader::LEN..).unwrap_or_default();
+        let wrapped = redundancy.wrap(self.sender.next_timestamp(), format.payload_type, octets, room);
+        wrapped.map_or(plain, |octets| (octets, redundancy.payload_type()))
+    }
+
+    /// Numbers and stamps the payload in the packet buffer under another payload type than sound's, or the same; the
+    /// packet's length.
+    fn under(&mut self, payload_type: u8, octets: usize, ticks: u32, marker: bool) -> Option<usize> {
+        let clock_rate = self.sender.stats().clock_rate;
+        let sound = self.format.as_ref().map_or(payload_type, |format| format.payload_type);
+        self.sender.set_format(payload_type, clock_rate);
+        let packet = self.sender.packetize_in_place(octets, ticks, marker, self.pending_ns, &mut self.packet);
+        self.sender.set_format(sound, clock_rate);
+        packet.ok()
     }
 
     /// Sends a description of noise that is in the packet buffer, in place of sound.
@@ -514,17 +539,8 @@ impl TxProcessor {
         samples: usize,
     ) {
         self.is_resuming = true;
-        let clock_rate = self.sender.stats().clock_rate;
-        let sound = self.format.as_ref().map_or(payload_type, |format| format.payload_type);
-        self.sender.set_format(payload_type, clock_rate);
-        let packet = described.ok().and_then(|octets| {
-            let len = self
-                .sender
-                .packetize_in_place(octets, ticks, false, self.pending_ns, &mut self.packet)
-                .ok()?;
-            Some((len, octets))
-        });
-        self.sender.set_format(sound, clock_rate);
+        let packet =
+            described.ok().and_then(|octets| Some((self.under(payload_type, octets, ticks, false)?, octets)));
         match packet {
             Some((len, octets)) => {
                 self.meters.noise_packets += 1;
