@@ -42,6 +42,13 @@ pub enum HubEvent {
         /// What is known now.
         info: Box<CallInfo>,
     },
+    /// The application that is told holds a call in it from now on, or does not any more; the call goes on.
+    Held {
+        /// Which call.
+        call: HubCallId,
+        /// The application's handle of it.
+        handle: Option<HCall>,
+    },
     /// A call has ended, or gone to another hub. Alias `CHE_CALLLEAVE`.
     Leave {
         /// Which call.
