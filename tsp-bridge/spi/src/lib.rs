@@ -37,7 +37,7 @@ pub use info::{
     CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConferenceGoal, Party, Q931Verb,
 };
 pub use link::{AppEvent, AppReply, AppRequest, AppSink, HandoffTarget, Link, LinkClosed};
-pub use mspi::{MspAddress, MspCallEvent, MspEvent, MspEventCause, MspSignal, Mspi};
+pub use mspi::{MspAddress, MspCallEvent, MspEvent, MspEventCause, MspSignal, Mspi, PrivateObject};
 pub use opaque::Opaque;
 pub use phone::{
     HookSwitchDevice, HookSwitchMode, LampMode, PhoneCaps, PhoneEvent, PhoneSetting, PhoneStatus,

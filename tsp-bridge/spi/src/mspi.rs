@@ -3,6 +3,7 @@
 //! In: calls of `tapi`. Out: [`MspEvent`]s, fetched by [`MspAddress::next_event`] after [`MspSignal::events_ready`].
 //! The MSP lives in the application's process; one [`MspAddress`] stands behind each line the application opened.
 
+use std::any::Any;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,6 +68,14 @@ pub trait MspAddress: Send + Sync {
         Err(MspError::InvalidTerminal("its volume cannot be changed".to_owned()))
     }
 
+    /// What the MSP offers beyond this trait, about a call or about itself: an object that whoever knows its type
+    /// downcasts. So a provider of another crate adds interfaces that nobody between it and the application knows. The
+    /// aggregation of `ITMSPAddress::CreateMSPCall`'s outer unknown.
+    fn private_object(&self, call: Option<MspCallId>) -> Option<PrivateObject> {
+        let _ = call;
+        None
+    }
+
     /// The streams of a call.
     fn streams(&self, call: MspCallId) -> Result<Vec<StreamInfo>, MspError>;
 
@@ -86,6 +95,37 @@ pub trait MspAddress: Send + Sync {
     /// What the stream has done so far; readable until the call is shut down.
     fn stream_statistics(&self, stream: StreamId) -> Result<StreamStatistics, MspError>;
 }
+
+/// Something that only the MSP and an application that knows it understand.
+#[derive(Clone)]
+pub struct PrivateObject(Arc<dyn Any + Send + Sync>);
+
+impl PrivateObject {
+    /// Wraps it.
+    pub fn new<T: Any + Send + Sync>(object: Arc<T>) -> Self {
+        Self(object)
+    }
+
+    /// The object, if it is a `T`.
+    pub fn downcast<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        Arc::clone(&self.0).downcast().ok()
+    }
+}
+
+impl std::fmt::Debug for PrivateObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PrivateObject")
+    }
+}
+
+/// The same object.
+impl PartialEq for PrivateObject {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for PrivateObject {}
 
 /// Which way sound flows through a stream or terminal. Alias `TERMINAL_DIRECTION`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -378,6 +418,13 @@ pub enum MspEvent {
         stream: Option<StreamId>,
         /// To which terminal.
         terminal: Option<TerminalId>,
+    },
+    /// Something of the MSP's own. Alias `ME_PRIVATE_EVENT`.
+    Private {
+        /// The call, if it is about one.
+        call: Option<MspCallId>,
+        /// What.
+        event: PrivateObject,
     },
     /// A sound card came or went. Alias `ME_ADDRESS_EVENT`.
     Address {

@@ -37,7 +37,7 @@ impl Call {
         Self(handle)
     }
 
-    fn shared(&self) -> &Arc<CallShared> {
+    pub(crate) fn shared(&self) -> &Arc<CallShared> {
         &self.0.shared
     }
 
@@ -54,7 +54,7 @@ impl Call {
     /// Owner or monitor.
     #[doc(alias = "ITCallInfo::get_Privilege")]
     pub fn privilege(&self) -> Privilege {
-        self.shared().privilege
+        self.shared().privilege()
     }
 
     /// Its state.
@@ -123,32 +123,8 @@ impl Call {
     /// only once. Alias `ITBasicCallControl::Connect(FALSE)`.
     pub async fn dial(&self) -> Result<(), TapiError> {
         let shared = self.shared();
-        let params = match &mut *lock(&shared.inner) {
-            CallInner { released: false, phase: phase @ Phase::Undialled, params: Some(params), .. } => {
-                *phase = Phase::Dialling(Vec::new());
-                params.clone()
-            }
-            _ => return Err(TapiError::InvalidCallState),
-        };
-        let line = lock(&shared.address.inner).base;
-        let Some(line) = line else {
-            lock(&shared.inner).phase = Phase::Undialled;
-            return Err(TapiError::NotOpen);
-        };
-        let what = AppRequest::MakeCall { line, params };
-        match shared.address.core.request_with(what, |tx| Pending::MakeCall(shared.clone(), tx)).await {
-            Ok(AppReply::Call(_)) => Ok(()),
-            Ok(_) => Err(unexpected_reply()),
-            Err(error) => {
-                if error == TapiError::BrokerGone {
-                    lock(&shared.inner).phase = Phase::Void;
-                    // Nobody else will say so.
-                    let cause = Some(DisconnectCause::Failed);
-                    let _ = shared.enter_because(LineCallState::Idle, cause, Timestamp::now());
-                }
-                Err(error)
-            }
-        }
+        let line = lock(&shared.address.inner).base.ok_or(TapiError::NotOpen)?;
+        shared.dial_by(|params| AppRequest::MakeCall { line, params }).await
     }
 
     /// Dials and waits until the call is connected, two minutes at most. Only in state Idle.
@@ -249,7 +225,7 @@ impl Call {
         self.request(AppRequest::Q931 { call, what }).await
     }
 
-    async fn request(&self, what: AppRequest) -> Result<(), TapiError> {
+    pub(crate) async fn request(&self, what: AppRequest) -> Result<(), TapiError> {
         self.shared().address.core.request(what).await.map(drop)
     }
 
@@ -324,7 +300,7 @@ impl Drop for CallHandle {
 pub(crate) struct CallShared {
     pub(crate) id: u64,
     pub(crate) address: Arc<AddressShared>,
-    privilege: Privilege,
+    privilege: Mutex<Privilege>,
     pub(crate) inner: Mutex<CallInner>,
     pub(crate) status: watch::Sender<CallStatus>,
     media: OnceLock<Result<MspHalf, TapiError>>,
@@ -377,13 +353,67 @@ impl CallShared {
         info: CallInfo,
     ) -> Arc<Self> {
         let call = Self::make(address, privilege, Phase::Bound(call), info, None);
-        if privilege == Privilege::Owner
-            && let Err(error) = call.attach_msp()
+        if privilege == Privilege::Owner {
+            call.take_msp_call();
+        }
+        call
+    }
+
+    /// Has the broker make the call by the request that `asked` makes of its parameters. Only while it is not dialled.
+    pub(crate) async fn dial_by(
+        self: &Arc<Self>,
+        asked: impl FnOnce(CallParams) -> AppRequest,
+    ) -> Result<(), TapiError> {
+        let what = asked(self.begin_to_dial()?);
+        let reply = self.address.core.request_with(what, |tx| Pending::MakeCall(self.clone(), tx)).await;
+        match reply {
+            Ok(AppReply::Call(_)) => Ok(()),
+            Ok(_) => Err(unexpected_reply()),
+            Err(error) => Err(self.not_dialled(error)),
+        }
+    }
+
+    /// What is to be dialled; from now on it counts as being dialled.
+    pub(crate) fn begin_to_dial(&self) -> Result<CallParams, TapiError> {
+        match &mut *lock(&self.inner) {
+            CallInner { released: false, phase: phase @ Phase::Undialled, params: Some(params), .. } => {
+                *phase = Phase::Dialling(Vec::new());
+                Ok(params.clone())
+            }
+            _ => Err(TapiError::InvalidCallState),
+        }
+    }
+
+    /// The request that was to make it failed; any other failure than the broker's loss the pump has told.
+    pub(crate) fn not_dialled(&self, error: TapiError) -> TapiError {
+        if error == TapiError::BrokerGone {
+            lock(&self.inner).phase = Phase::Void;
+            // Nobody else will say so.
+            let cause = Some(DisconnectCause::Failed);
+            let _ = self.enter_because(LineCallState::Idle, cause, Timestamp::now());
+        }
+        error
+    }
+
+    pub(crate) fn privilege(&self) -> Privilege {
+        *lock(&self.privilege)
+    }
+
+    /// The broker has made this application an owner, or a monitor. Who becomes an owner gets an MSP call, as media
+    /// follow ownership.
+    pub(crate) fn set_privilege(self: &Arc<Self>, privilege: Privilege) {
+        *lock(&self.privilege) = privilege;
+        if privilege == Privilege::Owner && self.media.get().is_none() {
+            self.take_msp_call();
+        }
+    }
+
+    fn take_msp_call(self: &Arc<Self>) {
+        if let Err(error) = self.attach_msp()
             && error != TapiError::NoStreamControl
         {
             tracing::warn!(%error, "the MSP makes no call; the call has no streams");
         }
-        call
     }
 
     fn make(
@@ -396,7 +426,7 @@ impl CallShared {
         Arc::new(Self {
             id: address.core.next_call.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             address: address.clone(),
-            privilege,
+            privilege: Mutex::new(privilege),
             inner: Mutex::new(CallInner { phase, released: false, info, params }),
             status: watch::Sender::new(CallStatus::NEW),
             media: OnceLock::new(),
@@ -426,7 +456,7 @@ impl CallShared {
         lock(&self.handle).upgrade().map(Call)
     }
 
-    fn bound(&self) -> Result<HCall, TapiError> {
+    pub(crate) fn bound(&self) -> Result<HCall, TapiError> {
         match &*lock(&self.inner) {
             CallInner { released: true, .. } => Err(TapiError::Released),
             CallInner { phase: Phase::Bound(call), .. } => Ok(*call),

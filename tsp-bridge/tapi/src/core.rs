@@ -12,14 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use offhook_spi::{
-    AppEvent, AppReply, AppRequest, AppSink, DeviceId, HCall, HLine, LineError, Link, Mspi, Privilege,
-    RequestId,
+    AppEvent, AppReply, AppRequest, AppSink, DeviceId, HCall, HLine, HPhone, LineError, Link, Mspi,
+    Privilege, RequestId,
 };
 use tokio::sync::oneshot;
 
 use crate::address::AddressShared;
 use crate::call::{Call, CallShared};
 use crate::event::Subscribers;
+use crate::phone::PhoneShared;
 use crate::pump;
 use crate::{Address, EventFilter, EventStream, TapiError};
 
@@ -39,7 +40,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[doc(alias = "ITTAPI")]
 #[derive(Clone)]
 pub struct Tapi {
-    session: Arc<Session>,
+    pub(crate) session: Arc<Session>,
 }
 
 impl Tapi {
@@ -214,8 +215,28 @@ pub(crate) enum Pending {
     CloseLine(HLine, oneshot::Sender<Result<AppReply, LineError>>),
     /// The pump binds the call to its handle before later events name it.
     MakeCall(Arc<CallShared>, oneshot::Sender<Result<AppReply, LineError>>),
+    /// The same for the two calls of a conference that begins.
+    Conference {
+        conference: Arc<CallShared>,
+        consult: Arc<CallShared>,
+        tx: oneshot::Sender<Result<AppReply, LineError>>,
+    },
+    /// The pump enters the phone before later events name it.
+    OpenPhone(Arc<PhoneShared>, oneshot::Sender<Result<AppReply, LineError>>),
     /// A buffer of the MSP: a failure is counted.
     MspData,
+}
+
+impl Pending {
+    /// The calls that wait for their handles.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Arc<CallShared>> {
+        let (one, other) = match self {
+            Self::MakeCall(call, _) => (Some(call), None),
+            Self::Conference { conference, consult, .. } => (Some(conference), Some(consult)),
+            _ => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
 }
 
 #[derive(Default)]
@@ -229,6 +250,7 @@ pub(crate) struct Registry {
     pub(crate) addresses: BTreeMap<DeviceId, Arc<AddressShared>>,
     pub(crate) lines: BTreeMap<HLine, Arc<AddressShared>>,
     pub(crate) calls: BTreeMap<HCall, Arc<CallShared>>,
+    pub(crate) phones: BTreeMap<HPhone, Arc<PhoneShared>>,
     /// Calls that arrived and whose first state, the next thing the broker says of them, has not come.
     pub(crate) announced: BTreeMap<HCall, (Call, Privilege)>,
 }

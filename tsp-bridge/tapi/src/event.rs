@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use offhook_spi::{
     CallInfo, CallInfoChange, DigitMode, LineCallState, LineDevState, LineError, MspCallEvent, MspEventCause,
-    Privilege, Timestamp,
+    Opaque, PhoneEvent, PrivateObject, Privilege, Timestamp,
 };
 use tokio::sync::mpsc;
 
 use crate::address::AddressShared;
 use crate::call::CallShared;
 use crate::core::{Session, lock};
-use crate::{Address, Call, CallState, DisconnectCause, Stream, Terminal};
+use crate::{Address, Call, CallState, DisconnectCause, Phone, Stream, Terminal};
 
 /// What an application is told. Alias `TAPI_EVENT`.
 #[doc(alias = "TAPI_EVENT")]
@@ -88,6 +88,46 @@ pub enum Event {
         /// How long the key was held, where that is known.
         duration: Option<Duration>,
     },
+    /// What this application may do with a call has changed: it was made an owner, or a monitor.
+    #[doc(alias = "CIC_PRIVILEGE")]
+    CallPrivilege {
+        /// Which call.
+        call: Call,
+        /// What it may do now.
+        privilege: Privilege,
+    },
+    /// A message of an address's extension of TAPI; only after [`Address::select_extension`].
+    #[doc(alias = "TE_ADDRESSDEVSPECIFIC")]
+    #[doc(alias = "ITAddressDeviceSpecificEvent")]
+    DevSpecific {
+        /// Of which address.
+        address: Address,
+        /// About which call, if about one.
+        call: Option<Call>,
+        /// The octets.
+        data: Opaque,
+    },
+    /// Something happened to a phone that is open.
+    #[doc(alias = "TE_PHONEEVENT")]
+    #[doc(alias = "TE_PHONEDEVSPECIFIC")]
+    #[doc(alias = "ITPhoneEvent")]
+    Phone {
+        /// Which.
+        phone: Phone,
+        /// What.
+        event: PhoneNotice,
+    },
+    /// An event of the MSP's own, for who knows its type.
+    #[doc(alias = "TE_PRIVATE")]
+    #[doc(alias = "ITPrivateEvent")]
+    Private {
+        /// Of which address.
+        address: Address,
+        /// About which call, if about one.
+        call: Option<Call>,
+        /// What; downcast it.
+        event: PrivateObject,
+    },
     /// Something happened to an address.
     #[doc(alias = "TE_ADDRESS")]
     #[doc(alias = "ITAddressEvent")]
@@ -114,10 +154,21 @@ pub enum AddressEvent {
     Closed(LineError),
 }
 
+/// What can happen to a phone. Alias `PHONE_EVENT`.
+#[doc(alias = "PHONE_EVENT")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PhoneNotice {
+    /// It reports something.
+    Reported(PhoneEvent),
+    /// It has gone; open it again if it comes back.
+    Closed(LineError),
+}
+
 /// Which events a stream carries. Alias `TAPI_EVENT` as a mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventFilter {
-    kinds: u8,
+    kinds: u32,
     call: Option<u64>,
 }
 
@@ -128,14 +179,20 @@ impl EventFilter {
     pub const CALL_STATE: Self = Self { kinds: 2, call: None };
     /// [`Event::CallMedia`].
     pub const CALL_MEDIA: Self = Self { kinds: 4, call: None };
-    /// [`Event::CallInfoChange`].
+    /// [`Event::CallInfoChange`], [`Event::CallPrivilege`].
     pub const CALL_INFO_CHANGE: Self = Self { kinds: 8, call: None };
     /// [`Event::Digit`].
     pub const DIGIT: Self = Self { kinds: 16, call: None };
     /// [`Event::Address`].
     pub const ADDRESS: Self = Self { kinds: 32, call: None };
+    /// [`Event::DevSpecific`].
+    pub const DEV_SPECIFIC: Self = Self { kinds: 64, call: None };
+    /// [`Event::Phone`].
+    pub const PHONE: Self = Self { kinds: 128, call: None };
+    /// [`Event::Private`].
+    pub const PRIVATE: Self = Self { kinds: 256, call: None };
     /// Everything.
-    pub const ALL: Self = Self { kinds: 63, call: None };
+    pub const ALL: Self = Self { kinds: u32::MAX, call: None };
 
     /// The same kinds, of one call only.
     #[doc(alias = "ITCallInfo::put_EventFilter")]
@@ -150,6 +207,10 @@ impl EventFilter {
             Raw::Media { call, .. } => (Self::CALL_MEDIA, Some(call.id)),
             Raw::Info { call, .. } => (Self::CALL_INFO_CHANGE, Some(call.id)),
             Raw::Digit { call, .. } => (Self::DIGIT, Some(call.id)),
+            Raw::Privilege { call, .. } => (Self::CALL_INFO_CHANGE, Some(call.id)),
+            Raw::DevSpecific { call, .. } => (Self::DEV_SPECIFIC, call.as_ref().map(|call| call.id)),
+            Raw::Private { call, .. } => (Self::PRIVATE, call.as_ref().map(|call| call.id)),
+            Raw::Phone { .. } => (Self::PHONE, None),
             Raw::Address { .. } => (Self::ADDRESS, None),
         };
         self.kinds & kind.kinds != 0 && (self.call.is_none() || self.call == call)
@@ -236,6 +297,24 @@ pub(crate) enum Raw {
         mode: DigitMode,
         duration: Option<Duration>,
     },
+    Privilege {
+        call: Arc<CallShared>,
+        privilege: Privilege,
+    },
+    DevSpecific {
+        address: Arc<AddressShared>,
+        call: Option<Arc<CallShared>>,
+        data: Opaque,
+    },
+    Phone {
+        phone: Phone,
+        event: PhoneNotice,
+    },
+    Private {
+        address: Arc<AddressShared>,
+        call: Option<Arc<CallShared>>,
+        event: PrivateObject,
+    },
     Address {
         address: Arc<AddressShared>,
         event: AddressEvent,
@@ -256,6 +335,24 @@ impl Raw {
             Self::Digit { call, digit, mode, duration } => {
                 Event::Digit { call: call.handle()?, digit, mode, duration }
             }
+            Self::Privilege { call, privilege } => Event::CallPrivilege { call: call.handle()?, privilege },
+            Self::DevSpecific { address, call, data } => Event::DevSpecific {
+                address: Address::new(address, session.upgrade()?),
+                call: match call {
+                    Some(call) => Some(call.handle()?),
+                    None => None,
+                },
+                data,
+            },
+            Self::Phone { phone, event } => Event::Phone { phone, event },
+            Self::Private { address, call, event } => Event::Private {
+                address: Address::new(address, session.upgrade()?),
+                call: match call {
+                    Some(call) => Some(call.handle()?),
+                    None => None,
+                },
+                event,
+            },
             Self::Address { address, event } => {
                 Event::Address { address: Address::new(address, session.upgrade()?), event }
             }

@@ -48,10 +48,13 @@ mod core;
 mod ends;
 mod error;
 mod event;
+mod extension;
+mod phone;
 mod pump;
 mod reaper;
 mod state;
 mod stream;
+mod supplementary;
 mod terminal;
 #[cfg(feature = "webrtc")]
 mod webrtc;
@@ -61,7 +64,8 @@ pub use call::Call;
 pub use core::{Diagnostics, Tapi};
 pub use ends::{PcmReader, PcmWriter, RtpInjector, RtpTap, ToneGenerator};
 pub use error::TapiError;
-pub use event::{AddressEvent, Event, EventFilter, EventStream};
+pub use event::{AddressEvent, Event, EventFilter, EventStream, PhoneNotice};
+pub use phone::Phone;
 pub use state::{CallState, CallStatus, DisconnectCause, DisconnectCode};
 pub use stream::Stream;
 pub use terminal::Terminal;
@@ -69,9 +73,12 @@ pub use terminal::Terminal;
 pub use webrtc::RtpSamples;
 
 pub use offhook_spi::{
-    AddressTypes, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason, ConferenceGoal,
-    ConnectedMode, DigitMode, DisconnectMode, LineCallState, LineDevCaps, LineDevState, LineError,
-    MediaTypes, MspCallEvent, MspError, MspEventCause, Party, Privilege, Q931Verb, Timestamp,
+    AddressTypes, ApiVersion, CallFeatures, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason,
+    CompletionMode, ConferenceGoal, ConnectedMode, DigitMode, DisconnectMode, ExtensionId, ExtensionVersion,
+    Forward, ForwardMode, HandoffTarget, HookSwitchDevice, HookSwitchMode, HubTracking, LampMode,
+    LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes, MspCallEvent, MspError, MspEventCause,
+    Opaque, Party, PhoneCaps, PhoneEvent, PhoneSetting, PhoneStatus, PrivateObject, Privilege, Q931Verb,
+    Timestamp, TransferMode,
     mspi::{CardStatus, Direction, SoundLevel, StreamStatistics, TerminalClass, TerminalStatus, Volume},
     terminal::{
         PcmBlock, PcmReaderStatus, PcmWriterStatus, ProgressTone, RtpOctets, RtpReaderStatus, RtpSendError,

@@ -24,7 +24,8 @@ use offhook_spi::{
 use crate::address::AddressShared;
 use crate::call::{Call, CallShared, Phase};
 use crate::core::{Core, Msg, Pending, Registry, count, lock};
-use crate::event::{AddressEvent, Raw};
+use crate::event::{AddressEvent, PhoneNotice, Raw};
+use crate::phone;
 use crate::reaper::{Done, Job, Reaper};
 use crate::{CallState, CallStatus, DisconnectCause, Stream};
 
@@ -109,11 +110,16 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
         }
         AppEvent::MspData { line, call, data } => tsp_data(core, line, call, &data),
         AppEvent::LineDevState { line, state } => service(core, line, state),
-        AppEvent::CallPrivilege { .. }
-        | AppEvent::Hub(_)
-        | AppEvent::DevSpecific { .. }
-        | AppEvent::Phone { .. }
-        | AppEvent::PhoneClosed { .. } => count(&core.counts.stray_events),
+        AppEvent::CallPrivilege { call, privilege } => {
+            if let Some(call) = known(core, call) {
+                call.set_privilege(privilege);
+                core.subscribers.emit(Raw::Privilege { call, privilege });
+            }
+        }
+        AppEvent::Hub(_) => count(&core.counts.stray_events),
+        AppEvent::DevSpecific { line, call, data } => dev_specific(core, line, call, data),
+        AppEvent::Phone { phone, event } => phone::reported(core, phone, PhoneNotice::Reported(event)),
+        AppEvent::PhoneClosed { phone, why } => phone::reported(core, phone, PhoneNotice::Closed(why)),
         AppEvent::LineClosed { line, why } => line_gone(core, line, DisconnectCause::Failed, Some(why)),
     }
 }
@@ -126,6 +132,21 @@ fn service(core: &Core, line: HLine, state: LineDevState) {
     let known = lock(&address.inner).service.replace(state.clone());
     if known.as_ref() != Some(&state) {
         core.subscribers.emit(Raw::Address { address, event: AddressEvent::Service(state) });
+    }
+}
+
+fn dev_specific(core: &Core, line: HLine, call: Option<HCall>, data: Opaque) {
+    let address = lock(&core.registry).lines.get(&line).cloned();
+    let call = match call {
+        Some(call) => match known(core, call) {
+            None => return,
+            found => found,
+        },
+        None => None,
+    };
+    match address {
+        Some(address) => core.subscribers.emit(Raw::DevSpecific { address, call, data }),
+        None => count(&core.counts.stray_events),
     }
 }
 
@@ -167,7 +188,26 @@ fn reply(core: &Arc<Core>, request: RequestId, result: Result<AppReply, LineErro
             let _ = tx.send(result);
         }
         Some(Pending::MakeCall(call, tx)) => {
-            dialled(core, &call, &result);
+            let handle = result.as_ref().map_err(Clone::clone).and_then(|reply| match reply {
+                AppReply::Call(handle) => Ok(*handle),
+                _ => Err(odd()),
+            });
+            dialled(core, &call, handle);
+            let _ = tx.send(result);
+        }
+        Some(Pending::Conference { conference, consult, tx }) => {
+            let handles = result.as_ref().map_err(Clone::clone).and_then(|reply| match reply {
+                AppReply::Conference { conference, consult } => Ok((*conference, *consult)),
+                _ => Err(odd()),
+            });
+            dialled(core, &conference, handles.clone().map(|(conference, _)| conference));
+            dialled(core, &consult, handles.map(|(_, consult)| consult));
+            let _ = tx.send(result);
+        }
+        Some(Pending::OpenPhone(phone, tx)) => {
+            if let Ok(AppReply::Phone(handle)) = &result {
+                phone::opened(core, &phone, *handle);
+            }
             let _ = tx.send(result);
         }
         Some(Pending::MspData) => match result {
@@ -177,12 +217,14 @@ fn reply(core: &Arc<Core>, request: RequestId, result: Result<AppReply, LineErro
     }
 }
 
+/// A broker that answers something else than was asked.
+fn odd() -> LineError {
+    LineError::failed("the broker's reply does not fit the request")
+}
+
 /// The provider knows the call now, or never will.
-fn dialled(core: &Arc<Core>, call: &Arc<CallShared>, result: &Result<AppReply, LineError>) {
-    let handle = match result {
-        Ok(AppReply::Call(handle)) => Some(*handle),
-        _ => None,
-    };
+fn dialled(core: &Arc<Core>, call: &Arc<CallShared>, result: Result<HCall, LineError>) {
+    let handle = result.as_ref().ok().copied();
     let (drops, released) = {
         let mut inner = lock(&call.inner);
         let phase = if inner.released { None } else { handle };
@@ -271,6 +313,14 @@ fn msp_event(core: &Arc<Core>, reaper: &mut Reaper, address: &Arc<AddressShared>
             if let Some(terminal) = held {
                 reaper.reap(Job::Terminal(terminal), None);
             }
+        }
+        MspEvent::Private { call, event } => {
+            let call = match call.map(|id| lock(&address.msp_calls).get(&id).cloned()) {
+                Some(None) => return count(&core.counts.stray_events),
+                Some(found) => found,
+                None => None,
+            };
+            core.subscribers.emit(Raw::Private { address: address.clone(), call, event });
         }
         MspEvent::Address { terminal, available } => {
             let Ok(msp) = address.msp() else { return };
@@ -403,8 +453,8 @@ fn broker_gone(core: &Arc<Core>) {
     let link = lock(&core.link).take();
     drop(link);
     for waiting in core.abandon() {
-        if let Pending::MakeCall(call, _) = &waiting {
-            dialled(core, call, &Err(LineError::NoDriver));
+        for call in waiting.calls() {
+            dialled(core, call, Err(LineError::NoDriver));
         }
         // Its channel ends: BrokerGone.
         drop(waiting);
@@ -413,6 +463,7 @@ fn broker_gone(core: &Arc<Core>) {
     for line in lines {
         line_gone(core, line, DisconnectCause::Failed, Some(LineError::NoDriver));
     }
+    phone::all_gone(core);
 }
 
 /// The application has gone.
@@ -437,7 +488,7 @@ fn leave(core: &Arc<Core>, mut reaper: Reaper, done: Option<Done>) {
     let link = lock(&core.link).take();
     drop(link);
     for waiting in core.abandon() {
-        if let Pending::MakeCall(call, _) = &waiting {
+        for call in waiting.calls() {
             release(core, &mut reaper, call, None);
         }
     }
