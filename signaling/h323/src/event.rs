@@ -99,6 +99,20 @@ pub enum Event {
     Paused,
     /// The peer's capabilities came back after a pause.
     Resumed,
+    /// The peer has taken our empty TerminalCapabilitySet (`Call::hold`): it sends nothing any more, and neither do we.
+    Held,
+    /// The peer is not held; the call goes on as before.
+    HoldFailed {
+        /// For people.
+        why: &'static str,
+    },
+    /// The peer has taken our capabilities again (`Call::retrieve`): channels open anew.
+    Retrieved,
+    /// The peer is held still.
+    RetrieveFailed {
+        /// For people.
+        why: &'static str,
+    },
     /// A digit or character from the peer.
     Digit {
         /// 0–9, `*`, `#`, A–D; `!` is a hook flash. Alphanumeric input may hold any character.

@@ -128,13 +128,15 @@ impl Pair {
         let script = &mut self.ends[side];
         let now = script.now;
         let codec = CODECS[random.below(4) as usize];
-        match random.below(9) {
+        match random.below(12) {
             0 | 1 => script.call.set_media(now, some_media(side, random)),
             2 => script.call.set_media(now, LocalMedia::default()),
             3 | 4 => _ = script.call.change_codec(now, 1, codec),
             5 => _ = script.call.request_mode(now, &[codec, AudioCodec::Pcma]),
             6 => _ = script.call.request_channel_close(now, 1, true),
             7 => _ = script.call.request_loop(now, Loop::Media(101)),
+            8 | 9 => _ = script.call.hold(now),
+            10 => _ = script.call.retrieve(now),
             _ => _ = script.call.limit_rate(now, 1, Some(8_000 + random.below(60_000) as u32)),
         }
     }
@@ -178,7 +180,7 @@ fn assert_matching(pair: &Pair, seed: u64) -> usize {
 
 #[test]
 fn changes_at_both_ends_at_once_settle_in_matching_channels() {
-    let mut modes = 0;
+    let (mut modes, mut retrieved) = (0, 0);
     for seed in seeds() {
         let mut random = Random(seed);
         let mut pair = Pair::new(&mut random);
@@ -189,8 +191,11 @@ fn changes_at_both_ends_at_once_settle_in_matching_channels() {
             pair.step(&mut random, false);
         }
         for side in [CALLER, CALLED] {
+            // A hold that is under way first.
+            pair.quiet(&mut random);
             let now = pair.ends[side].now;
             pair.ends[side].call.set_media(now, media(side, &CODECS));
+            retrieved += usize::from(pair.ends[side].call.retrieve(now));
         }
         pair.quiet(&mut random);
         assert!(pair.released.is_empty(), "seed {seed}: {:?}", pair.released);
@@ -202,6 +207,7 @@ fn changes_at_both_ends_at_once_settle_in_matching_channels() {
         modes += pair.modes;
     }
     assert!(modes > 50, "{modes} mode requests were answered");
+    assert!(retrieved > 50, "{retrieved} were held at the end");
 }
 
 #[test]
@@ -219,10 +225,13 @@ fn messages_that_are_lost_doubled_or_out_of_order_hang_nothing() {
             }
             pair.step(&mut random, true);
         }
-        // The network is whole again: timers end what was lost.
+        // The network is whole again: timers end what was lost, and nobody stays held.
         for _ in 0..8 {
             pair.quiet(&mut random);
             pair.wait(Duration::from_secs(60));
+            for end in &mut pair.ends {
+                end.call.retrieve(end.now);
+            }
         }
         pair.quiet(&mut random);
         let idle = pair.ends.iter().all(|end| end.call.poll_timeout().is_none());

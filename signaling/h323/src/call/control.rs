@@ -17,13 +17,17 @@ use offhook_wire::q931::{Cause, MessageType};
 use offhook_wire::{per, tpkt};
 use tracing::debug;
 
+use super::hold::Hold;
 use super::release::Ending;
 use super::{Call, CallState, Channel, Link, Side, log};
 use crate::event::{Action, Event, Transmit};
 use crate::fast_connect::{Agreed, FastConnect};
-use crate::h245::{Control, Environment, Notice};
+use crate::h245::{Control, Environment, Notice, cause_of_failure};
 use crate::tunnel::{Path, connects_on_crossing};
-use crate::{DtmfWay, Flow, Origin, Timer};
+use crate::{DtmfWay, Flow, LocalMedia, Origin, Timer};
+
+/// What we take while we hold the peer.
+static NOTHING: LocalMedia = LocalMedia { sessions: Vec::new() };
 
 /// What the call lends H.245 for a turn, beside `self.control`.
 macro_rules! environment {
@@ -32,7 +36,7 @@ macro_rules! environment {
             now: $now,
             config: &$call.config,
             timers: &mut $call.timers,
-            media: $call.media.as_ref(),
+            media: if $call.hold.pauses() { Some(&NOTHING) } else { $call.media.as_ref() },
             early: $call.state != CallState::Active,
             deaf_to_telephone_events: $call.quirks.deaf_to_telephone_events,
             // Fast connect comes first, even if H.245 is up already. The called side sends nothing before
@@ -61,6 +65,10 @@ impl Call {
     }
 
     pub(super) fn media_changed(&mut self, now: Duration) {
+        if self.hold.pauses() {
+            // It counts when the peer is retrieved.
+            return;
+        }
         self.control.media_changed(environment!(self, now));
         self.after_control(now);
     }
@@ -245,7 +253,12 @@ impl Call {
         }
         self.h245.path = Path::Undecided;
         self.h245.listen_failed = true;
-        if self.setup_waits { self.send_setup(now) } else { self.try_connect(now) }
+        if self.setup_waits {
+            self.send_setup(now)
+        } else {
+            self.try_connect(now)
+        }
+        self.on_hold_impossible("there is no way for H.245");
     }
 
     /// Connect has to name our h245Address: true while the driver is to say which.
@@ -289,10 +302,12 @@ impl Call {
         }
     }
 
-    /// Without H.245 a call lives on only if fast connect gave it channels.
+    /// Without H.245 a call lives on only with the channels that fast connect gave it; while somebody is held there are
+    /// none.
     fn on_h245_lost(&mut self, now: Duration, text: &'static str) {
-        if self.fast.is_accepted() {
-            return self.timers.retain(|timer| !timer.is_h245() && timer != Timer::H245Start);
+        if self.fast.is_accepted() && self.control.any_open() {
+            self.timers.retain(|timer| !timer.is_h245() && timer != Timer::H245Start);
+            return self.on_hold_impossible(text);
         }
         if !self.fast.is_pending() {
             self.finish(now, Ending::new(Origin::Network, Cause::TEMPORARY_FAILURE, text));
@@ -329,6 +344,16 @@ impl Call {
                 Notice::RoundTrip(delay) => Event::RoundTrip(delay),
                 Notice::RoundTripLost => Event::RoundTripLost,
                 Notice::Tell(event) => event,
+                Notice::SetTaken => {
+                    self.on_set_taken(now);
+                    continue;
+                }
+                Notice::SetRefused { timer, text } => {
+                    if !self.on_set_refused(now, text) {
+                        self.on_procedure_failed(now, cause_of_failure(timer), timer, text);
+                    }
+                    continue;
+                }
                 Notice::EndSession => {
                     // ReleaseComplete follows, with the cause (H.323 8.5); if it does not, the timer ends the call.
                     self.close_channels(now);
@@ -402,7 +427,7 @@ impl Call {
         if self.fast.is_pending() {
             return self.h245.parallel;
         }
-        if self.h245.peer_began || self.h245.parallel {
+        if self.h245.peer_began || self.h245.parallel || self.hold != Hold::No {
             return true;
         }
         let active = self.state == CallState::Active;

@@ -14,13 +14,15 @@
 //!
 //! `outgoing` and `incoming` are the two sides of set-up, `overlap` their digits, `signal` takes received messages
 //! apart, `status` answers what cannot be, `inform` is what changes no state, `control` joins H.245 to the call,
-//! `release` ends it, `message` builds and reads messages, `admitted` is what a gatekeeper changes.
+//! `hold` holds the peer, `release` ends it, `message` builds and reads messages, `admitted` is what a gatekeeper
+//! changes.
 //!
 //! Not here: H.245's procedures (`h245`), fast connect's choice (`fast_connect`).
 
 mod admitted;
 mod control;
 mod control_api;
+mod hold;
 mod incoming;
 mod inform;
 mod log;
@@ -54,6 +56,7 @@ use crate::{
     Release, Timer, UserUser,
 };
 
+use hold::Hold;
 use message::Identity;
 use overlap::Overlap;
 pub use params::{CallState, Channel, Closed, IncomingParams, OutgoingParams};
@@ -141,6 +144,7 @@ pub struct Call {
     h245_decoder: TpktDecoder,
     h245: H245Link,
     control: Control,
+    hold: Hold,
     fast: FastConnect,
     called: Called,
     overlap: Overlap,
@@ -246,6 +250,7 @@ impl Call {
                 again_at_connect: false,
             },
             control: Control::new(&config, seed),
+            hold: Hold::No,
             fast: FastConnect::Unused,
             called: Called::default(),
             overlap: Overlap::default(),

@@ -232,6 +232,9 @@ impl Call {
             Timer::T310 => (Cause::RECOVERY_ON_TIMER_EXPIRY, "nothing after CallProceeding (T310)"),
             Timer::T301 if self.side == Side::Caller => (Cause::NO_ANSWER_FROM_USER, "not answered (T301)"),
             Timer::T301 => (Cause::NO_ANSWER_FROM_USER, "not answered here (T301)"),
+            Timer::H245Start if self.fast.is_accepted() => {
+                return self.on_hold_impossible("H.245 does not come up");
+            }
             Timer::MediaWait => (Cause::RESOURCE_UNAVAILABLE, "the media side does not answer"),
             Timer::H245Start => (Cause::RECOVERY_ON_TIMER_EXPIRY, "H.245 does not come up"),
             Timer::T101

@@ -141,7 +141,7 @@ impl Control {
     }
 
     /// Somebody has ended the session.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.end_sent || self.end_received
     }
 
@@ -224,6 +224,32 @@ impl Control {
             self.cese.request(&mut scope, media);
         }
         self.progress(env);
+    }
+
+    /// Tells the peer that we take nothing (`env` has no media): it is to close what it sends in (H.323 8.4.6).
+    pub(crate) fn hold(&mut self, mut env: Environment<'_>) {
+        let env = &mut env;
+        if let Some(nothing) = env.media.filter(|_| self.started && !self.is_over()) {
+            self.cese.request(&mut scope!(self, env), nothing);
+        }
+    }
+
+    /// The peer sends nothing any more: neither do we.
+    pub(crate) fn fall_silent(&mut self, mut env: Environment<'_>) {
+        let env = &mut env;
+        self.channels.close_outgoing(&mut scope!(self, env));
+        self.tell_way(env);
+    }
+
+    /// We take media again. The peer begins anew (H.323 8.4.6), and so do we.
+    pub(crate) fn retrieve(&mut self, mut env: Environment<'_>) {
+        let env = &mut env;
+        if self.is_over() {
+            return;
+        }
+        self.channels.forget_refusals();
+        self.determined = false;
+        self.begin(env);
     }
 
     /// Octets that are no H.245 message: returned to the sender, the call goes on.

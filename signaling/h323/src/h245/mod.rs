@@ -70,6 +70,13 @@ pub(crate) enum Notice {
     },
     RoundTrip(Duration),
     RoundTripLost,
+    /// The peer has taken our latest capability set.
+    SetTaken,
+    /// The peer has not: it rejects it or, with a timer, says nothing.
+    SetRefused {
+        timer: Option<Timer>,
+        text: &'static str,
+    },
     /// For the application, as it is.
     Tell(Event),
     /// The peer ends the H.245 session.
@@ -133,10 +140,14 @@ impl Scope<'_> {
     }
 
     fn fail(&mut self, timer: Option<Timer>, text: &'static str) {
-        let cause = match timer {
-            Some(_) => Cause::RECOVERY_ON_TIMER_EXPIRY,
-            None => Cause::PROTOCOL_ERROR,
-        };
-        self.notify(Notice::Failed { cause, timer, text });
+        self.notify(Notice::Failed { cause: cause_of_failure(timer), timer, text });
+    }
+}
+
+/// What a call ends with that cannot do without a procedure that failed.
+pub(crate) fn cause_of_failure(timer: Option<Timer>) -> Cause {
+    match timer {
+        Some(_) => Cause::RECOVERY_ON_TIMER_EXPIRY,
+        None => Cause::PROTOCOL_ERROR,
     }
 }

@@ -136,12 +136,17 @@ impl Control {
 
     pub(super) fn on_exchange(&mut self, env: &mut Environment<'_>, outcome: Option<cese::Outcome>) {
         match outcome {
-            Some(cese::Outcome::Accepted) => self.progress(env),
+            Some(cese::Outcome::Accepted) => {
+                scope!(self, env).notify(Notice::SetTaken);
+                self.progress(env);
+            }
             Some(cese::Outcome::Rejected) => {
-                scope!(self, env).fail(None, "the peer rejects our capabilities");
+                let text = "the peer rejects our capabilities";
+                scope!(self, env).notify(Notice::SetRefused { timer: None, text });
             }
             Some(cese::Outcome::Unanswered) => {
-                scope!(self, env).fail(Some(Timer::T101), "the peer does not answer our capabilities");
+                let text = "the peer does not answer our capabilities";
+                scope!(self, env).notify(Notice::SetRefused { timer: Some(Timer::T101), text });
             }
             None => {}
         }

@@ -89,6 +89,8 @@ pub(crate) struct Endpoint {
     pub events: Vec<Event>,
     pub open: BTreeMap<(u8, bool), ChannelPlan>,
     pub policy: Policy,
+    /// Whether hold and retrieve could be, in their order.
+    pub asked: Vec<bool>,
     listening: Option<SocketAddr>,
     up: [bool; 2],
 }
@@ -132,6 +134,8 @@ enum Item {
     Release(Release),
     Digits(String),
     SetMedia(LocalMedia),
+    Hold,
+    Retrieve,
 }
 
 pub(crate) struct World {
@@ -182,6 +186,7 @@ impl World {
             events: Vec::new(),
             open: BTreeMap::new(),
             policy: policies.next().unwrap(),
+            asked: Vec::new(),
             listening: None,
             up: [false; 2],
         });
@@ -236,6 +241,14 @@ impl World {
 
     pub(crate) fn set_media(&mut self, after: Duration, end: usize, media: LocalMedia) {
         self.at(after, end, Item::SetMedia(media));
+    }
+
+    pub(crate) fn hold(&mut self, after: Duration, end: usize) {
+        self.at(after, end, Item::Hold);
+    }
+
+    pub(crate) fn retrieve(&mut self, after: Duration, end: usize) {
+        self.at(after, end, Item::Retrieve);
     }
 
     pub(crate) fn break_connection(&mut self, after: Duration, channel: Channel, why: Closed) {
@@ -302,6 +315,8 @@ impl World {
                 self.ends[end].call.send_digits(now, &digits);
             }
             Item::SetMedia(media) => self.ends[end].call.set_media(now, media),
+            Item::Hold => self.ends[end].asked.push(self.ends[end].call.hold(now)),
+            Item::Retrieve => self.ends[end].asked.push(self.ends[end].call.retrieve(now)),
         }
         self.drain(end);
     }
