@@ -201,6 +201,10 @@ pub(crate) struct MediaArgs {
     /// Send nothing, or what noise there is by RFC 3389 if the far end takes that, while nothing is said
     #[arg(long)]
     pub(crate) dtx: bool,
+    /// Put copies of so many packets into each that follows (RFC 2198), 1 to 4, for a network that loses packets, where the
+    /// far end takes that; 0 takes such packets and sends none
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=4))]
+    pub(crate) redundancy: Option<u8>,
     #[command(flatten)]
     pub(crate) opus: OpusArgs,
     /// Send a tone of so many Hz instead of a microphone

@@ -77,6 +77,7 @@ pub(super) fn configure(
     msp.g711_fallback = !media.codec_only;
     msp.packet_ms = media.packet_ms;
     msp.silence_suppression = media.dtx;
+    msp.redundancy = media.redundancy;
     msp.codec_settings.opus = OpusSettings {
         bitrate: media.opus.opus_bitrate,
         complexity: media.opus.opus_complexity,

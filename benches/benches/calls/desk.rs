@@ -162,6 +162,7 @@ impl Desk {
             telephone_event: None,
             comfort_noise: false,
             silence_suppression: false,
+            redundancy: None,
         }];
         let (line, msp) = *self.line.get().expect("set before anything else");
         let said = Opaque::new(ToTsp::Prepared { sessions }.encode())

@@ -23,6 +23,7 @@ fn media(port: u16) -> LocalMedia {
             telephone_event: Some(101),
             comfort_noise: false,
             silence_suppression: false,
+            redundancy: None,
         }],
     }
 }

@@ -38,11 +38,13 @@ impl CallState {
             return self.reporter.tell_tsp(&ToTsp::Failed { why });
         }
         let Some(transport) = &self.transport else { return };
+        let codecs = self.media.offers(self.may_pass_packets());
         let session = Session {
             session: AUDIO,
             rtp: transport.rtp,
             rtcp: transport.rtcp,
-            codecs: self.media.offers(self.may_pass_packets()),
+            redundancy: self.media.redundancy(&codecs),
+            codecs,
             telephone_event: digits::offered(self.media.config.telephone_event),
             comfort_noise: true,
             silence_suppression: self.media.config.silence_suppression,
@@ -128,6 +130,9 @@ impl CallState {
         let Channel { codec, payload_type, .. } = *channel;
         let kind = self.media.codec(codec)?;
         check_payload_type(payload_type)?;
+        if let Some(redundancy) = channel.redundancy {
+            check_payload_type(redundancy.payload_type)?;
+        }
         self.check_passes(&self.capture, kind)?;
         let packet_ms = match channel.packet_ms {
             0 => self.media.config.packet_ms,
@@ -135,14 +140,16 @@ impl CallState {
         };
         let is_same = self.capture.channel.is_some_and(|open| {
             let format = |channel: &Channel| {
-                let Channel { codec, payload_type, packet_ms, max_bit_rate, comfort_noise, .. } = *channel;
-                (codec, payload_type, packet_ms, max_bit_rate, comfort_noise)
+                let Channel {
+                    codec, payload_type, packet_ms, max_bit_rate, comfort_noise, redundancy, ..
+                } = *channel;
+                (codec, payload_type, packet_ms, max_bit_rate, comfort_noise, redundancy)
             };
             format(&open) == format(channel)
         });
         if !is_same {
-            let Channel { max_bit_rate, comfort_noise, .. } = *channel;
-            let peer = PeerTakes { max_bit_rate, comfort_noise };
+            let Channel { max_bit_rate, comfort_noise, redundancy, .. } = *channel;
+            let peer = PeerTakes { max_bit_rate, comfort_noise, redundancy };
             let format = self.media.tx_format(kind, payload_type, packet_ms, peer)?;
             self.tell_tx(TxCommand::SetFormat(Box::new(format)))?;
         }
@@ -183,6 +190,13 @@ impl CallState {
         }
         if self.render.channel.is_none_or(|open| open.telephone_event != channel.telephone_event) {
             self.tell_rx(RxCommand::SetEventPayloadType(events))?;
+        }
+        let redundancy = channel.redundancy.map(|copies| copies.payload_type);
+        if let Some(payload_type) = redundancy {
+            check_payload_type(payload_type)?;
+        }
+        if self.render.channel.is_none_or(|open| open.redundancy != channel.redundancy) {
+            self.tell_rx(RxCommand::SetRedundancyPayloadType(redundancy))?;
         }
         self.begin_to_listen()?;
         self.render.codec = Some(kind);

@@ -11,7 +11,7 @@ use offhook_codecs::{CodecError, CodecKind, CodecSettings};
 use offhook_device::Sound;
 use offhook_engine::TickerError;
 use offhook_net::{PortRange, PortRangeError};
-use offhook_rtp::SdesKind;
+use offhook_rtp::{MAX_COPIES, SdesKind};
 
 use crate::PacketTap;
 
@@ -55,6 +55,10 @@ pub struct MspConfig {
     /// Whether nothing is sent while nothing is said (discontinuous transmission): Opus by its own means, the others by
     /// comfort noise of RFC 3389 now and then where the far end takes that, else not at all.
     pub silence_suppression: bool,
+    /// Copies of the packets before it that each packet holds (RFC 2198), up to 4, where the far end takes such packets; we
+    /// take them too then. 0 takes them and sends none; `None` does neither. A copy costs as much as the packet, and makes
+    /// good what the network loses at the price of playing a packet later.
+    pub redundancy: Option<u8>,
     /// Milliseconds of sound in a packet that is sent, unless the call agrees otherwise: 3 to 120, rounded down to
     /// what the codec can make. 3 is 2.5 ms of Opus.
     pub packet_ms: u16,
@@ -100,6 +104,7 @@ impl Default for MspConfig {
             g711_fallback: true,
             codec_settings: CodecSettings::default(),
             silence_suppression: false,
+            redundancy: None,
             packet_ms: 20,
             telephone_event: Some(101),
             inband_digits: false,
@@ -143,6 +148,9 @@ pub enum StartError {
     /// The packet length is out of range.
     #[error("packets of {0} ms cannot be sent; 3 to 120 ms can")]
     PacketLength(u16),
+    /// More copies than a packet may hold.
+    #[error("{0} copies in a packet cannot be sent; up to {MAX_COPIES} can")]
+    Redundancy(u8),
     /// The payload type of telephone-events is not dynamic.
     #[error("telephone-events of payload type {0} cannot be taken; 96 to 127 can")]
     EventPayloadType(u8),
@@ -179,6 +187,9 @@ impl MspConfig {
         }
         if !PACKET_MS.contains(&self.packet_ms) {
             return Err(StartError::PacketLength(self.packet_ms));
+        }
+        if let Some(copies) = self.redundancy.filter(|copies| usize::from(*copies) > MAX_COPIES) {
+            return Err(StartError::Redundancy(copies));
         }
         if let Some(payload_type) = self.telephone_event.filter(|pt| !DYNAMIC.contains(pt)) {
             return Err(StartError::EventPayloadType(payload_type));
@@ -243,6 +254,7 @@ mod tests {
         assert!(why(MspConfig { packet_ms: 0, ..usual() }).contains("0 ms"));
         assert!(why(MspConfig { packet_ms: 2, ..usual() }).contains("2 ms"));
         assert!(why(MspConfig { packet_ms: 500, ..usual() }).contains("500 ms"));
+        assert!(why(MspConfig { redundancy: Some(5), ..usual() }).contains("5 copies"));
         assert!(why(MspConfig { telephone_event: Some(95), ..usual() }).contains("type 95"));
         assert!(why(MspConfig { card_period_us: 1, ..usual() }).contains("1 µs"));
         assert!(why(MspConfig { media_timeout_ms: 99, ..usual() }).contains("99 ms"));

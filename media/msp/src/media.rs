@@ -12,7 +12,7 @@ use offhook_engine::{
 };
 use offhook_jitter::{Playout, PlayoutConfig};
 use offhook_net::PortRange;
-use offhook_pair::{Codec, CodecOffer};
+use offhook_pair::{Codec, CodecOffer, Redundancy};
 use offhook_rtp::PayloadTypes;
 
 use crate::MspConfig;
@@ -37,6 +37,8 @@ pub(crate) struct PeerTakes {
     pub(crate) max_bit_rate: Option<u32>,
     /// Comfort noise of RFC 3389 beside the codec.
     pub(crate) comfort_noise: bool,
+    /// Copies of packets within later ones (RFC 2198).
+    pub(crate) redundancy: Option<Redundancy>,
 }
 
 /// Shared by every address and call.
@@ -100,6 +102,17 @@ impl Media {
         offers
     }
 
+    /// Packets with copies that we take and send, beside what else is offered: the highest payload type that is free.
+    pub(crate) fn redundancy(&self, codecs: &[CodecOffer]) -> Option<Redundancy> {
+        let copies = self.config.redundancy?;
+        let taken = |number: &u8| {
+            Some(*number) == self.config.telephone_event
+                || codecs.iter().any(|offer| offer.payload_type == *number)
+        };
+        let payload_type = DYNAMIC.rev().find(|number| !taken(number))?;
+        Some(Redundancy { payload_type, copies })
+    }
+
     /// The codec that the pair's name means, if it is among ours.
     pub(crate) fn codec(&self, codec: Codec) -> Result<CodecKind, String> {
         let kind = self.config.offered().find(|kind| to_pair(*kind) == Some(codec));
@@ -126,6 +139,9 @@ impl Media {
         // Opus has its own means; payload type 13 has a clock of 8 kHz.
         if self.config.silence_suppression && peer.comfort_noise && kind.clock_rate() == COMFORT_NOISE_CLOCK {
             format = format.with_comfort_noise(COMFORT_NOISE).map_err(|why| why.to_string())?;
+        }
+        if let Some(Redundancy { payload_type, copies }) = peer.redundancy {
+            format = format.with_redundancy(payload_type, usize::from(copies), MAX_PAYLOAD);
         }
         format.at_rate(self.sample_rate()).map_err(|why| why.to_string())
     }

@@ -117,7 +117,10 @@ impl Stream {
     pub(crate) fn is_wanted(&self) -> bool {
         let is_ready = match (self.info.direction, &self.channel) {
             (_, None) => false,
-            (Direction::Capture, Some(channel)) => channel.remote_rtp.and_then(usable).is_some(),
+            // The far end may have us send nothing for a while (flow control).
+            (Direction::Capture, Some(channel)) => {
+                channel.remote_rtp.and_then(usable).is_some() && channel.max_bit_rate != Some(0)
+            }
             (Direction::Render, Some(_)) => true,
         };
         is_ready && !self.selected.is_empty() && !self.is_stopped

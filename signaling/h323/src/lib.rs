@@ -66,7 +66,7 @@ pub use h235::{
 pub use information::{ConferenceGoal, Forward, ForwardKind, Forwarding, UserUser};
 pub use media::{
     AudioCodec, ChannelPlan, CodecOffer, CodecPreference, DescribedCodec, Description, DtmfWay, Flow,
-    GenericId, LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Parameter,
+    GenericId, LocalMedia, LocalSession, NonStandardCapability, NonStandardId, Parameter, Redundancy,
 };
 pub use number::{Number, Redirecting};
 pub use offhook_wire::per::Oid;

@@ -207,6 +207,25 @@ pub struct LocalSession {
     pub comfort_noise: bool,
     /// We may send nothing, or comfort noise, while nothing is said: silenceSuppression of our channels.
     pub silence_suppression: bool,
+    /// We take packets with copies of those before them (RFC 2198) under that payload type, and send so many copies where
+    /// the peer takes them; 0 is none.
+    pub redundancy: Option<Redundancy>,
+}
+
+/// Copies of earlier packets within later ones (RFC 2198; rtpAudioRedundancyEncoding of H.245).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redundancy {
+    /// The RTP payload type of packets that have copies. What is in them bears the codec's.
+    pub payload_type: u8,
+    /// How many in a packet.
+    pub copies: u8,
+}
+
+impl Redundancy {
+    /// The bit rate of a channel with `codec` and these copies.
+    pub(crate) fn bit_rate(copies: Option<Self>, codec: AudioCodec) -> u32 {
+        codec.bit_rate().saturating_mul(1 + copies.map_or(0, |of| u32::from(of.copies)))
+    }
 }
 
 /// Everything the media side prepared for a call. Without sessions it says: no media (a pause;
@@ -247,6 +266,8 @@ pub struct ChannelPlan {
     pub remote_rtcp: Option<SocketAddr>,
     /// Transmit: the payload type under which the peer takes RFC 4733 telephone-events. Receive: ours.
     pub telephone_event: Option<u8>,
+    /// Packets have copies of those before them.
+    pub redundancy: Option<Redundancy>,
     /// Agreed before Connect: early media. A transmit channel of the called side leads to a caller
     /// who is not yet connected.
     pub early: bool,

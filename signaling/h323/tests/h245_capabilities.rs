@@ -36,6 +36,7 @@ fn two_sessions() -> LocalMedia {
         telephone_event: None,
         comfort_noise: false,
         silence_suppression: false,
+        redundancy: None,
     };
     LocalMedia { sessions: vec![session(1), session(2)] }
 }

@@ -3,7 +3,9 @@
 //! In: [`ToTsp::Prepared`](offhook_pair::ToTsp) sessions; channel plans. Out: [`LocalMedia`]; pair channels.
 //! Not here: when they are exchanged (`call.rs`).
 
-use offhook_h323::{AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession, catalogue};
+use offhook_h323::{
+    AudioCodec, ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession, Redundancy, catalogue,
+};
 use offhook_pair as pair;
 
 /// What the MSP prepared, for the call machine. Codecs that the machine cannot name are left out.
@@ -27,6 +29,9 @@ pub(crate) fn local_media(sessions: &[pair::Session]) -> LocalMedia {
         telephone_event: s.telephone_event.map(|event| event.payload_type),
         comfort_noise: s.comfort_noise,
         silence_suppression: s.silence_suppression,
+        redundancy: s
+            .redundancy
+            .map(|pair::Redundancy { payload_type, copies }| Redundancy { payload_type, copies }),
     });
     LocalMedia { sessions: sessions.filter(|s| !s.codecs.is_empty()).collect() }
 }
@@ -45,6 +50,9 @@ pub(crate) fn channel(plan: &ChannelPlan) -> Option<pair::Channel> {
             .map(|payload_type| pair::TelephoneEvent { payload_type, events: pair::TelephoneEvent::KEYS }),
         comfort_noise: false,
         max_bit_rate: None,
+        redundancy: plan
+            .redundancy
+            .map(|Redundancy { payload_type, copies }| pair::Redundancy { payload_type, copies }),
     })
 }
 
@@ -116,6 +124,7 @@ mod tests {
             telephone_event: Some(pair::TelephoneEvent { payload_type: 101, events: 0xffff }),
             comfort_noise: true,
             silence_suppression: false,
+            redundancy: None,
         }];
         let media = local_media(&sessions);
         let codecs: Vec<_> = media.sessions[0].codecs.iter().map(|c| (c.codec, c.payload_type)).collect();
@@ -146,6 +155,7 @@ mod tests {
             telephone_event: None,
             comfort_noise: false,
             silence_suppression: false,
+            redundancy: None,
         };
         assert_eq!(local_media(&[empty]), LocalMedia::default());
     }

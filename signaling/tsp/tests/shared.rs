@@ -183,6 +183,7 @@ fn setup(reference: u16, to: SocketAddr) -> Bytes {
                 telephone_event: None,
                 comfort_noise: false,
                 silence_suppression: false,
+                redundancy: None,
             }],
         },
     };

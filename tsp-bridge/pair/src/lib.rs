@@ -27,7 +27,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// The version octet that starts every buffer. A side that meets another refuses the buffer.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// The most elements in any list of a message; a longer list is refused.
 pub const MAX_ELEMENTS: usize = 64;
@@ -130,6 +130,18 @@ pub struct Session {
     pub comfort_noise: bool,
     /// It may send nothing, or comfort noise, while nothing is said.
     pub silence_suppression: bool,
+    /// It takes packets with copies of those before them (RFC 2198) under that payload type, and sends so many copies itself
+    /// where the peer takes them; 0 is none.
+    pub redundancy: Option<Redundancy>,
+}
+
+/// Copies of earlier packets within later ones (RFC 2198).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redundancy {
+    /// The RTP payload type of packets that have copies. What is in them bears the codec's.
+    pub payload_type: u8,
+    /// How many in a packet.
+    pub copies: u8,
 }
 
 /// RFC 4733 telephone-events beside sound.
@@ -257,8 +269,11 @@ pub struct Channel {
     pub telephone_event: Option<TelephoneEvent>,
     /// Transmit: the peer takes comfort noise (RFC 3389, payload type 13).
     pub comfort_noise: bool,
-    /// Transmit: the highest bit rate of payloads that the peer takes, in bit/s, if it named one.
+    /// Transmit: the highest bit rate of payloads that the peer takes, in bit/s, if it named one. 0: nothing is to be sent
+    /// until another is told.
     pub max_bit_rate: Option<u32>,
+    /// Packets have copies of those before them.
+    pub redundancy: Option<Redundancy>,
 }
 
 /// Why a buffer cannot be read.
@@ -355,6 +370,7 @@ mod tests {
             telephone_event: Some(TelephoneEvent { payload_type: 101, events: TelephoneEvent::KEYS }),
             comfort_noise: true,
             max_bit_rate: Some(24_000),
+            redundancy: Some(Redundancy { payload_type: 127, copies: 2 }),
         }])
     }
 
@@ -384,6 +400,7 @@ mod tests {
                 telephone_event: None,
                 comfort_noise: true,
                 silence_suppression: false,
+                redundancy: Some(Redundancy { payload_type: 127, copies: 0 }),
             }],
         };
         let way = DigitWay::InBand;

@@ -3,13 +3,13 @@
 //! Not here: taking packets apart (`offhook-rtp`), whether the copy is needed (`offhook-jitter`).
 //! RT: no allocation, lock, syscall, log or panic.
 
-/// Packets remembered: more than any sender's copies reach back.
-const REMEMBERED: usize = 16;
+/// Packets remembered: as far back as the copies in one packet can reach.
+const REMEMBERED: usize = offhook_rtp::MAX_BLOCKS;
 
-/// The packets that came last, by number and timestamp.
+/// The packets that came last, by extended number and timestamp; number 0 is none.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    packets: [Option<(u64, u32)>; REMEMBERED],
+    packets: [(u64, u32); REMEMBERED],
     next: usize,
 }
 
@@ -17,7 +17,7 @@ impl Heard {
     /// A packet of sound or noise came.
     pub(crate) fn note(&mut self, extended_sequence: u64, timestamp: u32) {
         if let Some(slot) = self.packets.get_mut(self.next) {
-            *slot = Some((extended_sequence, timestamp));
+            *slot = (extended_sequence, timestamp);
         }
         self.next = (self.next + 1) % REMEMBERED;
     }
@@ -33,7 +33,7 @@ impl Heard {
     /// before the later one as its timestamp says, where packets follow one another without pauses.
     pub(crate) fn number(&self, carrier: (u64, u32), timestamp: u32, ticks: u32) -> Option<u64> {
         let ahead = |of: u32| i64::from(of.wrapping_sub(timestamp) as i32);
-        let known = || self.packets.iter().flatten().filter(|(number, _)| *number <= carrier.0);
+        let known = || self.packets.iter().filter(|(number, _)| (1..=carrier.0).contains(number));
         if let Some((number, _)) = known().find(|(_, at)| *at == timestamp) {
             return Some(*number);
         }

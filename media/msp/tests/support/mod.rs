@@ -155,6 +155,7 @@ pub(crate) fn transmit_to(codec: Codec, rtp: SocketAddr, rtcp: Option<SocketAddr
         telephone_event: None,
         comfort_noise: false,
         max_bit_rate: None,
+        redundancy: None,
     }
 }
 
@@ -169,6 +170,7 @@ pub(crate) fn receive(codec: Codec) -> Channel {
         telephone_event: None,
         comfort_noise: false,
         max_bit_rate: None,
+        redundancy: None,
     }
 }
 

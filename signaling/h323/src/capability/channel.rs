@@ -9,12 +9,12 @@ use offhook_wire::h245::{
     H2250LogicalChannelParametersMediaPacketization as Packetization, OpenLogicalChannel,
     OpenLogicalChannelForwardLogicalChannelParametersMultiplexParameters as ForwardParameters,
     OpenLogicalChannelReverseLogicalChannelParametersMultiplexParameters as ReverseParameters, QOSMode,
-    TransportAddress,
+    RedundancyEncoding, RedundancyEncodingMethod, TransportAddress,
 };
 
 use super::codec::{audio_codec, describes};
 use crate::address::from_h245;
-use crate::{AudioCodec, CodecOffer, LocalSession};
+use crate::{AudioCodec, CodecOffer, LocalSession, Redundancy};
 
 /// What a channel is to carry.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,15 @@ pub(crate) enum DataType {
     },
     /// genericAudioCapability or nonStandard: ours to recognise.
     Described(Box<AudioCapability>),
+    /// Packets with copies of those before them (RFC 2198).
+    Redundant {
+        /// What they carry: audio or described.
+        primary: Box<DataType>,
+        /// Its payload type.
+        payload_type: Option<u8>,
+        /// Copies in a packet.
+        copies: u8,
+    },
     Null,
     /// h235Media, h235Control, encryptionData.
     Encrypted,
@@ -46,11 +55,40 @@ impl DataType {
                 (None, AudioCapability::Unrecognized(_)) => Self::Unknown,
                 _ => Self::Unsupported,
             },
+            WireDataType::RedundancyEncoding(encoding) => Self::redundant(encoding),
             WireDataType::EncryptionData(_) | WireDataType::H235Control(_) | WireDataType::H235Media(_) => {
                 Self::Encrypted
             }
             WireDataType::Unrecognized(_) => Self::Unknown,
             _ => Self::Unsupported,
+        }
+    }
+
+    fn redundant(encoding: &RedundancyEncoding) -> Self {
+        let rtp = encoding.rtp_redundancy_encoding.as_ref();
+        let primary = rtp.and_then(|rtp| rtp.primary.as_ref());
+        let method = &encoding.redundancy_encoding_method;
+        let (Some(primary), RedundancyEncodingMethod::RtpAudioRedundancyEncoding) = (primary, method) else {
+            return Self::Unsupported;
+        };
+        match &primary.data_type {
+            // What is redundant itself, or anything but sound, is not looked into.
+            audio @ WireDataType::AudioData(_) => Self::Redundant {
+                primary: Self::from_wire(audio).into(),
+                payload_type: primary.payload_type,
+                copies: rtp
+                    .and_then(|rtp| rtp.secondary.as_ref())
+                    .map_or(1, |copies| u8::try_from(copies.len()).unwrap_or(u8::MAX)),
+            },
+            _ => Self::Unsupported,
+        }
+    }
+
+    /// What the packets carry, whether with copies or without.
+    pub(crate) fn primary(&self) -> &Self {
+        match self {
+            Self::Redundant { primary, .. } => primary,
+            _ => self,
         }
     }
 
@@ -105,18 +143,31 @@ pub(crate) struct Proposal {
     pub(crate) session_id: u8,
     pub(crate) media: Option<SocketAddr>,
     pub(crate) media_control: Option<SocketAddr>,
+    /// The codec's.
     pub(crate) payload_type: Option<u8>,
+    /// Packets have copies.
+    pub(crate) redundancy: Option<Redundancy>,
 }
 
 impl Proposal {
     fn new(data: &WireDataType, parameters: Option<&H2250LogicalChannelParameters>) -> Self {
         let address = |of: fn(&H2250LogicalChannelParameters) -> Option<SocketAddr>| parameters.and_then(of);
+        let told = parameters.and_then(payload_type);
+        let (data, payload_type, redundancy) = match (DataType::from_wire(data), told) {
+            (data @ DataType::Redundant { payload_type, copies, .. }, Some(told)) => {
+                (data, payload_type, Some(Redundancy { payload_type: told, copies }))
+            }
+            // Without a number of their own packets with copies cannot be told from others.
+            (DataType::Redundant { .. }, None) => (DataType::Unsupported, None, None),
+            (data, told) => (data, told, None),
+        };
         Self {
-            data: DataType::from_wire(data),
+            data,
             session_id: parameters.map_or(0, |p| p.session_id),
             media: address(|p| p.media_channel.as_ref().and_then(from_h245)),
             media_control: address(|p| p.media_control_channel.as_ref().and_then(from_h245)),
-            payload_type: parameters.and_then(payload_type),
+            payload_type,
+            redundancy,
         }
     }
 }

@@ -14,12 +14,13 @@ use offhook_wire::h245::{
     DataType as WireDataType, GSMAudioCapability, GenericCapability, GenericParameter,
     H2250LogicalChannelParametersMediaPacketization as Packetization, NonStandardIdentifier,
     NonStandardIdentifierH221NonStandard, NonStandardParameter, ParameterIdentifier, ParameterValue,
-    RTPPayloadType, RTPPayloadTypePayloadDescriptor,
+    RTPPayloadType, RTPPayloadTypePayloadDescriptor, RedundancyEncoding, RedundancyEncodingElement,
+    RedundancyEncodingMethod, RedundancyEncodingRtpRedundancyEncoding,
 };
 
 use crate::catalogue::COMFORT_NOISE;
 use crate::media::{Description, GenericId, NonStandardCapability, NonStandardId, Parameter};
-use crate::{AudioCodec, CodecOffer, DescribedCodec};
+use crate::{AudioCodec, CodecOffer, DescribedCodec, Redundancy};
 
 /// Frames in a packet are at most this many (H.245 table B.1).
 const MAX_FRAMES: u16 = 256;
@@ -266,6 +267,28 @@ fn frame_half_ms(codec: AudioCodec) -> u16 {
         AudioCodec::G7231 => 60,
         AudioCodec::Described(codec) => codec.frame_half_ms.max(1),
     }
+}
+
+/// dataType of a channel whose packets have copies: the codec's own under the payload type of `offer`, and copies of the same.
+pub(crate) fn redundant_data_type(offer: &CodecOffer, ms: u16, redundancy: Redundancy) -> WireDataType {
+    let element = || {
+        let mut element = RedundancyEncodingElement::new(data_type(offer.codec, ms));
+        element.payload_type = Some(offer.payload_type);
+        element
+    };
+    let mut rtp = RedundancyEncodingRtpRedundancyEncoding::new();
+    rtp.primary = Some(element());
+    rtp.secondary = Some((0..redundancy.copies).map(|_| element()).collect());
+    let mut encoding = RedundancyEncoding::new(RedundancyEncodingMethod::RtpAudioRedundancyEncoding);
+    encoding.rtp_redundancy_encoding = Some(rtp);
+    WireDataType::RedundancyEncoding(encoding.into())
+}
+
+/// mediaPacketization of such a channel.
+pub(crate) fn redundant_packetization(redundancy: Redundancy) -> Packetization {
+    let mut payload = RTPPayloadType::new(RTPPayloadTypePayloadDescriptor::RfcNumber(2198));
+    payload.payload_type = Some(redundancy.payload_type);
+    Packetization::RtpPayloadType(payload)
 }
 
 /// How long our packets are when the peer takes up to `most` milliseconds: whole frames, one at least.

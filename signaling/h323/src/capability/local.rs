@@ -2,8 +2,9 @@
 //! In: [`LocalMedia`], the configuration. Out: entries and one descriptor.
 //!
 //! ```text
-//!   entries      session by session, most wanted first; then user input, telephone-events, comfort noise, nonStandard
-//!   descriptor   { codecs of a session } of every session, { user input, telephone-events }, { comfort noise }
+//!   entries      session by session, most wanted first, then each with copies (RFC 2198); then user input,
+//!                telephone-events, comfort noise, nonStandard
+//!   descriptor   { codecs of a session, with copies } of every session, { user input, telephone-events }, { comfort noise }
 //! ```
 //! One of each brace at a time, all braces at the same time. nonStandard capabilities are no alternative to
 //! anything and stand in a set each.
@@ -12,7 +13,7 @@
 
 use offhook_wire::h245::{
     AudioTelephonyEventCapability, Capability, CapabilityDescriptor, CapabilityTableEntry,
-    UserInputCapability,
+    RedundancyEncodingCapability, RedundancyEncodingMethod, UserInputCapability,
 };
 
 use super::codec::{audio_capability, comfort_noise, dynamic_payload_type, non_standard};
@@ -28,6 +29,8 @@ const MAX_NON_STANDARD: usize = 32;
 pub(crate) struct Table {
     pub(crate) entries: Vec<CapabilityTableEntry>,
     pub(crate) descriptors: Vec<CapabilityDescriptor>,
+    /// The codecs that may have copies, for peers that look for them in h2250Capability.
+    pub(crate) redundant: Vec<RedundancyEncodingCapability>,
 }
 
 /// Our table; `None` when we have nothing: the empty set. `most` entries are told, for a peer that keeps no
@@ -48,12 +51,21 @@ pub(crate) fn table(media: &LocalMedia, config: &Config, most: usize) -> Option<
         Some(number)
     };
     let mut simultaneous: Vec<Vec<u16>> = Vec::new();
+    let mut redundant: Vec<RedundancyEncodingCapability> = Vec::new();
     for session in media.sessions.iter().take(MAX_SESSIONS) {
         let audio = session.codecs.iter().take(MAX_SESSIONS);
         let capability = |offer: &CodecOffer| {
             Capability::ReceiveAudioCapability(audio_capability(offer.codec, offer.max_packet_ms))
         };
-        simultaneous.push(audio.filter_map(|offer| add(capability(offer))).collect());
+        let mut alternatives: Vec<u16> = audio.filter_map(|offer| add(capability(offer))).collect();
+        if session.redundancy.is_some() {
+            let with_copies: Vec<_> = alternatives.iter().map(|number| copies_of(*number)).collect();
+            for encoding in &with_copies {
+                alternatives.extend(add(Capability::RedundancyEncodingCap(encoding.clone().into())));
+            }
+            redundant.extend(with_copies);
+        }
+        simultaneous.push(alternatives);
     }
     let alphanumeric = Capability::ReceiveUserInputCapability(UserInputCapability::BasicString);
     let signal = Capability::ReceiveUserInputCapability(UserInputCapability::Dtmf);
@@ -78,5 +90,13 @@ pub(crate) fn table(media: &LocalMedia, config: &Config, most: usize) -> Option<
     simultaneous.retain(|alternatives| !alternatives.is_empty());
     let mut descriptor = CapabilityDescriptor::new(0);
     descriptor.simultaneous_capabilities = Some(simultaneous);
-    Some(Table { entries, descriptors: vec![descriptor] })
+    Some(Table { entries, descriptors: vec![descriptor], redundant })
+}
+
+/// Packets of entry `number` with copies of packets of the same.
+fn copies_of(number: u16) -> RedundancyEncodingCapability {
+    let method = RedundancyEncodingMethod::RtpAudioRedundancyEncoding;
+    let mut encoding = RedundancyEncodingCapability::new(method, number);
+    encoding.secondary_encoding = Some(vec![number]);
+    encoding
 }

@@ -19,7 +19,10 @@ mod remote;
 pub(crate) use channel::{DataType, OpenChannel, Proposal};
 #[cfg(test)]
 pub(crate) use codec::describes;
-pub(crate) use codec::{audio_mode, data_type, dynamic_payload_type, mode_is, packet_ms, packetization};
+pub(crate) use codec::{
+    audio_mode, data_type, dynamic_payload_type, mode_is, packet_ms, packetization, redundant_data_type,
+    redundant_packetization,
+};
 pub use events::TelephoneEvents;
 pub(crate) use local::{Table, table};
 pub use remote::RemoteMedia;

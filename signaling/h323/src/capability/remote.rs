@@ -9,7 +9,10 @@
 
 use std::collections::BTreeMap;
 
-use offhook_wire::h245::{AudioCapability, Capability, TerminalCapabilitySet, UserInputCapability};
+use offhook_wire::h245::{
+    AudioCapability, Capability, MultiplexCapability, RedundancyEncodingCapability, RedundancyEncodingMethod,
+    TerminalCapabilitySet, UserInputCapability,
+};
 use offhook_wire::per;
 
 use super::codec::{
@@ -50,6 +53,8 @@ pub(crate) struct RemoteCapabilities {
     entries: BTreeMap<u16, Entry>,
     /// By number: alternative sets of entry numbers.
     descriptors: BTreeMap<u8, Vec<Vec<u16>>>,
+    /// Entries that may have copies of themselves (RFC 2198), as h2250Capability tells them.
+    redundant: Vec<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +70,8 @@ enum Entry {
     HookFlash,
     TelephoneEvent(u8, TelephoneEvents),
     ComfortNoise,
+    /// The entry of this number with copies of itself (RFC 2198).
+    Redundant(u16),
     NonStandard(NonStandardCapability),
     Other,
 }
@@ -137,6 +144,10 @@ impl RemoteCapabilities {
         if descriptors.values().flatten().map(Vec::len).sum::<usize>() > MAX_REFERENCES {
             return Err(SetRefused::DescriptorCapacityExceeded);
         }
+        if let Some(MultiplexCapability::H2250Capability(h2250)) = &set.multiplex_capability {
+            let told = h2250.redundancy_encoding_capability.iter().flatten();
+            self.redundant = told.filter_map(copies_of).collect();
+        }
         self.entries = entries;
         self.descriptors = descriptors;
         Ok(())
@@ -162,6 +173,16 @@ impl RemoteCapabilities {
             Entry::Described(audio) if describes(audio, codec).is_some() => max_bit_rate(audio),
             _ => None,
         })
+    }
+
+    /// The peer takes packets of `codec` with copies of those before them (RFC 2198).
+    pub(crate) fn takes_copies(&self, codec: AudioCodec) -> bool {
+        let told = self.usable().filter_map(|entry| match entry {
+            Entry::Redundant(number) => Some(number),
+            _ => None,
+        });
+        let mut numbers = told.chain(&self.redundant).filter_map(|number| self.entries.get(number));
+        numbers.any(|entry| entry.packet_ms(codec).is_some())
     }
 
     /// Where `codec` stands in the peer's order of preference.
@@ -246,6 +267,14 @@ impl RemoteCapabilities {
     }
 }
 
+/// The entry that may have copies of itself; other kinds of redundancy are not for us.
+fn copies_of(encoding: &RedundancyEncodingCapability) -> Option<u16> {
+    let primary = encoding.primary_encoding;
+    let of_itself = encoding.secondary_encoding.as_ref().is_none_or(|copies| copies.contains(&primary));
+    let method = RedundancyEncodingMethod::RtpAudioRedundancyEncoding;
+    (encoding.redundancy_encoding_method == method && of_itself).then_some(primary)
+}
+
 /// Each want gets a set of its own: augmenting paths (Kuhn). Depth and work are bounded by the wants, of which
 /// there are no more than sessions.
 fn assign(fitting: &[Vec<bool>], sets: usize) -> bool {
@@ -289,6 +318,9 @@ impl Entry {
                 let events = TelephoneEvents::parse(&event.audio_telephone_event);
                 let events = events.filter(|events| !events.is_empty()).unwrap_or(TelephoneEvents::DTMF);
                 Self::TelephoneEvent(event.dynamic_rtp_payload_type, events)
+            }
+            Capability::RedundancyEncodingCap(encoding) => {
+                copies_of(encoding).map_or(Self::Other, Self::Redundant)
             }
             Capability::NonStandard(parameter) if parameter.data.len() <= MAX_OCTETS => {
                 Self::NonStandard(non_standard_capability(parameter))

@@ -32,7 +32,7 @@ use crate::h245::Scope;
 use crate::h245::lcse::{Channels, Incoming, IncomingState, OutgoingState, control_address, is_usable};
 use crate::h245::msdse::Status;
 use crate::h245::pdu::{self, OpenReject};
-use crate::{ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession};
+use crate::{ChannelPlan, CodecOffer, Flow, LocalMedia, LocalSession, Redundancy};
 
 /// A channel that can be taken.
 pub(super) struct Admitted<'m> {
@@ -99,6 +99,7 @@ impl Channels {
             }
         }
         let payload_type = open.forward.payload_type.unwrap_or(taken.offer.payload_type);
+        let redundancy = open.forward.redundancy;
         let media = open.forward.media.filter(is_usable);
         let plan = ChannelPlan {
             session_id: taken.session.session_id,
@@ -110,7 +111,10 @@ impl Channels {
             remote_rtp: media,
             remote_rtcp: control_address(media, open.forward.media_control),
             // Two payloads under one number cannot be told apart.
-            telephone_event: taken.session.telephone_event.filter(|events| *events != payload_type),
+            telephone_event: taken.session.telephone_event.filter(|events| {
+                *events != payload_type && redundancy.is_none_or(|copies| *events != copies.payload_type)
+            }),
+            redundancy,
             early: scope.early,
         };
         self.incoming.push(Incoming {
@@ -136,16 +140,22 @@ impl Channels {
     ) -> Result<Admitted<'m>, OpenReject> {
         let data = &open.forward.data;
         self.examine_extras(open)?;
-        match data {
+        match data.primary() {
             DataType::Audio { .. } | DataType::Described(_) => {}
-            DataType::Null | DataType::Unsupported => return Err(OpenReject::DataTypeNotSupported),
+            DataType::Null | DataType::Unsupported | DataType::Redundant { .. } => {
+                return Err(OpenReject::DataTypeNotSupported);
+            }
             DataType::Encrypted => return Err(OpenReject::SecurityDenied),
             DataType::Unknown => return Err(OpenReject::UnknownDataType),
         }
         if media.sessions.is_empty() {
             return Err(OpenReject::DataTypeNotAvailable);
         }
-        let has = |session: &&LocalSession| data.offer_in(session).is_some();
+        let offer_in = |session: &LocalSession| {
+            let is_taken = open.forward.redundancy.is_none() || session.redundancy.is_some();
+            data.primary().offer_in(session).filter(|_| is_taken)
+        };
+        let has = |session: &&LocalSession| offer_in(session).is_some();
         // H.245 B.3.2: sessionID 0 asks the master for a number. Ours is the session that has the codec;
         // the acknowledgement says which.
         let session = match open.forward.session_id {
@@ -159,7 +169,7 @@ impl Channels {
                 known.or_else(|| media.sessions.iter().find(free)).ok_or(OpenReject::InvalidSessionId)?
             }
         };
-        let (offer, packet_ms) = data.offer_in(session).ok_or(OpenReject::DataTypeNotSupported)?;
+        let (offer, packet_ms) = offer_in(session).ok_or(OpenReject::DataTypeNotSupported)?;
         let differs = self.outgoing.iter().any(|channel| {
             channel.session_id == session.session_id
                 && channel.state != OutgoingState::AwaitingRelease
@@ -168,7 +178,7 @@ impl Channels {
         if scope.config.symmetric_codecs && differs && status == Some(Status::Master) {
             return Err(OpenReject::MasterSlaveConflict);
         }
-        if !self.affords(offer.codec, None) {
+        if !self.affords(Redundancy::bit_rate(open.forward.redundancy, offer.codec), None) {
             return Err(OpenReject::InsufficientBandwidth);
         }
         Ok(Admitted { session, offer, packet_ms })

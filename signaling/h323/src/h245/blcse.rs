@@ -138,6 +138,7 @@ impl Channels {
             number,
             session_id: id,
             offer,
+            redundancy: None,
             packet_ms,
             state: OutgoingState::AwaitingConfirmation,
             replaces: None,
@@ -153,6 +154,7 @@ impl Channels {
                 remote_rtp: Some(remote_rtp),
                 remote_rtcp: control_address(Some(remote_rtp), reverse.media_control),
                 telephone_event: None,
+                redundancy: None,
                 early: scope.early,
             }),
         });

@@ -19,8 +19,9 @@ use std::net::SocketAddr;
 use crate::capability::OpenChannel;
 use crate::h245::clcse::Clcse;
 use crate::h245::pdu::{self, CloseSource, OpenAck, OpenReject};
+use crate::h245::select::Choice;
 use crate::h245::{Notice, Scope};
-use crate::{AudioCodec, ChannelPlan, CodecOffer, Event, Flow, LocalSession, Timer};
+use crate::{AudioCodec, ChannelPlan, CodecOffer, Event, Flow, LocalSession, Redundancy, Timer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutgoingState {
@@ -38,6 +39,8 @@ pub(super) struct Outgoing {
     pub(super) session_id: u8,
     /// With the payload type of this channel.
     pub(super) offer: CodecOffer,
+    /// Packets have copies of those before them.
+    pub(super) redundancy: Option<Redundancy>,
     pub(super) packet_ms: u16,
     pub(super) state: OutgoingState,
     /// The channel of ours that goes when this one stands (another codec, without a gap).
@@ -95,6 +98,8 @@ pub(crate) struct Channels {
     pub(super) break_first: Vec<u8>,
     /// Sessions in which the peer refuses bidirectional channels.
     pub(super) one_way: Vec<u8>,
+    /// Sessions in which the peer refuses packets with copies.
+    pub(super) plain: Vec<u8>,
     /// The peer's flow control: bit/s by session.
     pub(super) rates: Vec<(u8, u32)>,
     /// What insufficientBandwidth left of a session, in bit/s, until the peer's next capability set.
@@ -116,6 +121,7 @@ impl Channels {
             wanted: Vec::new(),
             break_first: Vec::new(),
             one_way: Vec::new(),
+            plain: Vec::new(),
             rates: Vec::new(),
             ceilings: Vec::new(),
             bandwidth: None,
@@ -143,6 +149,7 @@ impl Channels {
                     number: plan.channel,
                     session_id: plan.session_id,
                     offer,
+                    redundancy: plan.redundancy,
                     packet_ms: plan.packet_ms,
                     state: OutgoingState::Established,
                     replaces: None,
@@ -169,6 +176,7 @@ impl Channels {
         self.parked.clear();
         self.break_first.clear();
         self.one_way.clear();
+        self.plain.clear();
         self.ceilings.clear();
     }
 
@@ -201,21 +209,22 @@ impl Channels {
         &mut self,
         scope: &mut Scope<'_>,
         session: &LocalSession,
-        offer: CodecOffer,
-        packet_ms: u16,
+        Choice { offer, packet_ms, redundancy }: Choice,
         replaces: Option<u16>,
     ) {
         let number = self.take_number();
-        let both = self.opens_both_ways(scope, session.session_id, replaces);
+        // Which way copies would go in a channel of both ways nobody could tell.
+        let both = redundancy.is_none() && self.opens_both_ways(scope, session.session_id, replaces);
         scope.send(match both {
             true => pdu::olc_bidirectional(number, session, &offer, packet_ms),
-            false => pdu::olc(number, session, &offer, packet_ms),
+            false => pdu::olc(number, session, &offer, packet_ms, redundancy),
         });
         scope.start(Timer::T103(number));
         self.outgoing.push(Outgoing {
             number,
             session_id: session.session_id,
             offer,
+            redundancy,
             packet_ms,
             state: OutgoingState::AwaitingEstablishment,
             replaces,
@@ -248,8 +257,13 @@ impl Channels {
         let Some(channel) = self.outgoing.get_mut(at) else {
             return;
         };
-        let payload_type = ack.payload_type.unwrap_or(channel.offer.payload_type);
-        channel.offer.payload_type = payload_type;
+        // The channel's number is that of packets with copies, if it has some.
+        match (&mut channel.redundancy, ack.payload_type) {
+            (Some(redundancy), Some(told)) => redundancy.payload_type = told,
+            (None, Some(told)) => channel.offer.payload_type = told,
+            (_, None) => {}
+        }
+        let (payload_type, redundancy) = (channel.offer.payload_type, channel.redundancy);
         channel.state = OutgoingState::Established;
         let plan = ChannelPlan {
             session_id: channel.session_id,
@@ -261,7 +275,10 @@ impl Channels {
             remote_rtp: Some(remote_rtp),
             remote_rtcp: control_address(Some(remote_rtp), ack.media_control),
             // Two payloads under one number cannot be told apart.
-            telephone_event: telephone_event.filter(|events| *events != payload_type),
+            telephone_event: telephone_event.filter(|events| {
+                *events != payload_type && redundancy.is_none_or(|copies| *events != copies.payload_type)
+            }),
+            redundancy,
             early: scope.early,
         };
         channel.plan = Some(plan);
@@ -291,8 +308,9 @@ impl Channels {
             OutgoingState::AwaitingEstablishment | OutgoingState::AwaitingConfirmation => {}
         }
         let (session_id, codec, replaces) = (channel.session_id, channel.offer.codec, channel.replaces);
-        if channel.both_ways.is_some() && channel.state == OutgoingState::AwaitingEstablishment {
-            // Whatever it is that the peer does not take, it may be this: one direction is tried before it is believed.
+        let unusual = channel.both_ways.is_some() || channel.redundancy.is_some();
+        if unusual && channel.state == OutgoingState::AwaitingEstablishment {
+            // Whatever it is that the peer does not take, it may be this: the usual channel is tried before it is believed.
             self.after_reject(number);
             self.take_outgoing(scope, number);
             return;
@@ -456,7 +474,9 @@ impl Channels {
             return;
         };
         let (session_id, codec, replaces) = (channel.session_id, channel.offer.codec, channel.replaces);
-        if channel.both_ways.is_some() && !self.one_way.contains(&session_id) {
+        if channel.redundancy.is_some() {
+            add(&mut self.plain, session_id);
+        } else if channel.both_ways.is_some() && !self.one_way.contains(&session_id) {
             self.one_way.push(session_id);
         } else if replaces.is_some() && !self.break_first.contains(&session_id) {
             self.break_first.push(session_id);

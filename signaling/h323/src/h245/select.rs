@@ -7,6 +7,7 @@
 //!     ── not rejected; what the peer sends, if it decided so (masterSlaveConflict)
 //!     ── within flow control and bandwidth
 //!   the first that is left: opened if nothing is; in the place of one that became impossible or unwanted
+//!     with copies (RFC 2198) where we send some, the peer takes them and did not refuse, and they fit the limits
 //! ```
 //! Another codec comes in a channel of its own, with a new number; the old one is closed when the new one
 //! stands, or first, for a peer that takes no two.
@@ -16,7 +17,16 @@
 use crate::capability::{RemoteCapabilities, dynamic_payload_type};
 use crate::h245::lcse::{Channels, IncomingState, Outgoing, OutgoingState};
 use crate::h245::{Notice, Scope};
-use crate::{AudioCodec, CodecOffer, Event, LocalMedia, LocalSession};
+use crate::{AudioCodec, CodecOffer, Event, LocalMedia, LocalSession, Redundancy};
+
+/// What a channel is opened with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice {
+    /// The codec, with the payload type of this channel.
+    pub(super) offer: CodecOffer,
+    pub(super) packet_ms: u16,
+    pub(super) redundancy: Option<Redundancy>,
+}
 
 impl Channels {
     /// Makes what we send what it should be.
@@ -61,7 +71,7 @@ impl Channels {
         }
         match self.candidate(scope, session, media, remote) {
             Some(_) if self.outgoing.len() >= scope.config.limits.channels => {}
-            Some((offer, packet_ms)) => self.open(scope, session, offer, packet_ms, None),
+            Some(choice) => self.open(scope, session, choice, None),
             None if self.rejected.iter().any(|(session_id, _)| *session_id == id) => {
                 self.parked.push(id);
                 scope.notify(Notice::Rejected { session_id: id });
@@ -85,21 +95,30 @@ impl Channels {
         };
         let id = session.session_id;
         let (number, codec) = (channel.number, channel.offer.codec);
+        let has_copies = channel.redundancy.is_some();
         let ours = session.codecs.iter().any(|offer| offer.codec == codec);
         let impossible = !ours || remote.packet_ms(&channel.offer).is_none();
         let unwanted = self.wanted_in(id).is_some_and(|wanted| wanted != codec);
         let too_fast = self.limit_of(id).is_some_and(|limit| codec.bit_rate() > limit);
-        if !impossible && !unwanted && !too_fast {
+        let copies = self.copies_of(&channel.offer, session, remote);
+        let recast = copies.is_some() != has_copies;
+        if !impossible && !unwanted && !too_fast && !recast {
             return;
         }
-        let other = self.candidate(scope, session, media, remote).filter(|(offer, _)| offer.codec != codec);
+        let stays = !impossible && !unwanted && !too_fast;
+        let other = if stays {
+            let (offer, packet_ms) = (channel.offer, channel.packet_ms);
+            Some(Choice { offer, packet_ms, redundancy: copies })
+        } else {
+            self.candidate(scope, session, media, remote).filter(|choice| choice.offer.codec != codec)
+        };
         let room = self.outgoing.len() < scope.config.limits.channels;
         match other {
-            Some((offer, packet_ms)) if room && self.break_first.contains(&id) => {
+            Some(choice) if room && self.break_first.contains(&id) => {
                 self.release_at(scope, at);
-                self.open(scope, session, offer, packet_ms, None);
+                self.open(scope, session, choice, None);
             }
-            Some((offer, packet_ms)) if room => self.open(scope, session, offer, packet_ms, Some(number)),
+            Some(choice) if room => self.open(scope, session, choice, Some(number)),
             _ if impossible => self.release_at(scope, at),
             _ => {}
         }
@@ -112,7 +131,7 @@ impl Channels {
         session: &LocalSession,
         media: &LocalMedia,
         remote: &RemoteCapabilities,
-    ) -> Option<(CodecOffer, u16)> {
+    ) -> Option<Choice> {
         let id = session.session_id;
         let mut offers: Vec<&CodecOffer> = session.codecs.iter().collect();
         scope.config.codec_preference.sort(&mut offers, |offer| offer.codec, |codec| remote.rank(codec));
@@ -136,10 +155,34 @@ impl Channels {
             let fits = theirs.is_none_or(|theirs| theirs == codec)
                 && !self.rejected.contains(&(id, codec))
                 && limit.is_none_or(|limit| codec.bit_rate() <= limit)
-                && self.affords(codec, Some(id))
+                && self.affords(codec.bit_rate(), Some(id))
                 && remote.together(&together);
-            fits.then(|| (with_free_payload_type(*offer, session, remote), packet_ms))
+            fits.then(|| {
+                let offer = with_free_payload_type(*offer, session, remote);
+                Choice { offer, packet_ms, redundancy: self.copies_of(&offer, session, remote) }
+            })
         })
+    }
+
+    /// The copies that a channel of `offer` may have: ours to send, the peer's to take, within the limits.
+    fn copies_of(
+        &self,
+        offer: &CodecOffer,
+        session: &LocalSession,
+        remote: &RemoteCapabilities,
+    ) -> Option<Redundancy> {
+        let id = session.session_id;
+        let ours = session.redundancy.filter(|ours| ours.copies > 0)?;
+        let bit_rate = Redundancy::bit_rate(Some(ours), offer.codec);
+        let fits = remote.takes_copies(offer.codec)
+            && !self.plain.contains(&id)
+            && self.limit_of(id).is_none_or(|limit| bit_rate <= limit)
+            && self.affords(bit_rate, Some(id));
+        let events = remote.telephone_event().map(|(payload_type, _)| payload_type);
+        let taken = |number: &u8| *number == offer.payload_type || Some(*number) == events;
+        let payload_type = Some(ours.payload_type).filter(|number| !taken(number));
+        let payload_type = payload_type.or_else(|| (96..=127).rev().find(|number| !taken(number)))?;
+        fits.then_some(Redundancy { payload_type, ..ours })
     }
 
     /// The codec that was asked for in a session.
@@ -176,8 +219,8 @@ impl Channels {
         self.parked.clear();
     }
 
-    /// A channel with `codec` fits into what is left of the bandwidth, not counting what we send in `instead_of`.
-    pub(super) fn affords(&self, codec: AudioCodec, instead_of: Option<u8>) -> bool {
+    /// A channel of `bit_rate` fits into what is left of the bandwidth, not counting what we send in `instead_of`.
+    pub(super) fn affords(&self, bit_rate: u32, instead_of: Option<u8>) -> bool {
         let Some(bandwidth) = self.bandwidth else {
             return true;
         };
@@ -185,13 +228,13 @@ impl Channels {
             .outgoing
             .iter()
             .filter(|c| c.state != OutgoingState::AwaitingRelease && Some(c.session_id) != instead_of)
-            .map(|c| c.offer.codec.bit_rate());
+            .map(|c| Redundancy::bit_rate(c.redundancy, c.offer.codec));
         let received = self.incoming.iter().filter_map(|channel| match channel.state {
-            IncomingState::Established(plan) => Some(plan.codec.bit_rate()),
+            IncomingState::Established(plan) => Some(Redundancy::bit_rate(plan.redundancy, plan.codec)),
             IncomingState::AwaitingMedia(_) => None,
         });
         let used = sent.chain(received).fold(0u32, u32::saturating_add);
-        used.saturating_add(codec.bit_rate()) <= bandwidth
+        used.saturating_add(bit_rate) <= bandwidth
     }
 }
 

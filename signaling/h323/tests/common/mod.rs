@@ -39,6 +39,7 @@ pub(crate) fn media(side: usize, codecs: &[AudioCodec]) -> LocalMedia {
             telephone_event: Some(101),
             comfort_noise: false,
             silence_suppression: false,
+            redundancy: None,
         }],
     }
 }

@@ -16,11 +16,10 @@ impl Running {
         }
         let capability =
             media::machine_codec(channel.codec).and_then(|codec| self.machine.remote_max_bit_rate(codec));
-        // A rate of nothing is a pause, which no codec keeps by coding less.
-        let flow_control = self.rate_limit.filter(|rate| *rate > 0);
+        // A rate of nothing is a pause: nothing is sent until it is lifted.
         PairChannel {
             comfort_noise: self.machine.remote_media().comfort_noise,
-            max_bit_rate: [capability, flow_control].into_iter().flatten().min(),
+            max_bit_rate: [capability, self.rate_limit].into_iter().flatten().min(),
             ..channel
         }
     }

@@ -114,6 +114,7 @@ impl TspEvents for Events {
                     telephone_event: self.telephone_event,
                     comfort_noise: self.comfort_noise,
                     silence_suppression: false,
+                    redundancy: None,
                 }];
                 let prepared = ToTsp::Prepared { sessions };
                 self.msp_says(call, &prepared);

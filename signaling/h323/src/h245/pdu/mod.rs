@@ -43,7 +43,7 @@ pub(crate) use refusal::not_supported;
 use crate::address::to_h245;
 use crate::capability::{self, SetRefused, Table};
 use crate::h245::msdse::Status;
-use crate::{CodecOffer, LocalSession, Loop};
+use crate::{CodecOffer, LocalSession, Loop, Redundancy};
 
 /// H.245 version 15, the one that H323Plus speaks: {itu-t(0) recommendation(0) h(8) 245 version(0) 15}.
 const PROTOCOL_IDENTIFIER: Oid = Oid::new(&[0, 0, 8, 245, 0, 15]);
@@ -96,8 +96,10 @@ pub(crate) fn msd_release() -> Message {
 pub(crate) fn tcs(sequence: u8, table: Option<Table>) -> Message {
     let mut set = TerminalCapabilitySet::new(sequence, PROTOCOL_IDENTIFIER);
     // Without a table the set is empty in the sense of H.323 8.4.6: nothing but number and version.
-    if let Some(Table { entries, descriptors }) = table {
-        set.multiplex_capability = Some(MultiplexCapability::H2250Capability(h2250_capability().into()));
+    if let Some(Table { entries, descriptors, redundant }) = table {
+        let mut h2250 = h2250_capability();
+        h2250.redundancy_encoding_capability = (!redundant.is_empty()).then_some(redundant);
+        set.multiplex_capability = Some(MultiplexCapability::H2250Capability(h2250.into()));
         set.capability_table = Some(entries);
         set.capability_descriptors = Some(descriptors);
     }
@@ -150,10 +152,26 @@ pub(crate) fn tcs_release() -> Message {
 }
 
 /// OpenLogicalChannel of a unidirectional audio channel: RTCP address only; RTP's comes in the Ack.
-pub(crate) fn olc(number: u16, session: &LocalSession, offer: &CodecOffer, packet_ms: u16) -> Message {
+/// With `redundancy` its packets have copies of those before them.
+pub(crate) fn olc(
+    number: u16,
+    session: &LocalSession,
+    offer: &CodecOffer,
+    packet_ms: u16,
+    redundancy: Option<Redundancy>,
+) -> Message {
+    let mut parameters = channel_parameters(session, offer);
+    let data = match redundancy {
+        None => capability::data_type(offer.codec, packet_ms),
+        Some(copies) => {
+            parameters.dynamic_rtp_payload_type = capability::dynamic_payload_type(copies.payload_type);
+            parameters.media_packetization = Some(capability::redundant_packetization(copies));
+            capability::redundant_data_type(offer, packet_ms, copies)
+        }
+    };
     let forward = OpenLogicalChannelForwardLogicalChannelParameters::new(
-        capability::data_type(offer.codec, packet_ms),
-        ForwardParameters::H2250LogicalChannelParameters(channel_parameters(session, offer).into()),
+        data,
+        ForwardParameters::H2250LogicalChannelParameters(parameters.into()),
     );
     request(RequestMessage::OpenLogicalChannel(OpenLogicalChannel::new(number, forward).into()))
 }
