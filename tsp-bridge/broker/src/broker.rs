@@ -11,7 +11,7 @@ use offhook_spi::{
     Tspi,
 };
 
-use crate::model::{Client, ClientId, Device, Diagnostics, Inner, ProviderId, Slot};
+use crate::model::{Client, ClientId, Device, Diagnostics, Inner, ProviderId, Slot, State};
 use crate::outbox::Outbox;
 use crate::report::Reports;
 
@@ -117,6 +117,7 @@ impl Broker {
             calls: state.calls.len(),
             msp_instances: state.msps.len(),
             requests: state.requests.len(),
+            hubs: state.hubs.len(),
         })
     }
 
@@ -139,6 +140,8 @@ pub struct Census {
     pub msp_instances: usize,
     /// Requests that providers have not completed.
     pub requests: usize,
+    /// Call hubs with a call in them.
+    pub hubs: usize,
 }
 
 impl Inner {
@@ -182,6 +185,9 @@ impl Inner {
             }
             Some(lines)
         });
+        if told.is_some() {
+            self.with(State::hold_hubs);
+        }
         for line in lines.into_iter().flatten() {
             // It was there a moment ago; if it has gone since, so much the better.
             let _ = self.close_line(client, line);
@@ -189,8 +195,16 @@ impl Inner {
                 self.with(|state| state.push(client, AppEvent::LineClosed { line, why: why.clone() }));
             }
         }
-        let gone = self.with(|state| state.clients.remove(&client));
+        if told.is_some() {
+            self.with(State::release_hubs);
+        }
+        let (gone, tracked) = self.with(|state| (state.clients.remove(&client), state.hub_forget(client)));
         drop(gone);
+        for device in tracked {
+            if let Err(error) = self.tell_tracking(device) {
+                tracing::warn!(%error, "the provider refuses less tracking of call hubs");
+            }
+        }
     }
 }
 

@@ -53,8 +53,8 @@ impl Inner {
         let Some(GivenUp { tsp, call, hd, state, last }) = given_up else { return };
         if last {
             self.drop_and_close(&*tsp, call, hd, (state != Some(LineCallState::Idle)).then_some(state));
-        } else {
-            self.drop_only(&*tsp, call, hd, state);
+        } else if let Err(error) = self.drop_only(&*tsp, call, hd, state) {
+            tracing::debug!(%error, "the provider did not drop a call");
         }
     }
 
@@ -66,8 +66,10 @@ impl Inner {
         hd: HdCall,
         live: Option<Option<LineCallState>>,
     ) {
-        if let Some(state) = live {
-            self.drop_only(tsp, call, hd, state);
+        if let Some(state) = live
+            && let Err(error) = self.drop_only(tsp, call, hd, state)
+        {
+            tracing::debug!(%error, "the provider did not drop a call");
         }
         if let Err(error) = tsp.line_close_call(hd) {
             tracing::debug!(%error, "the provider did not know the call that was closed");
@@ -75,16 +77,23 @@ impl Inner {
         self.with(|state| state.fail_outstanding(call, &closed()));
     }
 
-    fn drop_only(&self, tsp: &dyn Tspi, call: HtCall, hd: HdCall, state: Option<LineCallState>) {
+    pub(crate) fn drop_only(
+        &self,
+        tsp: &dyn Tspi,
+        call: HtCall,
+        hd: HdCall,
+        state: Option<LineCallState>,
+    ) -> Result<(), LineError> {
         let mode = match state {
             Some(LineCallState::Offering | LineCallState::Accepted) => DisconnectMode::Reject,
             _ => DisconnectMode::Normal,
         };
         let id = self.with(|state| state.outstanding(None, call));
-        if let Err(error) = tsp.line_drop(id, hd, mode) {
-            tracing::debug!(%error, "the provider did not drop a call");
+        let dropped = tsp.line_drop(id, hd, mode);
+        if dropped.is_err() {
             self.with(|state| state.requests.remove(&id));
         }
+        dropped
     }
 }
 
@@ -104,8 +113,10 @@ impl State {
         let orphaned = was_owned && !owned(call) && call.state != Some(LineCallState::Idle);
         let given_up = GivenUp { tsp: call.tsp.clone(), call: ht, hd: call.hd?, state: call.state, last };
         if last {
-            self.calls.remove(&ht);
+            self.remove_call(ht);
             self.fail_outstanding(ht, &closed());
+        } else {
+            self.hub_held(ht, client, None);
         }
         (last || orphaned).then_some(given_up)
     }
@@ -127,7 +138,7 @@ impl State {
             call.reports.clear();
             if let Some(hd) = call.hd {
                 known.push(GivenUp { tsp: call.tsp.clone(), call: ht, hd, state: call.state, last: true });
-                self.calls.remove(&ht);
+                self.remove_call(ht);
             }
             self.requests.retain(|_, outstanding| outstanding.call != ht);
             if let Stage::Making { client, request, .. } = stage {

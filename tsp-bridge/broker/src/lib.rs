@@ -46,6 +46,7 @@
 
 mod broker;
 mod deallocate;
+mod hubs;
 pub mod legal;
 mod lines;
 mod model;

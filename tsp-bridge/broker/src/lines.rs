@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use offhook_spi::{
     ApiVersion, AppEvent, AppReply, DeviceId, HLine, HdLine, HtLine, HtMspLine, LineDevState, LineError,
-    MediaTypes, Privilege, RequestId, Tspi,
+    MediaTypes, Privilege, RequestId, Timestamp, Tspi,
 };
 
-use crate::model::{ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, Stage, State};
+use crate::model::{Call, ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, Stage, State};
 
 /// What is left to do, without the lock, once a slot has changed.
 enum Next {
@@ -24,6 +24,8 @@ enum Next {
     OpenDevice(HtLine),
     CloseDevice(Arc<dyn Tspi>, HdLine),
     TellDetection(HtLine),
+    /// The line is open: how much of call hubs is wanted, then the media.
+    TellHubs(HtLine),
 }
 
 impl Inner {
@@ -85,6 +87,12 @@ impl Inner {
             next = match next {
                 Next::Nothing => return,
                 Next::TellDetection(line) => self.tell_detection(line),
+                Next::TellHubs(line) => {
+                    if let Err(error) = self.tell_tracking(index) {
+                        tracing::warn!(%error, "the provider refuses to track call hubs");
+                    }
+                    Next::TellDetection(line)
+                }
                 Next::OpenDevice(line) => self.open_device(index, line),
                 Next::CloseDevice(tsp, hd) => self.close_device(index, &*tsp, hd),
             };
@@ -115,7 +123,7 @@ impl Inner {
                     for opener in waiting {
                         state.knock(line, opener);
                     }
-                    state.close_if_unused(line).unwrap_or(Next::TellDetection(line))
+                    state.close_if_unused(line).unwrap_or(Next::TellHubs(line))
                 }
                 (Err(why), _) | (Ok(_), Some(why)) => {
                     for opener in waiting {
@@ -292,6 +300,7 @@ impl Inner {
             let Some(gone) = state.lines.remove(&line) else { return };
             state.msps.retain(|_, msp| msp.line != line);
             let calls: Vec<_> = state.calls.extract_if(.., |_, call| call.line == line).collect();
+            let ended: Vec<_> = calls.iter().map(|(ht, _)| *ht).collect();
             for (ht, call) in calls {
                 for holder in call.holders {
                     if let Some(client) = state.clients.get_mut(&holder.client) {
@@ -313,6 +322,11 @@ impl Inner {
                     client.lines.remove(&open.line);
                 }
                 state.push(open.client, AppEvent::LineClosed { line: open.line, why: why.clone() });
+            }
+            // The closing is the last that is said of the calls.
+            let at = Timestamp::now();
+            for ht in ended {
+                state.hub_leave(ht, at);
             }
         });
     }
@@ -360,7 +374,11 @@ impl State {
             device.slot = Slot::Closing { waiting: Vec::new() };
         }
         // Calls announced that no client holds: the provider releases them with the line.
-        self.calls.retain(|_, call| call.line != line || call.stage == Stage::Abandoned);
+        let unheld = |call: &Call| call.line == line && call.stage != Stage::Abandoned;
+        let unheld: Vec<_> = self.calls.iter().filter(|(_, call)| unheld(call)).map(|(ht, _)| *ht).collect();
+        for ht in unheld {
+            self.remove_call(ht);
+        }
         Some(Next::CloseDevice(gone.tsp, gone.hd))
     }
 }

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use offhook_spi::{
-    ApiVersion, AppEvent, AppReply, CallInfo, CallInfoChange, DeviceId, DigitMode, HCall, HLine, HdCall,
-    HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevCaps, LineDevState, LineError,
-    MediaTypes, Opaque, Privilege, RequestId, Timestamp, Tspi,
+    ApiVersion, AppEvent, AppReply, CallInfo, CallInfoChange, DeviceId, DigitMode, HCall, HHub, HLine,
+    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, HubTracking, LineCallState, LineDevCaps,
+    LineDevState, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp, Tspi,
 };
 
+use crate::hubs::Hubs;
 use crate::outbox::Outbox;
 
 /// The broker behind its handles.
@@ -72,6 +73,7 @@ pub(crate) struct State {
     pub(crate) msps: BTreeMap<HtMspLine, MspInstance>,
     pub(crate) clients: BTreeMap<ClientId, Client>,
     pub(crate) requests: BTreeMap<RequestId, Outstanding>,
+    pub(crate) hubs: Hubs,
     pub(crate) diagnostics: Diagnostics,
     pub(crate) shut: bool,
     last_handle: u64,
@@ -128,12 +130,26 @@ pub(crate) struct Line {
     pub(crate) detection: MediaTypes,
     /// Somebody is telling it.
     pub(crate) telling: bool,
+    /// How much of call hubs the provider was told to be wanted.
+    pub(crate) hubs_told: HubTracking,
+    /// Somebody is telling it that.
+    pub(crate) hubs_telling: bool,
 }
 
 impl Line {
     pub(crate) fn new(device: usize, provider: ProviderId, tsp: Arc<dyn Tspi>, hd: HdLine) -> Self {
-        let (opens, joining) = (Vec::new(), Vec::new());
-        Self { device, provider, tsp, hd, opens, joining, detection: MediaTypes::NONE, telling: false }
+        Self {
+            device,
+            provider,
+            tsp,
+            hd,
+            opens: Vec::new(),
+            joining: Vec::new(),
+            detection: MediaTypes::NONE,
+            telling: false,
+            hubs_told: HubTracking::None,
+            hubs_telling: false,
+        }
     }
 
     /// The media of arriving calls that somebody wants.
@@ -171,6 +187,8 @@ pub(crate) struct Call {
     pub(crate) busy: bool,
     /// What was known last.
     pub(crate) info: Option<CallInfo>,
+    /// The hub that it is in, or was in when it ended.
+    pub(crate) hub: Option<HHub>,
 }
 
 impl Call {
@@ -186,6 +204,7 @@ impl Call {
             holders: Vec::new(),
             reports: VecDeque::new(),
             info: None,
+            hub: None,
         }
     }
 
@@ -306,6 +325,14 @@ impl State {
         if let Some(entry) = self.calls.get_mut(&ht) {
             entry.holders.push(Holder { client, line, call, privilege });
         }
+        self.hub_held(ht, client, Some(call));
+        call
+    }
+
+    /// Takes a call out of the tables, and out of its hub.
+    pub(crate) fn remove_call(&mut self, ht: HtCall) -> Option<Call> {
+        let call = self.calls.remove(&ht);
+        self.hub_removed(ht);
         call
     }
 

@@ -15,8 +15,8 @@ use offhook_spi::{
     MediaTypes, Opaque, PhoneEvent, Privilege, RequestId, Timestamp, TspEvents, Tspi,
 };
 
-use crate::legal;
-use crate::model::{Call, Inner, Open, ProviderId, Report, Stage, State};
+use crate::model::{Call, ClientId, Inner, Open, ProviderId, Report, Stage, State};
+use crate::{hubs, legal};
 
 /// The most reports that wait for a call that is busy; buffers beyond are refused, other reports dropped.
 const MOST_WAITING: usize = 1024;
@@ -147,7 +147,7 @@ impl Inner {
     /// Nobody wants the call after all.
     fn refuse(&self, ht: HtCall, tsp: &dyn Tspi, hd: HdCall) {
         let id = self.with(|state| {
-            state.calls.remove(&ht);
+            state.remove_call(ht);
             state.diagnostics.calls_refused += 1;
             state.outstanding(None, ht)
         });
@@ -191,7 +191,7 @@ impl State {
             }
             (making, result) => {
                 if making.is_some() {
-                    self.calls.remove(&ht);
+                    self.remove_call(ht);
                 }
                 if let Some((client, request)) = outstanding.client {
                     self.reply(client, request, result.map(reply_of));
@@ -257,7 +257,7 @@ impl State {
         let (tsp, hd) = (call.tsp.clone(), call.hd);
         let (first, idle) = (call.state.is_none(), call.state == Some(LineCallState::Idle));
         let ask = match report {
-            Report::State(..) => first && self.has_audience(ht),
+            Report::State(..) => first && (self.has_audience(ht) || self.is_in_hubs(ht)),
             Report::Info(_) => !idle,
             Report::Digit(..) | Report::Msp(..) => false,
         };
@@ -275,6 +275,11 @@ impl State {
     fn has_audience(&self, ht: HtCall) -> bool {
         let Some(call) = self.calls.get(&ht) else { return false };
         call.holders.is_empty() || !self.monitors(call).is_empty()
+    }
+
+    /// Whether its provider may say at its first state which hub it is in.
+    fn is_in_hubs(&self, ht: HtCall) -> bool {
+        self.calls.get(&ht).is_some_and(|call| self.has_hubs(call.line))
     }
 
     /// Who monitors the call's line and has no handle on it, one line a client.
@@ -308,20 +313,31 @@ impl State {
                     let (call, info) = (holder.call, Box::new(info.clone()));
                     self.push(holder.client, AppEvent::CallInfo { call, change, info });
                 }
+                self.hub_info(ht, &info, Timestamp::now());
             }
             report => {
                 let line = call.line;
+                let mut introduced = Vec::new();
                 if call.holders.is_empty()
                     && let Some(open) = self.owner(line, info.media)
                 {
-                    self.introduce(ht, open, Privilege::Owner, &info);
+                    introduced.push(self.introduce(ht, open, Privilege::Owner, &info));
                 }
                 let monitors = self.calls.get(&ht).map(|call| self.monitors(call)).unwrap_or_default();
                 for open in monitors {
-                    self.introduce(ht, open, Privilege::Monitor, &info);
+                    introduced.push(self.introduce(ht, open, Privilege::Monitor, &info));
                 }
                 if self.calls.get(&ht).is_some_and(|call| call.holders.is_empty()) {
                     return true;
+                }
+                // It joins its hub before anybody is told of it, unless it is over already.
+                if let Report::State(next, at) = &report
+                    && !hubs::is_over(Some(*next))
+                {
+                    self.hub_info(ht, &info, *at);
+                }
+                for (client, news) in introduced {
+                    self.push(client, news);
                 }
                 self.tell(ht, report);
             }
@@ -329,10 +345,17 @@ impl State {
         false
     }
 
-    fn introduce(&mut self, ht: HtCall, open: Open, privilege: Privilege, info: &CallInfo) {
+    /// Gives a client a handle on the call. Answers what it is to be told.
+    fn introduce(
+        &mut self,
+        ht: HtCall,
+        open: Open,
+        privilege: Privilege,
+        info: &CallInfo,
+    ) -> (ClientId, AppEvent) {
         let call = self.grant(ht, open.client, open.line, privilege);
         let info = Box::new(info.clone());
-        self.push(open.client, AppEvent::NewCall { line: open.line, call, privilege, info });
+        (open.client, AppEvent::NewCall { line: open.line, call, privilege, info })
     }
 
     /// Tells everyone who holds the call.
@@ -349,6 +372,7 @@ impl State {
                 for holder in call.holders.clone() {
                     self.push(holder.client, AppEvent::CallState { call: holder.call, state: next, at });
                 }
+                self.hub_state(ht, next, at);
             }
             Report::Digit(digit, mode, duration) if !over => {
                 for holder in call.holders.clone() {

@@ -68,6 +68,12 @@ impl Inner {
                 |state| !matches!(state, None | Some(S::Idle)),
                 |tsp, id, call| tsp.line_q931(id, call, what),
             ),
+            AppRequest::SetCallHubTracking { device, level } => {
+                Some(self.set_hub_tracking(client, device, level))
+            }
+            AppRequest::Hubs => Some(Ok(self.hubs(client))),
+            AppRequest::CallHub { call } => Some(self.call_hub(client, call)),
+            AppRequest::ClearHub { hub } => Some(self.clear_hub(client, hub)),
             AppRequest::MspData { line, call, data } => Some(self.msp_data(client, line, call, data)),
             _ => Some(Err(LineError::OperationUnavail)),
         };
@@ -133,7 +139,7 @@ impl Inner {
             Err(error) => self.with(|state| {
                 state.requests.remove(&id);
                 // If the call is not there any more, or abandoned, its reply has gone out.
-                match state.calls.remove(&ht)?.stage {
+                match state.remove_call(ht)?.stage {
                     Stage::Making { .. } => Some(Err(error)),
                     Stage::Abandoned | Stage::Valid => None,
                 }
@@ -147,7 +153,7 @@ impl Inner {
             let call = state.calls.get_mut(&ht)?;
             call.hd = Some(hd);
             match call.stage {
-                Stage::Abandoned => state.calls.remove(&ht).map(|call| call.tsp),
+                Stage::Abandoned => state.remove_call(ht).map(|call| call.tsp),
                 Stage::Making { completed: true, .. } => {
                     state.validate(ht);
                     None
