@@ -360,6 +360,19 @@ fn a_retrieval_says_everything_anew_and_opens_under_another_number() {
 }
 
 #[test]
+fn a_retrieved_peer_that_determines_nothing_anew_is_what_it_was() {
+    let mut caller = held();
+    assert!(caller.call.retrieve(caller.now));
+    caller.drain();
+    let set = caller.said()[0]["request"]["terminalCapabilitySet"]["sequenceNumber"].as_u64().unwrap();
+    caller.forget();
+    caller.say(set_ack(set));
+    caller.wait(SECOND * 31);
+    assert_eq!(caller.opened().len(), 1, "after T106: {:?}", caller.names());
+    assert_eq!(told(&caller.events), ["retrieved"]);
+}
+
+#[test]
 fn a_channel_that_is_being_opened_is_closed_by_a_hold_all_the_same() {
     let mut caller = peer::ready(peer::config(), media(CALLER, &CODECS), &table(), "slave");
     caller.forget();

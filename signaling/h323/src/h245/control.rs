@@ -39,6 +39,8 @@ pub(crate) struct Control {
     pub(super) started: bool,
     /// Master and slave are determined.
     pub(super) determined: bool,
+    /// They were, before we retrieved the peer.
+    determined_before: bool,
     /// The peer's last set was empty.
     pub(super) paused: bool,
     pub(super) end_sent: bool,
@@ -92,6 +94,7 @@ impl Control {
             input: UserInput::default(),
             started: false,
             determined: false,
+            determined_before: false,
             paused: false,
             end_sent: false,
             end_received: false,
@@ -248,7 +251,7 @@ impl Control {
             return;
         }
         self.channels.forget_refusals();
-        self.determined = false;
+        self.determined_before |= std::mem::take(&mut self.determined);
         self.begin(env);
     }
 
@@ -287,6 +290,11 @@ impl Control {
             }
             Timer::T106 => {
                 if let Some(msdse::Outcome::Failed(text)) = self.msd.on_t106(&mut scope) {
+                    if std::mem::take(&mut self.determined_before) {
+                        // It is the same peer, which saw no need to begin anew: who is master stands.
+                        self.determined = true;
+                        return self.progress(env);
+                    }
                     scope.fail(Some(Timer::T106), text);
                 }
             }
