@@ -127,6 +127,9 @@ pub(crate) struct Received {
     pub(crate) octets: u64,
     /// Lost (RFC 3550 A.3).
     pub(crate) lost: i64,
+    /// Lost, and made good from what later packets hold of them.
+    #[serde(default)]
+    pub(crate) recovered: u64,
     /// Too late to be played.
     pub(crate) late: u64,
     /// Twice.
@@ -213,6 +216,7 @@ impl CallReport {
                 packets: received.packets,
                 octets: received.octets,
                 lost: received.lost,
+                recovered: received.recovered,
                 late: received.late,
                 duplicate: received.duplicate,
                 refused: received.dropped,

@@ -42,6 +42,7 @@ pub(crate) fn received(stream: &Stream, meters: &RxMeters, rtcp: RtcpTotals) -> 
         packets: receiver.accepted + receiver.confirmed,
         octets: receiver.octets,
         lost: receiver.lost(),
+        recovered: playout.packets_recovered,
         late: playout.packets_late,
         duplicate: receiver.duplicates,
         dropped: meters.strangers + meters.oversized + refused,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::terminal::TerminalEnd;
+use crate::terminal::{Plug, TerminalEnd};
 use crate::{MediaTypes, MspCallId, MspError, Opaque, StreamId, TerminalId, Timestamp};
 
 /// A media service provider.
@@ -185,6 +185,10 @@ pub enum TerminalClass {
     },
     /// Digits in band and call-progress tones, as they are ordered by [`MspAddress::terminal_end`] (capture direction).
     ToneGenerator,
+    /// Hears digits and call-progress tones in the sound (render direction), told by [`MspAddress::terminal_end`].
+    ToneDetector,
+    /// The application's own terminal.
+    Pluggable(Plug),
     /// Sees a stream's RTP packets: those believed (render) or built (capture). One a stream.
     RtpTap,
     /// Sends the application's own RTP packets in place of everything else on the stream (capture direction). One a
@@ -319,6 +323,9 @@ pub struct StreamStatistics {
     pub octets: u64,
     /// Packets lost by RFC 3550 A.3 (render).
     pub lost: i64,
+    /// Packets that were lost and made good from what later ones hold of them: copies (RFC 2198), Opus' in-band redundancy
+    /// (render).
+    pub recovered: u64,
     /// Packets that came too late to be played (render).
     pub late: u64,
     /// Packets that came twice (render).
