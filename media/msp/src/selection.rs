@@ -175,6 +175,14 @@ impl CallState {
             (Kind::Generator(generator), _) => self.add_source(generator.source(), gain),
             (Kind::Mouth(mouth), _) => self.add_source(mouth.source()?, gain),
             (Kind::Ear(ear), _) => self.add_sink(ear.sink()?, gain),
+            (Kind::Plug(plug) | Kind::Detector(plug, _), Direction::Capture) => {
+                let source = plug.source(context())?;
+                self.add_source(source, gain).inspect_err(|_| plug.detach())
+            }
+            (Kind::Plug(plug) | Kind::Detector(plug, _), Direction::Render) => {
+                let sink = plug.sink(context())?;
+                self.add_sink(sink, gain).inspect_err(|_| plug.detach())
+            }
             (Kind::Echo(_) | Kind::Conference(_), Direction::Capture) => {
                 let (source, is_new) = speaking(terminal)?;
                 let node = self.add_source(source, gain)?;

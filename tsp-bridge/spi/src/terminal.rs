@@ -6,6 +6,7 @@
 //! queue: each sample or packet is read once, whoever reads it. They may be kept over selections and after the release.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,107 @@ pub enum TerminalEnd {
     RtpWriter(Arc<dyn RtpWriter>),
     /// Of `TerminalClass::ToneGenerator`.
     Tones(Arc<dyn TonePlayer>),
+    /// Of `TerminalClass::ToneDetector`.
+    Signals(Arc<dyn SignalReader>),
+}
+
+/// A terminal that the application brings: to be selected like any other. TAPI calls such terminals pluggable.
+///
+/// It is called on a thread of the terminal's own every few milliseconds, while it is selected, never from the real-time
+/// path; it may take its time, and what it does not take or give in time is dropped, or silence. If it panics it has
+/// failed: the stream is told so and goes on without it.
+pub trait PluggableTerminal: Send + Sync {
+    /// A name for people.
+    fn name(&self) -> String;
+
+    /// The rate of its samples, Hz; `None` is the call's own.
+    fn sample_rate(&self) -> Option<u32> {
+        None
+    }
+
+    /// Capture: what the far end is to hear next, 16-bit mono samples to the front of `out`; how many.
+    fn produce(&self, out: &mut [i16]) -> usize {
+        let _ = out;
+        0
+    }
+
+    /// Render: what the far end says, and when its first sample is played.
+    fn consume(&self, samples: &[i16], at: Timestamp) {
+        let _ = (samples, at);
+    }
+
+    /// It was released: it is not called any more.
+    fn released(&self) {}
+}
+
+/// A [`PluggableTerminal`] as a class.
+#[derive(Clone)]
+pub struct Plug(
+    /// The terminal itself.
+    pub Arc<dyn PluggableTerminal>,
+);
+
+impl std::fmt::Debug for Plug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plug({:?})", self.0.name())
+    }
+}
+
+/// The same terminal.
+impl PartialEq for Plug {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Signals in a stream's sound. Alias `lineMonitorTones`.
+pub trait SignalReader: Send + Sync {
+    /// The next, or `None` if none waits.
+    fn read(&self) -> Option<SignalHeard>;
+    /// How far it is.
+    fn status(&self) -> SignalReaderStatus;
+}
+
+/// A signal that is heard in band, whatever it sounds like in a country.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Signal {
+    /// A DTMF digit: `0`–`9`, `*`, `#`, `A`–`D`.
+    Digit(char),
+    /// Dial tone.
+    Dial,
+    /// The called telephone rings.
+    Ringing,
+    /// The called party is busy.
+    Busy,
+    /// The network is.
+    Congestion,
+    /// Somebody else calls.
+    CallWaiting,
+    /// An announcement follows.
+    SpecialInformation,
+}
+
+/// A signal that has begun or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignalHeard {
+    /// Which.
+    pub signal: Signal,
+    /// When it was certain, on the clock of what is played.
+    pub at: Timestamp,
+    /// How long it lasted; `None` says that it has begun.
+    pub duration: Option<Duration>,
+}
+
+/// How far a [`SignalReader`] is, over all selections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalReaderStatus {
+    /// Signals that were heard.
+    pub heard: u64,
+    /// Signals dropped because nobody read in time: the newest.
+    pub overruns: u64,
+    /// The terminal was released: nothing comes any more beside what waits.
+    pub is_released: bool,
 }
 
 /// What the far end is to hear, 16-bit mono samples at the terminal's rate.

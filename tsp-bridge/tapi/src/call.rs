@@ -21,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::address::{AddressShared, MspHalf};
 use crate::core::{Msg, Pending, SYNCHRONOUS_LIMIT, Session, answer, count, lock, unexpected_reply};
+use crate::substream::Part;
 use crate::{Address, CallState, CallStatus, DisconnectCause, DisconnectCode, Stream, TapiError, Terminal};
 
 /// A call. Cheap to clone; the call is released when the last clone is dropped.
@@ -43,6 +44,20 @@ impl Call {
 
     pub(crate) fn id(&self) -> u64 {
         self.0.shared.id
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.0.session
+    }
+
+    /// The broker's handle; one that the broker does not know yet is in no hub yet.
+    pub(crate) fn hub_handle(&self) -> Result<HCall, TapiError> {
+        match &*lock(&self.shared().inner) {
+            CallInner { released: true, .. } => Err(TapiError::Released),
+            CallInner { phase: Phase::Bound(call), .. } => Ok(*call),
+            CallInner { phase: Phase::Undialled | Phase::Dialling(_), .. } => Err(TapiError::Pending),
+            CallInner { phase: Phase::Void, .. } => Err(TapiError::InvalidCallState),
+        }
     }
 
     /// The address it is on.
@@ -306,6 +321,8 @@ pub(crate) struct CallShared {
     media: OnceLock<Result<MspHalf, TapiError>>,
     /// Terminals selected: a selection keeps a terminal alive.
     pub(crate) selections: Mutex<BTreeMap<StreamId, Vec<Terminal>>>,
+    /// Parts of its streams.
+    pub(crate) substreams: Mutex<BTreeMap<StreamId, Vec<Arc<Part>>>>,
     handle: Mutex<Weak<CallHandle>>,
 }
 
@@ -431,6 +448,7 @@ impl CallShared {
             status: watch::Sender::new(CallStatus::NEW),
             media: OnceLock::new(),
             selections: Mutex::default(),
+            substreams: Mutex::default(),
             handle: Mutex::default(),
         })
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use offhook_spi::{
-    AppEvent, AppReply, AppRequest, AppSink, DeviceId, HCall, HLine, HPhone, LineError, Link, Mspi,
+    AppEvent, AppReply, AppRequest, AppSink, DeviceId, HCall, HHub, HLine, HPhone, LineError, Link, Mspi,
     Privilege, RequestId,
 };
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use crate::address::AddressShared;
 use crate::call::{Call, CallShared};
 use crate::event::Subscribers;
+use crate::hub::{HeldBack, HubShared};
 use crate::phone::PhoneShared;
 use crate::pump;
 use crate::{Address, EventFilter, EventStream, TapiError};
@@ -111,7 +112,7 @@ impl Tapi {
     #[doc(alias = "ITTAPI::put_EventFilter")]
     #[doc(alias = "ITTAPIEventNotification")]
     pub fn events(&self, filter: EventFilter) -> EventStream {
-        self.session.core.subscribers.subscribe(filter, Arc::downgrade(&self.session))
+        self.session.core.subscribe(filter)
     }
 
     /// What went by unseen so far.
@@ -221,6 +222,8 @@ pub(crate) enum Pending {
         consult: Arc<CallShared>,
         tx: oneshot::Sender<Result<AppReply, LineError>>,
     },
+    /// The pump forgets the hubs that are not in the answer before later events name others.
+    Hubs(oneshot::Sender<Result<AppReply, LineError>>),
     /// The pump enters the phone before later events name it.
     OpenPhone(Arc<PhoneShared>, oneshot::Sender<Result<AppReply, LineError>>),
     /// A buffer of the MSP: a failure is counted.
@@ -253,6 +256,10 @@ pub(crate) struct Registry {
     pub(crate) phones: BTreeMap<HPhone, Arc<PhoneShared>>,
     /// Calls that arrived and whose first state, the next thing the broker says of them, has not come.
     pub(crate) announced: BTreeMap<HCall, (Call, Privilege)>,
+    /// Hubs that are tracked.
+    pub(crate) hubs: BTreeMap<HHub, Arc<HubShared>>,
+    /// What the broker said of hubs just before it announces a call.
+    pub(crate) held_back: Option<HeldBack>,
 }
 
 pub(crate) struct Core {
@@ -272,6 +279,12 @@ impl Core {
     /// Tells the pump; nothing if the session has ended.
     pub(crate) fn tell(&self, msg: Msg) {
         let _ = self.pump.send(msg);
+    }
+
+    /// Events that `filter` lets through, from now on.
+    pub(crate) fn subscribe(&self, filter: EventFilter) -> EventStream {
+        let session = self.session.get().cloned().unwrap_or_default();
+        self.subscribers.subscribe(filter, session)
     }
 
     /// The application's hold on the session, while it has one.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use offhook_spi::terminal::{
     PcmBlock, PcmReaderStatus, PcmWriterStatus, ProgressTone, RtpOctets, RtpReaderStatus, RtpSendError,
-    TerminalEnd,
+    SignalHeard, SignalReaderStatus, TerminalEnd,
 };
 use offhook_spi::{MspError, terminal};
 
@@ -41,6 +41,11 @@ pub struct RtpInjector(pub(crate) Arc<dyn terminal::RtpWriter>);
 /// A generator of digits in band and call-progress tones. Cheap to clone.
 #[derive(Clone)]
 pub struct ToneGenerator(Arc<dyn terminal::TonePlayer>);
+
+/// Digits and call-progress tones heard in a stream. Cheap to clone.
+#[doc(alias = "ITToneDetectionEvent")]
+#[derive(Clone)]
+pub struct ToneMonitor(Arc<dyn terminal::SignalReader>);
 
 impl Terminal {
     /// Where the application writes: of a [`Pcm`](crate::TerminalClass::Pcm) terminal that faces capture.
@@ -100,6 +105,18 @@ impl Terminal {
         match self.end()? {
             TerminalEnd::Tones(end) => Ok(ToneGenerator(end)),
             _ => Err(self.other_end("is no tone generator")),
+        }
+    }
+
+    /// What a [`ToneDetector`](crate::TerminalClass::ToneDetector) hears.
+    ///
+    /// # Errors
+    ///
+    /// As of [`pcm_writer`](Self::pcm_writer).
+    pub fn tone_monitor(&self) -> Result<ToneMonitor, TapiError> {
+        match self.end()? {
+            TerminalEnd::Signals(end) => Ok(ToneMonitor(end)),
+            _ => Err(self.other_end("hears no tones")),
         }
     }
 
@@ -168,6 +185,32 @@ impl PcmReader {
 
     /// How far it is, and how full.
     pub fn status(&self) -> PcmReaderStatus {
+        self.0.status()
+    }
+}
+
+impl ToneMonitor {
+    /// The next signal that began or ended, or `None` if none waits. Never waits.
+    pub fn read(&self) -> Option<SignalHeard> {
+        self.0.read()
+    }
+
+    /// The next, waiting for it; `None` once the terminal is released and everything was read.
+    pub async fn next(&self) -> Option<SignalHeard> {
+        loop {
+            let is_released = self.0.status().is_released;
+            if let Some(signal) = self.0.read() {
+                return Some(signal);
+            }
+            if is_released {
+                return None;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// How far it is.
+    pub fn status(&self) -> SignalReaderStatus {
         self.0.status()
     }
 }
@@ -256,4 +299,4 @@ macro_rules! debug {
     };
 }
 
-debug!(PcmWriter PcmReader RtpTap RtpInjector ToneGenerator);
+debug!(PcmWriter PcmReader RtpTap RtpInjector ToneGenerator ToneMonitor);

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use offhook_spi::{
-    CallInfo, CallInfoChange, DigitMode, LineCallState, LineDevState, LineError, MspCallEvent, MspEventCause,
+    CallInfo, CallInfoChange, DigitMode, HubEvent, LineCallState, LineDevState, LineError, MspCallEvent, MspEventCause,
     Opaque, PhoneEvent, PrivateObject, Privilege, Timestamp,
 };
 use tokio::sync::mpsc;
@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use crate::address::AddressShared;
 use crate::call::CallShared;
 use crate::core::{Session, lock};
-use crate::{Address, Call, CallState, DisconnectCause, Phone, Stream, Terminal};
+use crate::hub::HubShared;
+use crate::{Address, Call, CallHub, CallState, DisconnectCause, Phone, Stream, Terminal};
 
 /// What an application is told. Alias `TAPI_EVENT`.
 #[doc(alias = "TAPI_EVENT")]
@@ -128,6 +129,21 @@ pub enum Event {
         /// What; downcast it.
         event: PrivateObject,
     },
+    /// Something happened to a call hub on an address that is tracked. A call's joining comes before its
+    /// [`CallNotification`](Self::CallNotification), its leaving after its Disconnected, the hub's end after the last
+    /// leaving. State, Info and Held are beyond TAPI: they show calls that this application does not hold.
+    #[doc(alias = "TE_CALLHUB")]
+    #[doc(alias = "ITCallHubEvent")]
+    CallHub {
+        /// Which.
+        hub: CallHub,
+        /// What.
+        event: HubEvent,
+        /// The call that it is about, if this application holds it.
+        call: Option<Call>,
+        /// When its cause happened.
+        at: Timestamp,
+    },
     /// Something happened to an address.
     #[doc(alias = "TE_ADDRESS")]
     #[doc(alias = "ITAddressEvent")]
@@ -191,6 +207,10 @@ impl EventFilter {
     pub const PHONE: Self = Self { kinds: 128, call: None };
     /// [`Event::Private`].
     pub const PRIVATE: Self = Self { kinds: 256, call: None };
+    /// [`Event::CallHub`]; nothing before tracking is set ([`Tapi::set_call_hub_tracking`]).
+    ///
+    /// [`Tapi::set_call_hub_tracking`]: crate::Tapi::set_call_hub_tracking
+    pub const CALL_HUB: Self = Self { kinds: 512, call: None };
     /// Everything.
     pub const ALL: Self = Self { kinds: u32::MAX, call: None };
 
@@ -198,6 +218,11 @@ impl EventFilter {
     #[doc(alias = "ITCallInfo::put_EventFilter")]
     pub fn only(self, call: &Call) -> Self {
         Self { call: Some(call.id()), ..self }
+    }
+
+    /// What gathering digits of a call wants.
+    pub(crate) fn gathering(call: &Call) -> Self {
+        (Self::DIGIT | Self::CALL_STATE).only(call)
     }
 
     fn wants(self, raw: &Raw) -> bool {
@@ -211,6 +236,7 @@ impl EventFilter {
             Raw::DevSpecific { call, .. } => (Self::DEV_SPECIFIC, call.as_ref().map(|call| call.id)),
             Raw::Private { call, .. } => (Self::PRIVATE, call.as_ref().map(|call| call.id)),
             Raw::Phone { .. } => (Self::PHONE, None),
+            Raw::Hub { call, .. } => (Self::CALL_HUB, call.as_ref().map(|call| call.id)),
             Raw::Address { .. } => (Self::ADDRESS, None),
         };
         self.kinds & kind.kinds != 0 && (self.call.is_none() || self.call == call)
@@ -315,6 +341,12 @@ pub(crate) enum Raw {
         call: Option<Arc<CallShared>>,
         event: PrivateObject,
     },
+    Hub {
+        hub: Arc<HubShared>,
+        event: HubEvent,
+        call: Option<Arc<CallShared>>,
+        at: Timestamp,
+    },
     Address {
         address: Arc<AddressShared>,
         event: AddressEvent,
@@ -352,6 +384,13 @@ impl Raw {
                     None => None,
                 },
                 event,
+            },
+            // Passed on without the call if that was released: the hub has others.
+            Self::Hub { hub, event, call, at } => Event::CallHub {
+                hub: CallHub::new(hub, session.upgrade()?),
+                event,
+                call: call.and_then(|call| call.handle()),
+                at,
             },
             Self::Address { address, event } => {
                 Event::Address { address: Address::new(address, session.upgrade()?), event }

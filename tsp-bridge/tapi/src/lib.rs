@@ -43,31 +43,41 @@
 //!   before anything that can panic runs.
 
 mod address;
+mod audio;
 mod call;
 mod core;
+mod digits;
 mod ends;
 mod error;
 mod event;
 mod extension;
+mod hub;
+mod hub_view;
 mod phone;
 mod pump;
 mod reaper;
 mod state;
 mod stream;
+mod substream;
 mod supplementary;
 mod terminal;
 #[cfg(feature = "webrtc")]
 mod webrtc;
 
 pub use address::Address;
+pub use audio::{AudioSetting, SettingRange};
 pub use call::Call;
 pub use core::{Diagnostics, Tapi};
-pub use ends::{PcmReader, PcmWriter, RtpInjector, RtpTap, ToneGenerator};
+pub use digits::{Gather, GatherEnd, Gathered};
+pub use ends::{PcmReader, PcmWriter, RtpInjector, RtpTap, ToneGenerator, ToneMonitor};
 pub use error::TapiError;
 pub use event::{AddressEvent, Event, EventFilter, EventStream, PhoneNotice};
+pub use hub::{CallHub, CallHubState, HubCall};
+pub use hub_view::{HubView, HubViewError};
 pub use phone::Phone;
 pub use state::{CallState, CallStatus, DisconnectCause, DisconnectCode};
 pub use stream::Stream;
+pub use substream::SubStream;
 pub use terminal::Terminal;
 #[cfg(feature = "webrtc")]
 pub use webrtc::RtpSamples;
@@ -75,12 +85,14 @@ pub use webrtc::RtpSamples;
 pub use offhook_spi::{
     AddressTypes, ApiVersion, CallFeatures, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason,
     CompletionMode, ConferenceGoal, ConnectedMode, DigitMode, DisconnectMode, ExtensionId, ExtensionVersion,
-    Forward, ForwardMode, HandoffTarget, HookSwitchDevice, HookSwitchMode, HubTracking, LampMode,
+    Forward, ForwardMode, HandoffTarget, HookSwitchDevice, HookSwitchMode, HubEvent,
+ HubRecord, HubMember, HubSnapshot, HubCallId, HHub, HubTracking, LampMode,
     LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes, MspCallEvent, MspError, MspEventCause,
     Opaque, Party, PhoneCaps, PhoneEvent, PhoneSetting, PhoneStatus, PrivateObject, Privilege, Q931Verb,
     Timestamp, TransferMode,
     mspi::{CardStatus, Direction, SoundLevel, StreamStatistics, TerminalClass, TerminalStatus, Volume},
     terminal::{
-        PcmBlock, PcmReaderStatus, PcmWriterStatus, ProgressTone, RtpOctets, RtpReaderStatus, RtpSendError,
+        PcmBlock, PcmReaderStatus, PcmWriterStatus, Plug, PluggableTerminal, ProgressTone, RtpOctets,
+        RtpReaderStatus, RtpSendError, Signal, SignalHeard, SignalReaderStatus,
     },
 };

@@ -216,6 +216,10 @@ impl Job {
                     tracing::warn!(%error, "the MSP call was not shut down cleanly");
                 }
                 let selections = mem::take(&mut *lock(&call.selections));
+                let parts = mem::take(&mut *lock(&call.substreams));
+                for part in parts.into_values().flatten() {
+                    part.let_go();
+                }
                 drop(selections);
             }
             Self::Terminal(terminal) => drop(terminal),

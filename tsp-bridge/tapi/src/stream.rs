@@ -26,6 +26,14 @@ impl Stream {
         Self { call, info }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<CallShared> {
+        &self.call
+    }
+
+    pub(crate) fn id(&self) -> StreamId {
+        self.info.id
+    }
+
     /// The stream of that number, if the call has it.
     pub(crate) fn find(call: &Arc<CallShared>, id: StreamId) -> Option<Self> {
         let half = call.media().ok()?;

@@ -12,8 +12,10 @@ mod file;
 mod generator;
 mod packets;
 mod pcm;
+mod plug;
 mod probe;
 mod record;
+mod signals;
 mod tone;
 
 use std::sync::{Arc, Mutex};
@@ -31,6 +33,7 @@ pub(crate) use file::Playback;
 pub(crate) use generator::GeneratorTerminal;
 pub(crate) use packets::{RtpInjectorTerminal, RtpTapTerminal};
 pub(crate) use pcm::{PcmEar, PcmMouth};
+pub(crate) use plug::PlugTerminal;
 pub(crate) use probe::{CardMeter, Probe};
 use probe::{probed_sink, probed_source};
 pub(crate) use record::Recording;
@@ -59,6 +62,8 @@ pub(crate) enum Kind {
     Mouth(Arc<PcmMouth>),
     Ear(Arc<PcmEar>),
     Generator(Arc<GeneratorTerminal>),
+    Plug(PlugTerminal),
+    Detector(PlugTerminal, Arc<signals::Signals>),
     RtpTap(Arc<RtpTapTerminal>),
     RtpInjector(Arc<RtpInjectorTerminal>),
     Card(CardTerminal),
@@ -154,6 +159,15 @@ impl Terminal {
                 only(Direction::Capture, "a tone generator")?;
                 ("tone generator".to_owned(), Kind::Generator(Arc::new(GeneratorTerminal::new(rate))))
             }
+            TerminalClass::ToneDetector => {
+                only(Direction::Render, "a tone detector")?;
+                let signals = Arc::new(signals::Signals::new(rate));
+                let plug = PlugTerminal::new(Arc::clone(&signals) as _, direction, rate)?;
+                ("tone detector".to_owned(), Kind::Detector(plug, signals))
+            }
+            TerminalClass::Pluggable(plug) => {
+                (plug.0.name(), Kind::Plug(PlugTerminal::new(plug.0, direction, rate)?))
+            }
             TerminalClass::RtpTap => ("RTP tap".to_owned(), Kind::RtpTap(Arc::default())),
             TerminalClass::RtpInjector => {
                 only(Direction::Capture, "an RTP injector")?;
@@ -239,6 +253,7 @@ impl Terminal {
             }
             Kind::Mouth(mouth) => mouth.detach(),
             Kind::Generator(generator) => generator.detach(),
+            Kind::Plug(plug) | Kind::Detector(plug, _) => plug.detach(),
             Kind::RtpInjector(injector) => injector.detach(),
             Kind::Ear(_) | Kind::RtpTap(_) | Kind::Echo(_) | Kind::Tone(_) => {}
         }
@@ -254,6 +269,7 @@ impl Terminal {
             Kind::Mouth(mouth) => TerminalEnd::PcmWriter(Arc::clone(mouth) as _),
             Kind::Ear(ear) => TerminalEnd::PcmReader(Arc::clone(ear) as _),
             Kind::Generator(generator) => TerminalEnd::Tones(Arc::clone(generator) as _),
+            Kind::Detector(_, signals) => TerminalEnd::Signals(Arc::clone(signals) as _),
             Kind::RtpTap(tap) => TerminalEnd::RtpReader(Arc::clone(tap) as _),
             Kind::RtpInjector(injector) => TerminalEnd::RtpWriter(Arc::clone(injector) as _),
             _ => {
@@ -323,6 +339,10 @@ impl Terminal {
                 tap.release();
                 Ok(())
             }
+            Kind::Plug(plug) | Kind::Detector(plug, _) => {
+                plug.release();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -338,6 +358,7 @@ impl Terminal {
             Kind::Mouth(mouth) => mouth.terminal_status(),
             Kind::Ear(ear) => ear.terminal_status(),
             Kind::Generator(generator) => generator.status(),
+            Kind::Plug(plug) | Kind::Detector(plug, _) => plug.status(),
             Kind::RtpTap(_) | Kind::RtpInjector(_) => TerminalStatus::default(),
             Kind::Card(card) => card.status(),
         };
