@@ -154,6 +154,8 @@ pub(crate) struct AddressInner {
     pub(crate) msp: Option<Msp>,
     /// What the provider said last of the open line.
     pub(crate) service: Option<LineDevState>,
+    /// The application is closing it: the broker says nothing more of its calls.
+    pub(crate) closing: bool,
 }
 
 pub(crate) struct Msp {
@@ -222,7 +224,8 @@ impl AddressShared {
 
     async fn close_lines(self: &Arc<Self>) {
         let (base, listening) = {
-            let inner = lock(&self.inner);
+            let mut inner = lock(&self.inner);
+            inner.closing = true;
             (inner.base, inner.listening)
         };
         for line in [listening, base].into_iter().flatten() {
@@ -230,6 +233,7 @@ impl AddressShared {
             let what = AppRequest::CloseLine { line };
             let _ = self.core.request_with(what, |tx| Pending::CloseLine(line, tx)).await;
         }
+        lock(&self.inner).closing = false;
     }
 
     /// Wraps a terminal of this address, the same object for the same terminal.

@@ -22,6 +22,10 @@ pub enum TapiError {
     #[doc(alias = "TAPI_E_TIMEOUT")]
     #[error("timed out after two minutes")]
     Timeout,
+    /// The call is in no hub yet: its provider has not said which. Alias `E_PENDING`.
+    #[doc(alias = "E_PENDING")]
+    #[error("the call is in no hub yet")]
+    Pending,
     /// The application only monitors the call.
     #[doc(alias = "TAPI_E_NOTOWNER")]
     #[error("owner privilege needed")]
@@ -61,6 +65,7 @@ impl From<LineError> for TapiError {
         match error {
             LineError::InvalCallState => Self::InvalidCallState,
             LineError::NotOwner => Self::NotOwner,
+            LineError::Pending => Self::Pending,
             other => Self::Line(other),
         }
     }

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use offhook_spi::{
-    CallInfo, CallInfoChange, DigitMode, HubEvent, LineCallState, LineDevState, LineError, MspCallEvent, MspEventCause,
-    Opaque, PhoneEvent, PrivateObject, Privilege, Timestamp,
+    CallInfo, CallInfoChange, DigitMode, HubEvent, LineCallState, LineDevState, LineError, MspCallEvent,
+    MspEventCause, Opaque, PhoneEvent, PrivateObject, Privilege, Timestamp,
 };
 use tokio::sync::mpsc;
 

@@ -85,11 +85,10 @@ pub use webrtc::RtpSamples;
 pub use offhook_spi::{
     AddressTypes, ApiVersion, CallFeatures, CallInfo, CallInfoChange, CallOrigin, CallParams, CallReason,
     CompletionMode, ConferenceGoal, ConnectedMode, DigitMode, DisconnectMode, ExtensionId, ExtensionVersion,
-    Forward, ForwardMode, HandoffTarget, HookSwitchDevice, HookSwitchMode, HubEvent,
- HubRecord, HubMember, HubSnapshot, HubCallId, HHub, HubTracking, LampMode,
-    LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes, MspCallEvent, MspError, MspEventCause,
-    Opaque, Party, PhoneCaps, PhoneEvent, PhoneSetting, PhoneStatus, PrivateObject, Privilege, Q931Verb,
-    Timestamp, TransferMode,
+    Forward, ForwardMode, HHub, HandoffTarget, HookSwitchDevice, HookSwitchMode, HubCallId, HubEvent,
+    HubMember, HubRecord, HubSnapshot, HubTracking, LampMode, LineCallState, LineDevCaps, LineDevState,
+    LineError, MediaTypes, MspCallEvent, MspError, MspEventCause, Opaque, Party, PhoneCaps, PhoneEvent,
+    PhoneSetting, PhoneStatus, PrivateObject, Privilege, Q931Verb, Timestamp, TransferMode,
     mspi::{CardStatus, Direction, SoundLevel, StreamStatistics, TerminalClass, TerminalStatus, Volume},
     terminal::{
         PcmBlock, PcmReaderStatus, PcmWriterStatus, Plug, PluggableTerminal, ProgressTone, RtpOctets,

@@ -25,6 +25,7 @@ use crate::address::AddressShared;
 use crate::call::{Call, CallShared, Phase};
 use crate::core::{Core, Msg, Pending, Registry, count, lock};
 use crate::event::{AddressEvent, PhoneNotice, Raw};
+use crate::hub;
 use crate::phone;
 use crate::reaper::{Done, Job, Reaper};
 use crate::{CallState, CallStatus, DisconnectCause, Stream};
@@ -71,6 +72,13 @@ fn handle(core: &Arc<Core>, reaper: &mut Reaper, msg: Msg) {
 }
 
 fn broker_event(core: &Arc<Core>, event: AppEvent) {
+    let coming = match &event {
+        AppEvent::NewCall { call, .. } | AppEvent::CallState { call, .. } => Some(*call),
+        _ => None,
+    };
+    if !matches!(event, AppEvent::Hub(_)) {
+        hub::resume(core, coming);
+    }
     match event {
         AppEvent::Reply { request, result } => reply(core, request, result),
         AppEvent::NewCall { line, call, privilege, info } => {
@@ -91,6 +99,7 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
             let status = shared.enter(state, at);
             // 1.3: who is notified of a call finds it in its first state, and may answer at once.
             if let Some((call, privilege)) = announced {
+                hub::resume(core, None);
                 core.subscribers.emit(Raw::Notification { call, privilege });
             }
             if let Some(status) = status {
@@ -116,7 +125,7 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
                 core.subscribers.emit(Raw::Privilege { call, privilege });
             }
         }
-        AppEvent::Hub(_) => count(&core.counts.stray_events),
+        AppEvent::Hub(record) => hub::reported(core, record),
         AppEvent::DevSpecific { line, call, data } => dev_specific(core, line, call, data),
         AppEvent::Phone { phone, event } => phone::reported(core, phone, PhoneNotice::Reported(event)),
         AppEvent::PhoneClosed { phone, why } => phone::reported(core, phone, PhoneNotice::Closed(why)),
@@ -210,6 +219,12 @@ fn reply(core: &Arc<Core>, request: RequestId, result: Result<AppReply, LineErro
             }
             let _ = tx.send(result);
         }
+        Some(Pending::Hubs(tx)) => {
+            if let Ok(AppReply::Hubs(hubs)) = &result {
+                hub::keep(core, hubs);
+            }
+            let _ = tx.send(result);
+        }
         Some(Pending::MspData) => match result {
             Ok(_) => count(&core.counts.msp_data_sent),
             Err(error) => msp_data_failed(core, &error),
@@ -260,6 +275,13 @@ fn dialled(core: &Arc<Core>, call: &Arc<CallShared>, result: Result<HCall, LineE
 fn end(core: &Core, call: &Arc<CallShared>, cause: DisconnectCause) {
     if let Some(status) = call.enter_because(LineCallState::Idle, Some(cause), Timestamp::now()) {
         tell_state(core, call, status);
+    }
+}
+
+/// A call leaves its hub. If the application is closing its address, that is how the call's end is heard first.
+pub(crate) fn leaves_hub(core: &Core, call: &Arc<CallShared>) {
+    if lock(&call.address.inner).closing {
+        end(core, call, DisconnectCause::Normal);
     }
 }
 
@@ -463,6 +485,7 @@ fn broker_gone(core: &Arc<Core>) {
     for line in lines {
         line_gone(core, line, DisconnectCause::Failed, Some(LineError::NoDriver));
     }
+    hub::all_gone(core);
     phone::all_gone(core);
 }
 
@@ -482,7 +505,11 @@ fn leave(core: &Arc<Core>, mut reaper: Reaper, done: Option<Done>) {
     for call in calls.values() {
         release(core, &mut reaper, call, None);
     }
-    lock(&core.registry).lines.clear();
+    {
+        let mut registry = lock(&core.registry);
+        registry.lines.clear();
+        registry.hubs.clear();
+    }
     reaper.settle();
     // The broker learns it by the loss of the link and closes what is left.
     let link = lock(&core.link).take();

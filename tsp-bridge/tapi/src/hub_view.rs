@@ -1,0 +1,173 @@
+//! The hubs as hub records tell them: what a watcher shows live, and what a log shows again.
+//!
+//! In: [`HubRecord`]s in their order. Out: the hubs with their calls, as data and as a tree of text.
+//! Whatever prefix of what a client was told is applied, the view is what the broker would have answered to Hubs at
+//! that moment; replay and live are one.
+//! Not here: where records come from (`hub.rs`, or a file of them).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use offhook_spi::{
+    ConnectedMode, HHub, HubCallId, HubEvent, HubMember, HubRecord, HubSnapshot, LineCallState, Party,
+};
+
+/// The hubs that a list of records leaves. Begins empty, or with what [`Tapi::hub_view`](crate::Tapi::hub_view) answers.
+///
+/// Its `Display` is a tree, a line a hub and a line a call in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HubView {
+    hubs: BTreeMap<HHub, HubSnapshot>,
+}
+
+/// A record that does not fit those before it: the log is damaged, or does not begin at its beginning.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HubViewError {
+    /// Nothing has said that the hub has come to be.
+    #[error("hub {} is not known here: its beginning is missing", .0.0)]
+    UnknownHub(HHub),
+    /// Nothing has said that the call joined the hub.
+    #[error("call {} is not in hub {}: its joining is missing", .1.0, .0.0)]
+    UnknownCall(HHub, HubCallId),
+    /// The call is in the hub already.
+    #[error("call {} joins hub {} a second time", .1.0, .0.0)]
+    JoinsTwice(HHub, HubCallId),
+    /// The hub ends and has calls.
+    #[error("hub {} ends with calls in it", .0.0)]
+    EndsEarly(HHub),
+}
+
+impl HubView {
+    /// The hubs as they stand at some moment; the records after it continue them.
+    pub fn of(hubs: impl IntoIterator<Item = HubSnapshot>) -> Self {
+        Self { hubs: hubs.into_iter().map(|hub| (hub.hub, hub)).collect() }
+    }
+
+    /// Takes the next record in. An error leaves the view as it was.
+    pub fn apply(&mut self, record: &HubRecord) -> Result<(), HubViewError> {
+        let hub = record.hub;
+        if let HubEvent::New { provider, call_id } = &record.event {
+            // One that was known begins anew: its watcher had stopped tracking it.
+            let (provider, call_id, members) = (provider.clone(), *call_id, Vec::new());
+            self.hubs.insert(hub, HubSnapshot { hub, provider, call_id, members });
+            return Ok(());
+        }
+        let members = &mut self.hubs.get_mut(&hub).ok_or(HubViewError::UnknownHub(hub))?.members;
+        let find = |call: HubCallId| {
+            let found = members.iter().position(|member| member.id == call);
+            found.ok_or(HubViewError::UnknownCall(hub, call))
+        };
+        match &record.event {
+            HubEvent::New { .. } => {}
+            HubEvent::Join { member } => match find(member.id) {
+                Ok(_) => return Err(HubViewError::JoinsTwice(hub, member.id)),
+                Err(_) => members.push((**member).clone()),
+            },
+            HubEvent::State { call, state } => {
+                let at = find(*call)?;
+                members.get_mut(at).into_iter().for_each(|member| member.state = Some(*state));
+            }
+            HubEvent::Info { call, info } => {
+                let at = find(*call)?;
+                members.get_mut(at).into_iter().for_each(|member| member.info = (**info).clone());
+            }
+            HubEvent::Held { call, handle } => {
+                let at = find(*call)?;
+                members.get_mut(at).into_iter().for_each(|member| member.call = *handle);
+            }
+            HubEvent::Leave { call } => drop(members.remove(find(*call)?)),
+            HubEvent::Idle if members.is_empty() => drop(self.hubs.remove(&hub)),
+            HubEvent::Idle => return Err(HubViewError::EndsEarly(hub)),
+        }
+        Ok(())
+    }
+
+    /// The hubs, in the order in which they came to be.
+    pub fn hubs(&self) -> impl ExactSizeIterator<Item = &HubSnapshot> {
+        self.hubs.values()
+    }
+
+    /// One hub.
+    pub fn hub(&self, hub: HHub) -> Option<&HubSnapshot> {
+        self.hubs.get(&hub)
+    }
+}
+
+impl fmt::Display for HubView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.hubs.is_empty() {
+            return writeln!(f, "no call hubs");
+        }
+        for hub in self.hubs.values() {
+            writeln!(f, "hub {} of {}, call id {}", hub.hub.0, hub.provider, hub.call_id)?;
+            let mut members = hub.members.iter().peekable();
+            while let Some(member) = members.next() {
+                let branch = if members.peek().is_some() { "├─" } else { "└─" };
+                writeln!(f, "{branch} {}", Line(member))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A call in a hub, in one line.
+struct Line<'a>(&'a HubMember);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(HubMember { id, device, call, state, info }) = self;
+        write!(f, "call {} on line {}, {}: ", id.0, device.0, Name(*state))?;
+        write!(f, "{} to {}", Who(&info.caller), Who(&info.called))?;
+        if info.related_call_id != 0 {
+            write!(f, ", out of call id {}", info.related_call_id)?;
+        }
+        if !info.application.is_empty() {
+            write!(f, ", {}", info.application)?;
+        }
+        if call.is_some() {
+            f.write_str(", held here")?;
+        }
+        Ok(())
+    }
+}
+
+struct Who<'a>(&'a Party);
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.name.as_deref(), self.0.address.as_str()) {
+            (Some(name), "") => f.write_str(name),
+            (Some(name), address) => write!(f, "{name} ({address})"),
+            (None, "") => f.write_str("somebody"),
+            (None, address) => f.write_str(address),
+        }
+    }
+}
+
+struct Name(Option<LineCallState>);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use LineCallState as S;
+        f.write_str(match self.0 {
+            None => "new",
+            Some(S::Idle) => "over",
+            Some(S::Offering) => "offering",
+            Some(S::Accepted) => "ringing",
+            Some(S::Dialtone) => "dial tone",
+            Some(S::Dialing) => "dialing",
+            Some(S::Ringback) => "ringback",
+            Some(S::Busy) => "busy",
+            Some(S::SpecialInfo) => "special information",
+            Some(S::Connected(ConnectedMode::Active)) => "connected",
+            Some(S::Connected(ConnectedMode::ActiveHeld)) => "held by the far end",
+            Some(S::Proceeding) => "proceeding",
+            Some(S::OnHold) => "on hold",
+            Some(S::Conferenced) => "in a conference",
+            Some(S::OnHoldPendingConference) => "on hold for a conference",
+            Some(S::OnHoldPendingTransfer) => "on hold for a transfer",
+            Some(S::Disconnected(_)) => "disconnected",
+            Some(S::Unknown) => "unknown",
+        })
+    }
+}
