@@ -44,7 +44,9 @@ impl Stream {
     #[doc(alias = "ITSubStreamControl::CreateSubStream")]
     pub fn create_substream(&self) -> Result<SubStream, TapiError> {
         let shared = Arc::<Part>::default();
-        self.shared().media()?;
+        let half = self.shared().media()?;
+        // An error for a call that was released.
+        half.msp.streams(half.id)?;
         lock(&self.shared().substreams).entry(self.id()).or_default().push(shared.clone());
         Ok(SubStream { stream: self.clone(), shared })
     }

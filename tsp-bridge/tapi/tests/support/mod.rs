@@ -16,7 +16,8 @@ use offhook_broker::scripted::{Scripted, ScriptedConfig};
 use offhook_spi::mspi::{StreamInfo, TerminalInfo};
 use offhook_spi::{
     ConnectedMode, DisconnectMode, HdCall, LineCallState, MediaTypes, MspAddress, MspCallEvent, MspCallId,
-    MspError, MspEvent, MspEventCause, MspSignal, Mspi, Opaque, Privilege, StreamId, TerminalId,
+    MspError, MspEvent, MspEventCause, MspSignal, Mspi, Opaque, PrivateObject, Privilege, StreamId,
+    TerminalId,
 };
 use offhook_tapi::{
     Address, AddressEvent, Call, Direction, Event, EventFilter, EventStream, StreamStatistics, Tapi,
@@ -135,6 +136,7 @@ impl Mspi for FakeMsp {
             signal,
             gate: Gate::default(),
             state: Mutex::default(),
+            private: Mutex::default(),
         });
         self.addresses.lock().unwrap().push(address.clone());
         Ok(address)
@@ -146,6 +148,8 @@ pub(crate) struct FakeAddress {
     signal: Arc<dyn MspSignal>,
     pub(crate) gate: Gate,
     pub(crate) state: Mutex<FakeState>,
+    /// What it offers beyond the trait.
+    pub(crate) private: Mutex<Option<PrivateObject>>,
 }
 
 #[derive(Default)]
@@ -272,6 +276,10 @@ impl MspAddress for FakeAddress {
     fn terminal_status(&self, terminal: TerminalId) -> Result<TerminalStatus, MspError> {
         self.known_terminal(terminal)?;
         Ok(TerminalStatus { samples: 80, sample_rate: 8000, ..TerminalStatus::default() })
+    }
+
+    fn private_object(&self, _call: Option<MspCallId>) -> Option<PrivateObject> {
+        self.private.lock().unwrap().clone()
     }
 
     fn streams(&self, call: MspCallId) -> Result<Vec<StreamInfo>, MspError> {
