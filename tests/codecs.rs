@@ -129,6 +129,38 @@ fn tshark_reads_the_capabilities_and_knows_the_payloads() -> Tested {
 }
 
 #[test]
+fn packets_with_copies_go_where_both_sides_want_them_and_tshark_takes_them_apart() -> Tested {
+    let dir = tempfile::tempdir()?;
+    for start in [&[][..], &["--no-fast-start"]] {
+        let ours = [start, &["--redundancy", "2"]].concat();
+        let report = call(dir.path(), &ours, &[start, &["--redundancy", "0"]].concat())?;
+        let (sent, heard) = (&report["sent"], &report["received"]);
+        let octets = |way: &Value| way["octets"].as_f64().zip(way["packets"].as_f64()).map(|(o, p)| o / p);
+        assert!(octets(sent) > Some(400.0), "three payloads of 160 in a packet: {report:#}");
+        assert!(octets(heard) < Some(170.0), "the far end sends no copies: {report:#}");
+        assert_eq!(heard["refused"], 0);
+        if tool("tshark", "--version").is_some() {
+            let pcap = dir.path().join("call.pcap");
+            let bad = tshark(&pcap, "_ws.malformed || _ws.expert.severity == error", &["_ws.col.Info"])?;
+            assert!(bad.is_empty(), "{start:?}: {bad:#?}");
+            let opened = tshark(&pcap, "h245.redundancyEncoding_element", &["h245.dynamicRTPPayloadType"])?;
+            assert!(opened.iter().any(|numbers| numbers.contains("127")), "{start:?}: {opened:?}");
+            // It knows from H.245 what the payload type means, unless both sides open their channels at once: packets' own
+            // and their copies' types, one by one.
+            let full = tshark(&pcap, "rtp.timestamp-offset", &["rtp.p_type", "rtp.timestamp-offset"])?;
+            let whole = full.iter().filter(|line| *line == "127,8,8,8\t320,160").count();
+            assert!(whole > 50 || !start.is_empty(), "{full:?}");
+        }
+        // A far end that has not heard of copies gets none.
+        let report = call(dir.path(), &ours, start)?;
+        assert!(octets(&report["sent"]) < Some(170.0), "{report:#}");
+    }
+    let refused = run(offhook().args(["call", "127.0.0.1", "--redundancy", "5"]))?;
+    assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
+    Ok(())
+}
+
+#[test]
 fn the_list_of_codecs_is_for_people_and_for_scripts() -> Tested {
     let text = String::from_utf8(run(offhook().arg("codecs"))?.stdout)?;
     assert!(text.lines().any(|line| line.starts_with("g722") && line.contains("16000")), "{text}");
