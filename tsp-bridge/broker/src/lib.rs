@@ -54,7 +54,8 @@ mod opaque;
 mod outbox;
 mod report;
 mod requests;
-pub mod scripted;
 
 pub use broker::{Broker, Census};
 pub use model::Diagnostics;
+/// A provider to try a broker with.
+pub use offhook_scripted as scripted;

@@ -1,7 +1,15 @@
-//! A fake switch: a provider whose every move is written down beforehand or made by hand.
+//! A fake switch: a provider whose every move is written down beforehand or made by hand, or, with
+//! [`ScriptedConfig::switch`], whose lines are extensions of one small exchange that behaves by itself.
 //!
 //! For tests of brokers and applications, and for application writers without a telephone network.
 //! In: scripts, [`Scripted::ring`], [`Scripted::hang_up`] and the like. Out: TSPI events; a log of what it was asked.
+//!
+//! ```text
+//! broker ── Tspi ─▶ provider.rs ─┬─ a script of the verb ───────────▶ agenda ─▶ TspEvents
+//!                                └─ exchange/: what a switch does ──▶   ▲
+//! people (people.rs): ring, answer, hang up, press a button ────────────┘
+//! ```
+//!
 //! Everything it is going to report stands in one agenda, first in, first out. [`Drive::Stepped`]: nothing happens
 //! until [`Scripted::step`] or [`Scripted::run`]; [`Drive::Immediate`]: the agenda runs by itself, also from inside
 //! the broker's requests, so completions come before requests return. One thread at a time works on it.
@@ -10,7 +18,8 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use offhook_broker::{Broker, scripted::{Drive, Scripted, ScriptedConfig}};
+//! use offhook_broker::Broker;
+//! use offhook_scripted::{Drive, Scripted, ScriptedConfig};
 //!
 //! let switch = Scripted::new(ScriptedConfig { drive: Drive::Immediate, ..ScriptedConfig::default() });
 //! let broker = Broker::new();
@@ -20,58 +29,23 @@
 //! # Ok::<(), offhook_spi::LineError>(())
 //! ```
 
-mod switch;
+mod config;
+mod exchange;
+mod people;
+mod phone;
+mod provider;
+mod state;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use offhook_spi::{
-    ApiVersion, CallInfo, CallInfoChange, CallOrigin, CallReason, ConnectedMode, DigitMode, DisconnectMode,
-    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState, LineDevState, LineError, MediaTypes,
-    Opaque, Party, RequestId, Timestamp, TspEvents,
+    CallInfoChange, ConnectedMode, DigitMode, HdCall, HdMspLine, HtCall, HtLine, HtMspLine, LineCallState,
+    LineError, Opaque, Timestamp, TspEvents,
 };
 
-/// What the switch is like.
-#[derive(Clone, Debug)]
-pub struct ScriptedConfig {
-    /// The provider's name.
-    pub name: String,
-    /// How many line devices.
-    pub devices: u32,
-    /// Media of every line.
-    pub media: MediaTypes,
-    /// Whether its lines have an MSP.
-    pub has_msp: bool,
-    /// Versions that it speaks, lowest and highest.
-    pub versions: (ApiVersion, ApiVersion),
-    /// Calls that a line carries at once; 0 for any number.
-    pub max_active_calls: u32,
-    /// Who moves the agenda.
-    pub drive: Drive,
-}
-
-impl Default for ScriptedConfig {
-    fn default() -> Self {
-        Self {
-            name: "scripted".to_owned(),
-            devices: 1,
-            media: MediaTypes::AUDIO,
-            has_msp: true,
-            versions: (ApiVersion::V3_0, ApiVersion::V3_1),
-            max_active_calls: 0,
-            drive: Drive::Stepped,
-        }
-    }
-}
-
-/// Who moves the agenda.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drive {
-    /// [`Scripted::step`] and [`Scripted::run`].
-    Stepped,
-    /// It moves by itself, from inside whatever put something on it.
-    Immediate,
-}
+pub use config::{Buffers, Drive, Outside, ScriptedConfig, SwitchConfig};
+use state::{Move, State};
 
 /// One move of the switch on a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +84,7 @@ pub enum Verb {
 /// The fake switch.
 pub struct Scripted {
     config: ScriptedConfig,
-    state: Mutex<Switch>,
+    state: Mutex<State>,
     observer: Mutex<Option<Arc<dyn Observer>>>,
 }
 
@@ -123,47 +97,6 @@ impl<F: Fn(&str) + Send + Sync> Observer for F {
     fn see(&self, line: &str) {
         self(line);
     }
-}
-
-#[derive(Default)]
-struct Switch {
-    events: Option<Arc<dyn TspEvents>>,
-    last_handle: u64,
-    reports: u64,
-    lines: BTreeMap<HdLine, FakeLine>,
-    calls: BTreeMap<HdCall, FakeCall>,
-    msps: BTreeMap<HdMspLine, FakeMsp>,
-    agenda: VecDeque<Move>,
-    moving: bool,
-    dials: BTreeMap<String, Vec<Step>>,
-    scripts: BTreeMap<Verb, Vec<Step>>,
-    refusals: BTreeMap<Verb, LineError>,
-    received: Vec<Received>,
-    log: Vec<String>,
-}
-
-struct FakeLine {
-    device: u32,
-    ht: HtLine,
-    detection: MediaTypes,
-}
-
-struct FakeCall {
-    line: HdLine,
-    ht: Option<HtCall>,
-    info: CallInfo,
-    state: Option<LineCallState>,
-}
-
-struct FakeMsp {
-    line: HdLine,
-    ht: HtMspLine,
-}
-
-/// An item of the agenda.
-enum Move {
-    Complete(HdCall, RequestId, Result<(), LineError>),
-    Step(HdCall, Step),
 }
 
 /// A buffer that an MSP sent.
@@ -198,7 +131,12 @@ impl Scripted {
             (Verb::Drop, vec![Step::Complete, Step::State(S::Idle)]),
             (Verb::GenerateDigits, vec![Step::Complete]),
         ]);
-        let state = Mutex::new(Switch { scripts, ..Switch::default() });
+        let state = Mutex::new(State {
+            scripts,
+            devices: config.devices,
+            switch: config.switch.clone(),
+            ..State::default()
+        });
         Arc::new(Self { config, state, observer: Mutex::default() })
     }
 
@@ -221,56 +159,10 @@ impl Scripted {
         };
     }
 
-    /// A call arrives from `caller`, carrying audio. None if the broker does not want it.
-    pub fn ring(&self, device: u32, caller: &str) -> Option<HdCall> {
-        self.ring_with(device, caller, MediaTypes::AUDIO)
-    }
-
-    /// A call arrives that carries `media`. None if nobody asked for such calls, or the broker refuses it.
-    pub fn ring_with(&self, device: u32, caller: &str, media: MediaTypes) -> Option<HdCall> {
-        let (events, ht_line, hd) = {
-            let mut state = self.lock();
-            let events = state.events.clone()?;
-            let (hd_line, line) = state.lines.iter().find(|(_, line)| line.device == device)?;
-            if line.detection.intersection(media).is_empty() {
-                return None;
-            }
-            let (hd_line, ht_line) = (*hd_line, line.ht);
-            let info = CallInfo {
-                caller: Party { address: caller.to_owned(), name: None },
-                ..CallInfo::new(CallOrigin::Inbound, CallReason::Direct, media)
-            };
-            let hd = HdCall(state.handle());
-            state.calls.insert(hd, FakeCall { line: hd_line, ht: None, info, state: None });
-            (events, ht_line, hd)
-        };
-        let ht = events.new_call(ht_line, hd);
-        {
-            let mut state = self.lock();
-            if ht.is_none() {
-                state.calls.remove(&hd);
-            }
-            state.calls.get_mut(&hd)?.ht = ht;
-            state.agenda.push_back(Move::Step(hd, Step::State(LineCallState::Offering)));
-        }
-        self.moved();
-        Some(hd)
-    }
-
-    /// Puts steps on the agenda for a call.
+    /// Puts steps on the agenda for a call, whatever the exchange thinks of it.
     pub fn then(&self, call: HdCall, steps: impl IntoIterator<Item = Step>) {
         self.lock().agenda.extend(steps.into_iter().map(|step| Move::Step(call, step)));
         self.moved();
-    }
-
-    /// The far end of a call placed here answers.
-    pub fn far_end_answers(&self, call: HdCall) {
-        self.then(call, [Step::State(LineCallState::Connected(ConnectedMode::Active))]);
-    }
-
-    /// The far end ends the call.
-    pub fn hang_up(&self, call: HdCall, why: DisconnectMode) {
-        self.then(call, [Step::State(LineCallState::Disconnected(why))]);
     }
 
     /// Sends a buffer at once, past the agenda. Call-level with a call, to all MSPs without `msp`.
@@ -288,25 +180,6 @@ impl Scripted {
             None => None,
         };
         events.send_msp_data(line, call, msp, data)
-    }
-
-    /// Closes a line, as a provider whose device was pulled.
-    pub fn close_line(&self, device: u32, why: LineError) {
-        let Some((events, line)) = self.events().zip(self.line(device)) else { return };
-        {
-            let mut state = self.lock();
-            let gone: Vec<_> = state.lines.extract_if(.., |_, l| l.ht == line).map(|(hd, _)| hd).collect();
-            state.calls.retain(|_, call| !gone.contains(&call.line));
-            state.msps.retain(|_, msp| !gone.contains(&msp.line));
-        }
-        events.line_closed(line, why);
-    }
-
-    /// Says of an open line that it is in service, or not; nothing if it is not open.
-    pub fn service(&self, device: u32, state: LineDevState) {
-        if let Some((line, events)) = self.line(device).zip(self.events()) {
-            events.line_dev_state(line, state);
-        }
     }
 
     /// Does the next thing on the agenda; false if there is none.
@@ -355,7 +228,7 @@ impl Scripted {
     /// The MSP instances behind a line, as the broker names them.
     pub fn msp_instances(&self, device: u32) -> Vec<HtMspLine> {
         let state = self.lock();
-        let on = |msp: &&FakeMsp| state.lines.get(&msp.line).is_some_and(|line| line.device == device);
+        let on = |msp: &&state::FakeMsp| state.lines.get(&msp.line).is_some_and(|line| line.device == device);
         state.msps.values().filter(on).map(|msp| msp.ht).collect()
     }
 
@@ -374,7 +247,7 @@ impl Scripted {
         self.lock().calls.get(&call)?.ht
     }
 
-    fn lock(&self) -> MutexGuard<'_, Switch> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -387,22 +260,10 @@ impl Scripted {
     fn perform(&self, next: Move) {
         let Some(events) = self.events() else { return };
         match next {
-            Move::Complete(_, request, result) => events.async_completion(request, result),
+            Move::Complete(_, request, result) => events.async_answer(request, result),
+            Move::Announce(hd) => self.announce(&*events, hd),
             Move::Step(hd, step) => {
-                let found = {
-                    let mut state = self.lock();
-                    state.reports += 1;
-                    let at = Timestamp(state.reports * 1_000_000);
-                    let Switch { calls, lines, .. } = &mut *state;
-                    calls.get_mut(&hd).and_then(|call| {
-                        if let Step::State(next) = step {
-                            call.state = Some(next);
-                        }
-                        Some((lines.get(&call.line)?.ht, call.ht?, at))
-                    })
-                };
-                // A call that was closed meanwhile is not spoken of again.
-                let Some((line, call, at)) = found else { return };
+                let Some((line, call, at)) = self.named(hd, &step) else { return };
                 match step {
                     Step::State(state) => events.call_state(line, call, state, at),
                     Step::Digit(digit) => events.digit(line, call, digit, DigitMode::Dtmf, None),
@@ -415,6 +276,58 @@ impl Scripted {
                     Step::Complete | Step::Fail(_) => {}
                 }
             }
+            Move::SendTo(hd, msp, data) => {
+                let Some((line, call, _)) = self.named(hd, &Step::Complete) else { return };
+                if let Err(error) = events.send_msp_data(line, Some(call), Some(msp), data) {
+                    self.note(&format!("send_msp_data failed: {error}"));
+                }
+            }
+            Move::DevSpecific(line, call, data) => {
+                let found = {
+                    let state = self.lock();
+                    let call = call.map(|call| state.calls.get(&call).and_then(|call| call.ht));
+                    // A call that was closed meanwhile is not spoken of again.
+                    state.lines.get(&line).map(|line| line.ht).filter(|_| call != Some(None)).zip(Some(call))
+                };
+                if let Some((line, call)) = found {
+                    events.line_dev_specific(line, call.flatten(), data);
+                }
+            }
+            Move::Phone(event) => {
+                let phone = self.lock().phone.open_as();
+                if let Some(phone) = phone {
+                    events.phone_event(phone, event);
+                }
+            }
+        }
+    }
+
+    /// How the broker names a call that is reported on, and when that is; none if it was closed meanwhile: it is not
+    /// spoken of again.
+    fn named(&self, hd: HdCall, step: &Step) -> Option<(HtLine, HtCall, Timestamp)> {
+        let mut state = self.lock();
+        state.reports += 1;
+        let at = Timestamp(state.reports * 1_000_000);
+        let State { calls, lines, .. } = &mut *state;
+        let call = calls.get_mut(&hd)?;
+        if let Step::State(next) = step {
+            call.told = Some(*next);
+        }
+        Some((lines.get(&call.line)?.ht, call.ht?, at))
+    }
+
+    fn announce(&self, events: &dyn TspEvents, hd: HdCall) {
+        let line = {
+            let state = self.lock();
+            state.calls.get(&hd).and_then(|call| state.lines.get(&call.line)).map(|line| line.ht)
+        };
+        let Some(line) = line else { return };
+        let ht = events.new_call(line, hd);
+        let mut state = self.lock();
+        match (ht, state.calls.get_mut(&hd)) {
+            (Some(ht), Some(call)) => call.ht = Some(ht),
+            (Some(_), None) => {}
+            (None, _) => state.turned_away(hd),
         }
     }
 
@@ -424,12 +337,5 @@ impl Scripted {
         if let Some(observer) = observer {
             observer.see(line);
         }
-    }
-}
-
-impl Switch {
-    fn handle(&mut self) -> u64 {
-        self.last_handle += 1;
-        self.last_handle
     }
 }
