@@ -3,16 +3,16 @@
 //! In: [`Broker::add_provider`], [`Broker::connect`], [`Broker::shutdown`]. Out: a [`Link`] a client.
 //! Not here: requests (`requests.rs`, `lines.rs`), provider reports (`report.rs`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use offhook_spi::{
-    ApiVersion, AppEvent, AppRequest, AppSink, DeviceId, LineDevCaps, LineError, Link, LinkClosed, RequestId,
-    Tspi,
+    ApiVersion, AppEvent, AppRequest, AppSink, DeviceId, LineDevCaps, LineError, Link, LinkClosed, PhoneCaps,
+    PhoneId, RequestId, Tspi,
 };
 
 use crate::model::{Client, ClientId, Device, Diagnostics, Inner, ProviderId, Slot, State};
 use crate::outbox::Outbox;
+use crate::phones::{PhoneDevice, PhoneSlot};
 use crate::report::Reports;
 
 /// The lowest interface version that the broker speaks; a line below 3.0 has no MSP.
@@ -38,8 +38,8 @@ impl Broker {
         Self { inner: Arc::new(Inner::new()) }
     }
 
-    /// Takes a provider in: negotiates a version for each device, starts it, numbers its devices after those that
-    /// are there. An error leaves everything as it was; the provider is then not running.
+    /// Takes a provider in: negotiates a version for each device, starts it, numbers its devices and its phones after
+    /// those that are there. Answers the devices. An error leaves everything as it was; the provider is then not running.
     #[doc(alias = "TSPI_providerInit")]
     pub fn add_provider(&self, tsp: Arc<dyn Tspi>) -> Result<Vec<DeviceId>, LineError> {
         let versions = (0..tsp.line_devices())
@@ -58,13 +58,17 @@ impl Broker {
             Ok(id)
         })?;
         let started = tsp.provider_init(Arc::new(Reports::new(&self.inner, id))).and_then(|()| {
-            versions
+            let lines = versions
                 .into_iter()
                 .map(|(n, v)| Ok((n, v, tsp.line_dev_caps(n)?)))
-                .collect::<Result<Vec<_>, _>>()
+                .collect::<Result<Vec<_>, _>>()?;
+            let phones = (0..tsp.phone_devices())
+                .map(|n| Ok((n, tsp.phone_dev_caps(n)?)))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok((lines, phones))
         });
         self.inner.with(|state| {
-            let found = match started {
+            let (found, phones) = match started {
                 Ok(found) if !state.shut => found,
                 Ok(_) => return Err(LineError::NoDriver),
                 Err(error) => {
@@ -80,6 +84,12 @@ impl Broker {
                 state.devices.push(Device { provider: id, tsp, number, version, caps, slot, service: None });
                 added.push(device);
             }
+            for (number, caps) in phones {
+                let phone = PhoneId(u32::try_from(state.phone_devices.len()).unwrap_or(u32::MAX));
+                let caps = PhoneCaps { phone, ..caps };
+                let (tsp, slot) = (tsp.clone(), PhoneSlot::Closed);
+                state.phone_devices.push(PhoneDevice { provider: id, tsp, number, caps, slot });
+            }
             Ok(added)
         })
     }
@@ -92,8 +102,7 @@ impl Broker {
             let id = ClientId(state.handle());
             if !state.shut {
                 let outbox = outbox.clone();
-                let (lines, calls) = (BTreeMap::new(), BTreeMap::new());
-                state.clients.insert(id, Client { name: name.to_owned(), outbox, lines, calls });
+                state.clients.insert(id, Client::new(name, outbox));
             }
             id
         });
@@ -117,6 +126,7 @@ impl Broker {
             calls: state.calls.len(),
             msp_instances: state.msps.len(),
             requests: state.requests.len(),
+            phones: state.phones.len(),
             hubs: state.hubs.len(),
         })
     }
@@ -140,6 +150,8 @@ pub struct Census {
     pub msp_instances: usize,
     /// Requests that providers have not completed.
     pub requests: usize,
+    /// Phones open at providers.
+    pub phones: usize,
     /// Call hubs with a call in them.
     pub hubs: usize,
 }
@@ -155,6 +167,7 @@ impl Inner {
         }
         let providers = self.with(|state| {
             state.devices.clear();
+            state.phone_devices.clear();
             std::mem::take(&mut state.providers)
         });
         for tsp in providers.values() {
@@ -164,13 +177,14 @@ impl Inner {
 
     /// A client goes: what it had is given up. With `told`, it hears of that: the broker ends.
     fn leave(&self, client: ClientId, told: Option<&LineError>) {
-        let lines = self.with(|state| {
+        let had = self.with(|state| {
             let entry = state.clients.get(&client)?;
             if told.is_none() {
                 entry.outbox.close();
             }
             tracing::debug!(name = %entry.name, "client leaves");
             let lines: Vec<_> = entry.lines.keys().copied().collect();
+            let phones: Vec<_> = entry.phones.keys().copied().collect();
             let mut waited = Vec::new();
             for device in &mut state.devices {
                 if let Slot::Opening { waiting, .. } | Slot::Closing { waiting } = &mut device.slot {
@@ -183,12 +197,22 @@ impl Inner {
             for opener in waited {
                 state.reply(client, opener.request, Err(LineError::NoDriver));
             }
-            Some(lines)
+            for request in state.stop_waiting_for_phones(client) {
+                state.reply(client, request, Err(LineError::NoDriver));
+            }
+            Some((lines, phones))
         });
+        let (lines, phones) = had.unwrap_or_default();
+        for phone in phones {
+            let _ = self.close_phone(client, phone);
+            if let Some(why) = told {
+                self.with(|state| state.push(client, AppEvent::PhoneClosed { phone, why: why.clone() }));
+            }
+        }
         if told.is_some() {
             self.with(State::hold_hubs);
         }
-        for line in lines.into_iter().flatten() {
+        for line in lines {
             // It was there a moment ago; if it has gone since, so much the better.
             let _ = self.close_line(client, line);
             if let Some(why) = told {

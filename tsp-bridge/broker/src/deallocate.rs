@@ -1,23 +1,41 @@
 //! How calls are given up, one handle at a time.
 //!
 //! In: Deallocate, CloseLine, a client that left. Out: drops and closes at the provider; failed requests.
-//! Sole owner: `line_drop`, then `line_close_call` at once, without waiting for the drop's completion.
+//! Sole owner: `line_drop`, then `line_close_call` at once, without waiting for the drop's completion. While another
+//! client owns the call it stays as it is, but for its media: these go to who remains (`ownership.rs`).
+
+use std::sync::Arc;
 
 use offhook_spi::{
     AppReply, DisconnectMode, HCall, HLine, HdCall, HtCall, LineCallState, LineError, Privilege, Tspi,
 };
 
-use crate::model::{ClientId, Inner, Stage, State};
+use crate::model::{About, ClientId, Inner, State};
+use crate::ownership::Move;
 
 /// What the provider is to be told of a call that a client gave up.
-pub(crate) struct GivenUp {
-    tsp: std::sync::Arc<dyn Tspi>,
+pub(crate) enum GivenUp {
+    /// Nobody holds it: drop it if it is not idle, and close it.
+    Close(Gone),
+    /// Nobody owns it: drop it.
+    Drop(Gone),
+    /// Somebody else holds it: who holds it has changed, and perhaps where its media are.
+    Stays(HtCall, Option<Move>),
+}
+
+/// A call that is dropped or closed.
+pub(crate) struct Gone {
+    tsp: Arc<dyn Tspi>,
     call: HtCall,
     hd: HdCall,
     /// The state it was in.
     state: Option<LineCallState>,
-    /// Nobody holds it: close it.
-    last: bool,
+}
+
+impl GivenUp {
+    pub(crate) fn close(tsp: Arc<dyn Tspi>, call: HtCall, hd: HdCall, state: Option<LineCallState>) -> Self {
+        Self::Close(Gone { tsp, call, hd, state })
+    }
 }
 
 impl Inner {
@@ -33,7 +51,8 @@ impl Inner {
     /// Gives up every call that a client holds through one of its lines.
     pub(crate) fn deallocate_all(&self, client: ClientId, line: HLine) {
         let given_up = self.with(|state| {
-            let mut given_up = state.abandon(client, line);
+            let about = |about| matches!(about, About::Line(_, of) if of == line);
+            let mut given_up = state.fail_requests(|r| about(r.about), &closed());
             let held: Vec<_> = state
                 .calls
                 .values()
@@ -41,31 +60,35 @@ impl Inner {
                 .filter(|holder| holder.client == client && holder.line == line)
                 .map(|holder| holder.call)
                 .collect();
-            given_up.extend(held.into_iter().filter_map(|call| state.give_up(client, call)));
+            given_up.extend(held.into_iter().flat_map(|call| state.give_up(client, call)));
             given_up
         });
-        for one in given_up {
-            self.tell_given_up(Some(one));
-        }
+        self.tell_given_up(given_up);
     }
 
-    pub(crate) fn tell_given_up(&self, given_up: Option<GivenUp>) {
-        let Some(GivenUp { tsp, call, hd, state, last }) = given_up else { return };
-        if last {
-            self.drop_and_close(&*tsp, call, hd, (state != Some(LineCallState::Idle)).then_some(state));
-        } else if let Err(error) = self.drop_only(&*tsp, call, hd, state) {
-            tracing::debug!(%error, "the provider did not drop a call");
+    pub(crate) fn tell_given_up(&self, given_up: Vec<GivenUp>) {
+        for one in given_up {
+            match one {
+                GivenUp::Close(Gone { tsp, call, hd, state }) => {
+                    let live = (state != Some(LineCallState::Idle)).then_some(state);
+                    self.drop_and_close(&*tsp, call, hd, live);
+                }
+                GivenUp::Drop(Gone { tsp, call, hd, state }) => {
+                    if let Err(error) = self.drop_only(&*tsp, call, hd, state) {
+                        tracing::debug!(%error, "the provider did not drop a call");
+                    }
+                    self.work_on_reports(call);
+                }
+                GivenUp::Stays(call, moved) => {
+                    self.work_on_reports(call);
+                    self.perform_move(moved);
+                }
+            }
         }
     }
 
     /// Drops a call that is not idle (`live`: in which state) and closes it. It is in no table any more.
-    pub(crate) fn drop_and_close(
-        &self,
-        tsp: &dyn Tspi,
-        call: HtCall,
-        hd: HdCall,
-        live: Option<Option<LineCallState>>,
-    ) {
+    fn drop_and_close(&self, tsp: &dyn Tspi, call: HtCall, hd: HdCall, live: Option<Option<LineCallState>>) {
         if let Some(state) = live
             && let Err(error) = self.drop_only(tsp, call, hd, state)
         {
@@ -74,7 +97,8 @@ impl Inner {
         if let Err(error) = tsp.line_close_call(hd) {
             tracing::debug!(%error, "the provider did not know the call that was closed");
         }
-        self.with(|state| state.fail_outstanding(call, &closed()));
+        let given_up = self.with(|state| state.fail_outstanding(call, &closed()));
+        self.tell_given_up(given_up);
     }
 
     pub(crate) fn drop_only(
@@ -103,48 +127,30 @@ fn closed() -> LineError {
 
 impl State {
     /// Takes a client's handle away. Answers what is to be told to the provider.
-    fn give_up(&mut self, client: ClientId, handle: HCall) -> Option<GivenUp> {
-        let ht = self.clients.get_mut(&client)?.calls.remove(&handle)?;
-        let call = self.calls.get_mut(&ht)?;
+    #[must_use]
+    fn give_up(&mut self, client: ClientId, handle: HCall) -> Vec<GivenUp> {
+        let entry = self.clients.get_mut(&client);
+        let Some(ht) = entry.and_then(|client| client.calls.remove(&handle)) else { return Vec::new() };
+        let Some(call) = self.calls.get_mut(&ht) else { return Vec::new() };
         let owned = |call: &crate::model::Call| call.holders.iter().any(|h| h.privilege == Privilege::Owner);
+        let own = call.holder(client).is_some_and(|holder| holder.privilege == Privilege::Owner);
         let was_owned = owned(call);
         call.holders.retain(|holder| holder.call != handle);
-        let last = call.holders.is_empty();
-        let orphaned = was_owned && !owned(call) && call.state != Some(LineCallState::Idle);
-        let given_up = GivenUp { tsp: call.tsp.clone(), call: ht, hd: call.hd?, state: call.state, last };
+        let idle = call.state == Some(LineCallState::Idle);
+        let (last, orphaned) = (call.holders.is_empty(), was_owned && !owned(call) && !idle);
+        let gone = call.hd.map(|hd| Gone { tsp: call.tsp.clone(), call: ht, hd, state: call.state });
         if last {
             self.remove_call(ht);
-            self.fail_outstanding(ht, &closed());
-        } else {
-            self.hub_held(ht, client, None);
+            let mut given_up = self.fail_outstanding(ht, &closed());
+            given_up.extend(gone.map(GivenUp::Close));
+            return given_up;
         }
-        (last || orphaned).then_some(given_up)
-    }
-
-    /// Gives up the calls that a client is placing on a line.
-    fn abandon(&mut self, client: ClientId, line: HLine) -> Vec<GivenUp> {
-        let mut known = Vec::new();
-        let making: Vec<_> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| {
-                matches!(call.stage, Stage::Making { client: c, line: l, .. } if c == client && l == line)
-            })
-            .map(|(ht, _)| *ht)
-            .collect();
-        for ht in making {
-            let Some(call) = self.calls.get_mut(&ht) else { continue };
-            let stage = std::mem::replace(&mut call.stage, Stage::Abandoned);
-            call.reports.clear();
-            if let Some(hd) = call.hd {
-                known.push(GivenUp { tsp: call.tsp.clone(), call: ht, hd, state: call.state, last: true });
-                self.remove_call(ht);
-            }
-            self.requests.retain(|_, outstanding| outstanding.call != ht);
-            if let Stage::Making { client, request, .. } = stage {
-                self.reply(client, request, Err(closed()));
-            }
+        self.hub_held(ht, client, None);
+        self.note_holders(ht, client);
+        if orphaned {
+            return gone.map(GivenUp::Drop).into_iter().collect();
         }
-        known
+        let moved = if own { self.rehome(ht, client) } else { None };
+        vec![GivenUp::Stays(ht, moved)]
     }
 }

@@ -15,7 +15,8 @@
 //! | Dialing | Proceeding, Ringback, Busy, SpecialInfo, Connected, OnHold, Disconnected, Idle, Unknown |
 //! | Proceeding | Ringback, Busy, SpecialInfo, Connected, OnHold, Disconnected, Idle, Unknown |
 //! | Ringback | Busy, SpecialInfo, Connected, OnHold, Disconnected, Idle, Unknown |
-//! | Busy, SpecialInfo | Disconnected, Idle, Unknown |
+//! | Busy | Ringback, Connected (a completion that camped on: lineCompleteCall), Disconnected, Idle, Unknown |
+//! | SpecialInfo | Disconnected, Idle, Unknown |
 //! | Connected, Conferenced, OnHold… | each other (Connected also in another mode), Disconnected, Idle, Unknown |
 //! | Disconnected | Idle |
 //! | Unknown | everything but Offering, Accepted, Dialtone, Dialing |
@@ -40,7 +41,8 @@ pub fn may_follow(now: Option<LineCallState>, next: LineCallState) -> bool {
         (S::Unknown, _) => !matches!(next, S::Offering | S::Accepted | S::Dialtone | S::Dialing),
         (S::Offering, _) => matches!(next, S::Accepted | S::Connected(_) | S::OnHold),
         (S::Accepted, _) => matches!(next, S::Connected(_) | S::OnHold),
-        (S::Busy | S::SpecialInfo, _) => false,
+        (S::Busy, _) => matches!(next, S::Ringback | S::Connected(_)),
+        (S::SpecialInfo, _) => false,
         (S::Dialtone | S::Dialing | S::Proceeding | S::Ringback, S::OnHold) => now != S::Dialtone,
         (S::Dialtone | S::Dialing | S::Proceeding | S::Ringback, _) => {
             matches!((progress(now), progress(next)), (Some(from), Some(to)) if to > from)
@@ -123,7 +125,7 @@ mod tests {
             ),
             (S::Proceeding, with(&[S::Ringback, S::Busy, S::SpecialInfo, CONNECTED, HELD, S::OnHold])),
             (S::Ringback, with(&[S::Busy, S::SpecialInfo, CONNECTED, HELD, S::OnHold])),
-            (S::Busy, with(&[])),
+            (S::Busy, with(&[S::Ringback, CONNECTED, HELD])),
             (S::SpecialInfo, with(&[])),
             (CONNECTED, with(&up)),
             (HELD, with(&up)),

@@ -46,14 +46,22 @@
 
 mod broker;
 mod deallocate;
+mod extension;
 mod hubs;
 pub mod legal;
 mod lines;
+mod making;
 mod model;
 mod opaque;
 mod outbox;
+mod ownership;
+mod phones;
+mod priority;
 mod report;
 mod requests;
+mod supplementary;
+mod verbs;
+mod versions;
 
 pub use broker::{Broker, Census};
 pub use model::Diagnostics;

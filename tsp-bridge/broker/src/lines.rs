@@ -16,7 +16,9 @@ use offhook_spi::{
     MediaTypes, Privilege, RequestId, Timestamp, Tspi,
 };
 
-use crate::model::{Call, ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, Stage, State};
+use crate::model::{
+    About, Call, ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, Stage, State,
+};
 
 /// What is left to do, without the lock, once a slot has changed.
 enum Next {
@@ -37,7 +39,13 @@ impl Inner {
             let device = known.device;
             tsp.line_dev_caps(number).map_or(known, |caps| offhook_spi::LineDevCaps { device, ..caps })
         });
-        AppReply::Lines(lines.collect())
+        let lines: Vec<_> = lines.collect();
+        self.with(|state| {
+            for (device, caps) in state.devices.iter_mut().zip(&lines) {
+                device.caps.clone_from(caps);
+            }
+        });
+        AppReply::Lines(lines)
     }
 
     pub(crate) fn open_line(
@@ -210,12 +218,26 @@ impl Inner {
         let msp = self.with(|state| {
             let key = state.msps.iter().find(|(_, msp)| msp.opened == line).map(|(key, _)| *key)?;
             let hd = state.msps.remove(&key)?.hd?;
-            Some((state.lines.get(&ht)?.tsp.clone(), hd))
+            // Calls that the client still owns, through another opening of this line.
+            let there: Vec<_> = state.calls.iter().filter(|(_, c)| c.media == Some(key)).collect();
+            let there: Vec<_> = there.into_iter().map(|(ht, _)| *ht).collect();
+            let moved: Vec<_> = there.into_iter().filter_map(|ht| state.rehome(ht, client)).collect();
+            Some((state.lines.get(&ht)?.tsp.clone(), hd, moved))
         });
-        if let Some((tsp, hd)) = msp
-            && let Err(error) = tsp.line_close_msp_instance(hd)
-        {
-            tracing::debug!(%error, "the provider did not know the MSP instance that was closed");
+        if let Some((tsp, hd, moved)) = msp {
+            for one in moved {
+                self.perform_move(Some(one));
+            }
+            if let Err(error) = tsp.line_close_msp_instance(hd) {
+                tracing::debug!(%error, "the provider did not know the MSP instance that was closed");
+            }
+        }
+        let extension = self.with(|state| {
+            let entry = state.lines.get_mut(&ht)?;
+            Some(entry.extension.close((client, line)) && !entry.opens.is_empty())
+        });
+        if extension == Some(true) {
+            self.settle_line(ht);
         }
         let next = self.with(|state| {
             let index = state.lines.get(&ht)?.device;
@@ -232,11 +254,13 @@ impl Inner {
             let ht = state.line_of(client, line)?;
             let entry = state.lines.get(&ht).ok_or(LineError::InvalLineHandle)?;
             let device = state.devices.get(entry.device).ok_or(LineError::NoDriver)?;
-            if !device.caps.has_msp || device.version < ApiVersion::V3_0 {
+            let open = entry.opens.iter().find(|open| open.line == line);
+            let version = open.map_or(device.version, |open| open.version).min(device.version);
+            if !device.caps.has_msp || version < ApiVersion::V3_0 {
                 return Err(LineError::OperationUnavail);
             }
-            if state.msps.values().any(|msp| msp.client == client && msp.line == ht) {
-                return Err(LineError::failed("this application has an MSP instance behind the line"));
+            if state.msps.values().any(|msp| msp.opened == line) {
+                return Err(LineError::failed("there is an MSP instance behind this opening of the line"));
             }
             let (tsp, hd) = (entry.tsp.clone(), entry.hd);
             let key = HtMspLine(state.handle());
@@ -299,6 +323,8 @@ impl Inner {
             }
             let Some(gone) = state.lines.remove(&line) else { return };
             state.msps.retain(|_, msp| msp.line != line);
+            let error = LineError::failed(format!("the line was closed: {why}"));
+            state.forget_makings(line, &error);
             let calls: Vec<_> = state.calls.extract_if(.., |_, call| call.line == line).collect();
             let ended: Vec<_> = calls.iter().map(|(ht, _)| *ht).collect();
             for (ht, call) in calls {
@@ -307,12 +333,12 @@ impl Inner {
                         client.calls.remove(&holder.call);
                     }
                 }
-                let error = LineError::failed(format!("the line was closed: {why}"));
-                state.fail_outstanding(ht, &error);
-                if let Stage::Making { client, request, completed: true, .. } = call.stage {
-                    // Completed, and the reply waited for the provider's handle.
-                    state.reply(client, request, Err(error));
-                }
+                // Requests that make calls have just been forgotten: nothing is left to tell the provider.
+                let _ = state.fail_outstanding(ht, &error);
+            }
+            let _ = state.fail_requests(|r| matches!(r.about, About::Line(of, _) if of == line), &error);
+            for (client, request) in gone.extension.waiting() {
+                state.reply(client, request, Err(error.clone()));
             }
             for opener in gone.joining {
                 state.reply(opener.client, opener.request, Err(why.clone()));
@@ -349,8 +375,13 @@ impl State {
             return;
         }
         let handle = HLine(self.handle());
+        let device = self.lines.get(&line).and_then(|entry| self.devices.get(entry.device));
+        let version = device.map_or(ApiVersion::V3_1, |device| {
+            let negotiated = self.clients.get(&client).and_then(|c| c.versions.get(&device.caps.device));
+            negotiated.copied().unwrap_or(device.version)
+        });
         if let Some(entry) = self.lines.get_mut(&line) {
-            entry.opens.push(Open { client, line: handle, privilege, media });
+            entry.opens.push(Open { client, line: handle, privilege, media, version });
         }
         if let Some(entry) = self.clients.get_mut(&client) {
             entry.lines.insert(handle, line);
@@ -372,6 +403,10 @@ impl State {
         let gone = self.lines.remove(&line)?;
         if let Some(device) = self.devices.get_mut(gone.device) {
             device.slot = Slot::Closing { waiting: Vec::new() };
+        }
+        let why = LineError::failed("the line was closed");
+        for (client, request) in gone.extension.waiting() {
+            self.reply(client, request, Err(why.clone()));
         }
         // Calls announced that no client holds: the provider releases them with the line.
         let unheld = |call: &Call| call.line == line && call.stage != Stage::Abandoned;

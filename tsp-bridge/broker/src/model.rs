@@ -9,13 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use offhook_spi::{
-    ApiVersion, AppEvent, AppReply, CallInfo, CallInfoChange, DeviceId, DigitMode, HCall, HHub, HLine,
-    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, HubTracking, LineCallState, LineDevCaps,
-    LineDevState, LineError, MediaTypes, Opaque, Privilege, RequestId, Timestamp, Tspi,
+    ApiVersion, AppEvent, AppReply, CallInfo, CallInfoChange, DeviceId, DigitMode, ExtensionVersion, HCall,
+    HHub, HLine, HPhone, HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, HtPhone, HubTracking,
+    LineCallState, LineDevCaps, LineDevState, LineError, MediaTypes, Opaque, PhoneId, Privilege, RequestId,
+    Timestamp, Tspi,
 };
 
+use crate::deallocate::GivenUp;
+use crate::extension::Extension;
 use crate::hubs::Hubs;
+use crate::making::Making;
 use crate::outbox::Outbox;
+use crate::phones::{Phone, PhoneDevice};
+use crate::priority::Priorities;
 
 /// The broker behind its handles.
 pub(crate) struct Inner {
@@ -73,6 +79,11 @@ pub(crate) struct State {
     pub(crate) msps: BTreeMap<HtMspLine, MspInstance>,
     pub(crate) clients: BTreeMap<ClientId, Client>,
     pub(crate) requests: BTreeMap<RequestId, Outstanding>,
+    /// Requests that make calls, from their submission until both their completion and their return have come.
+    pub(crate) makings: BTreeMap<RequestId, Making>,
+    pub(crate) phone_devices: Vec<PhoneDevice>,
+    pub(crate) phones: BTreeMap<HtPhone, Phone>,
+    pub(crate) priorities: Priorities,
     pub(crate) hubs: Hubs,
     pub(crate) diagnostics: Diagnostics,
     pub(crate) shut: bool,
@@ -130,6 +141,7 @@ pub(crate) struct Line {
     pub(crate) detection: MediaTypes,
     /// Somebody is telling it.
     pub(crate) telling: bool,
+    pub(crate) extension: Extension<HLine>,
     /// How much of call hubs the provider was told to be wanted.
     pub(crate) hubs_told: HubTracking,
     /// Somebody is telling it that.
@@ -147,6 +159,7 @@ impl Line {
             joining: Vec::new(),
             detection: MediaTypes::NONE,
             telling: false,
+            extension: Extension::default(),
             hubs_told: HubTracking::None,
             hubs_telling: false,
         }
@@ -170,6 +183,8 @@ pub(crate) struct Open {
     pub(crate) line: HLine,
     pub(crate) privilege: Privilege,
     pub(crate) media: MediaTypes,
+    /// The interface version that the client negotiated before it opened the line.
+    pub(crate) version: ApiVersion,
 }
 
 pub(crate) struct Call {
@@ -178,8 +193,14 @@ pub(crate) struct Call {
     pub(crate) hd: Option<HdCall>,
     pub(crate) stage: Stage,
     pub(crate) state: Option<LineCallState>,
-    /// The TSP has sent a buffer on this call.
-    pub(crate) tsp_spoke: bool,
+    /// When the cause of that state happened.
+    pub(crate) state_at: Timestamp,
+    /// The MSP instances that the TSP has sent a buffer of this call to.
+    pub(crate) spoken_to: Vec<HtMspLine>,
+    /// The MSP instance that has the call's media, once one has answered or was given them.
+    pub(crate) media: Option<HtMspLine>,
+    /// The application that placed, accepted or answered it.
+    pub(crate) application: String,
     pub(crate) holders: Vec<Holder>,
     /// What the provider reported and nobody has worked on yet.
     pub(crate) reports: VecDeque<Report>,
@@ -197,10 +218,13 @@ impl Call {
             line,
             tsp,
             hd,
-            busy: matches!(stage, Stage::Making { .. }),
+            busy: matches!(stage, Stage::Making(_)),
             stage,
             state: None,
-            tsp_spoke: false,
+            state_at: Timestamp::default(),
+            spoken_to: Vec::new(),
+            media: None,
+            application: String::new(),
             holders: Vec::new(),
             reports: VecDeque::new(),
             info: None,
@@ -216,14 +240,10 @@ impl Call {
 /// How far a call has come towards being valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// MakeCall is under way.
-    Making {
-        client: ClientId,
-        line: HLine,
-        request: RequestId,
-        /// The completion came, the provider's handle did not yet.
-        completed: bool,
-    },
+    /// The request that makes it is under way.
+    Making(RequestId),
+    /// It was made with success, and the provider's handle is not known yet.
+    Made,
     /// The client that made it has gone and the provider's handle is not known yet.
     Abandoned,
     /// Announced by the provider or made with success.
@@ -237,12 +257,17 @@ pub(crate) struct Holder {
     pub(crate) line: HLine,
     pub(crate) call: HCall,
     pub(crate) privilege: Privilege,
+    /// What it is told goes by the words of this version.
+    pub(crate) version: ApiVersion,
 }
 
-/// Something that the provider reported about a call.
+/// Something that the provider reported about a call, or that its holders are to be told in the same order.
 pub(crate) enum Report {
     State(LineCallState, Timestamp),
     Info(CallInfoChange),
+    /// Owners, monitors or application have changed by that client's doing: everybody else is told.
+    Holders(ClientId),
+    DevSpecific(Opaque),
     Digit(char, DigitMode, Option<Duration>),
     Msp(Option<HtMspLine>, Opaque),
 }
@@ -259,13 +284,67 @@ pub(crate) struct Client {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) lines: BTreeMap<HLine, HtLine>,
     pub(crate) calls: BTreeMap<HCall, HtCall>,
+    pub(crate) phones: BTreeMap<HPhone, HtPhone>,
+    /// The interface version that it negotiated for a device; the device's own if none.
+    pub(crate) versions: BTreeMap<DeviceId, ApiVersion>,
+    /// The versions of line extensions that it negotiated.
+    pub(crate) extensions: BTreeMap<DeviceId, ExtensionVersion>,
+    /// The same of phones.
+    pub(crate) phone_extensions: BTreeMap<PhoneId, ExtensionVersion>,
+}
+
+impl Client {
+    pub(crate) fn new(name: &str, outbox: Arc<Outbox>) -> Self {
+        Self {
+            name: name.to_owned(),
+            outbox,
+            lines: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            phones: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            extensions: BTreeMap::new(),
+            phone_extensions: BTreeMap::new(),
+        }
+    }
 }
 
 /// A request that a provider has to complete.
 pub(crate) struct Outstanding {
-    /// None: the broker's own.
+    /// None: the broker's own, or of a request that makes calls ([`Making`] has its client).
     pub(crate) client: Option<(ClientId, RequestId)>,
-    pub(crate) call: HtCall,
+    /// What it is about: if that goes, the request has failed.
+    pub(crate) about: About,
+    /// Calls that it is about beside that.
+    pub(crate) also: Vec<HtCall>,
+    /// What it is to be answered by.
+    pub(crate) expects: Expects,
+}
+
+impl Outstanding {
+    pub(crate) fn concerns(&self, call: HtCall) -> bool {
+        self.about == About::Call(call) || self.also.contains(&call)
+    }
+}
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    Call(HtCall),
+    /// A line, as a client has it open.
+    Line(HtLine, HLine),
+    /// A phone, as a client has it open.
+    Phone(HtPhone, HPhone),
+}
+
+/// What a completion must bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expects {
+    Done,
+    /// The same; with success, the client has claimed the call: it accepted or answered it.
+    Claim,
+    Address,
+    CompletionId,
+    DevSpecific,
 }
 
 impl State {
@@ -275,13 +354,18 @@ impl State {
         self.last_handle
     }
 
-    /// Enters a request and names it.
+    /// Enters a request about a call and names it.
     pub(crate) fn outstanding(&mut self, client: Option<(ClientId, RequestId)>, call: HtCall) -> RequestId {
+        self.enter(Outstanding { client, about: About::Call(call), also: Vec::new(), expects: Expects::Done })
+    }
+
+    /// Enters a request and names it.
+    pub(crate) fn enter(&mut self, request: Outstanding) -> RequestId {
         loop {
             self.last_request = self.last_request.wrapping_add(1);
             let id = RequestId(self.last_request);
-            if id.0 != 0 && !self.requests.contains_key(&id) {
-                self.requests.insert(id, Outstanding { client, call });
+            if id.0 != 0 && !self.requests.contains_key(&id) && !self.makings.contains_key(&id) {
+                self.requests.insert(id, request);
                 return id;
             }
         }
@@ -306,14 +390,30 @@ impl State {
         self.push(client, AppEvent::Reply { request, result });
     }
 
-    /// Completes every request outstanding on a call that is gone.
-    pub(crate) fn fail_outstanding(&mut self, call: HtCall, why: &LineError) {
-        let gone: Vec<_> = self.requests.extract_if(.., |_, r| r.call == call).collect();
-        for (_, outstanding) in gone {
-            if let Some((client, request)) = outstanding.client {
+    /// Completes every request outstanding on a call that is gone. Answers what is to be told to the provider of calls
+    /// that such a request made.
+    #[must_use]
+    pub(crate) fn fail_outstanding(&mut self, call: HtCall, why: &LineError) -> Vec<GivenUp> {
+        self.fail_requests(|outstanding| outstanding.concerns(call), why)
+    }
+
+    /// The same for every request that `gone` picks.
+    #[must_use]
+    pub(crate) fn fail_requests(
+        &mut self,
+        gone: impl Fn(&Outstanding) -> bool,
+        why: &LineError,
+    ) -> Vec<GivenUp> {
+        let ids: Vec<_> = self.requests.iter().filter(|(_, r)| gone(r)).map(|(id, _)| *id).collect();
+        let mut given_up = Vec::new();
+        for id in ids {
+            if self.makings.contains_key(&id) {
+                given_up.extend(self.abandon_making(id, why));
+            } else if let Some((client, request)) = self.requests.remove(&id).and_then(|r| r.client) {
                 self.reply(client, request, Err(why.clone()));
             }
         }
+        given_up
     }
 
     /// Gives a client a handle on a call.
@@ -322,8 +422,11 @@ impl State {
         if let Some(entry) = self.clients.get_mut(&client) {
             entry.calls.insert(call, ht);
         }
+        let on = self.calls.get(&ht).and_then(|entry| self.lines.get(&entry.line));
+        let open = on.and_then(|entry| entry.opens.iter().find(|open| open.line == line));
+        let version = open.map_or(ApiVersion::V3_1, |open| open.version);
         if let Some(entry) = self.calls.get_mut(&ht) {
-            entry.holders.push(Holder { client, line, call, privilege });
+            entry.holders.push(Holder { client, line, call, privilege, version });
         }
         self.hub_held(ht, client, Some(call));
         call

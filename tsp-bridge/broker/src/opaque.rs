@@ -7,11 +7,18 @@
 //! | TSP | call, one MSP instance | that instance, if its client holds the call |
 //! | TSP | call, all | every instance on the line whose client holds the call |
 //! | TSP | address, one or all | that instance, or every instance on the line |
-//! | MSP | call | the TSP, if the client owns the call and the TSP has spoken on it |
+//! | MSP | call | the TSP, if the client owns the call, the TSP has spoken to this instance on it, and it has the media |
 //! | MSP | address | the TSP |
 //!
-//! Everything else is an error to the sender; nothing is kept. An MSP stands behind a line once CreateMspInstance
-//! was asked for. A call's buffers go in the order in which they were sent, among its other events.
+//! Everything else is an error to the sender; nothing is kept. An MSP stands behind an opening of a line once
+//! CreateMspInstance was asked for, one behind each; a client that has opened a line several times may have several, and
+//! the opening names the one that a buffer comes from or goes to. (A buffer that names an opening without one comes from
+//! the client's first on that line.) A call's buffers go in the order in which they were sent, among its other events.
+//!
+//! The media of a call are at one instance: the first owner's that answers the TSP takes them, and they move as
+//! `ownership.rs` says. After a move the TSP speaks first again, to the new instance; what the old one still says on
+//! the call is an error to it (`OperationFailed`), also while its client goes on owning the call: a late answer to the
+//! TSP's first word would otherwise be taken for the new instance's.
 
 use offhook_spi::{AppEvent, AppReply, HCall, HLine, HtCall, HtLine, HtMspLine, LineError, Opaque};
 
@@ -30,23 +37,32 @@ impl Inner {
         let (tsp, hd_line, hd_call, hd_msp) = self.with(|state| {
             let ht_line = state.line_of(client, line)?;
             let entry = state.lines.get(&ht_line).ok_or(LineError::InvalLineHandle)?;
-            let msp = state.msps.values().find(|msp| msp.client == client && msp.line == ht_line);
-            let hd_msp = msp.and_then(|msp| msp.hd).ok_or(LineError::OperationUnavail)?;
+            let of = || state.msps.iter().filter(|(_, msp)| msp.client == client && msp.line == ht_line);
+            let behind = of().find(|(_, msp)| msp.opened == line).or_else(|| of().next());
+            let (key, msp) = behind.ok_or(LineError::OperationUnavail)?;
+            let (key, hd_msp) = (*key, msp.hd.ok_or(LineError::OperationUnavail)?);
             let hd_call = match call {
                 None => None,
                 Some(call) => {
-                    let (_, call) = state.call_of(client, call)?;
+                    let (ht, call) = state.call_of(client, call)?;
                     if call.line != ht_line {
                         return Err(LineError::InvalCallHandle);
                     }
                     owned(call, client)?;
-                    if !call.tsp_spoke {
+                    if call.media.is_some_and(|media| media != key) {
+                        return Err(LineError::failed("another MSP instance has the call's media"));
+                    }
+                    if !call.spoken_to.contains(&key) {
                         return Err(LineError::failed("the TSP speaks first"));
                     }
-                    Some(call.hd.ok_or(LineError::InvalCallHandle)?)
+                    Some((ht, call.hd.ok_or(LineError::InvalCallHandle)?))
                 }
             };
-            Ok((entry.tsp.clone(), entry.hd, hd_call, hd_msp))
+            let (tsp, hd) = (entry.tsp.clone(), entry.hd);
+            if let Some(call) = hd_call.and_then(|(ht, _)| state.calls.get_mut(&ht)) {
+                call.media = Some(key);
+            }
+            Ok((tsp, hd, hd_call.map(|(_, hd)| hd), hd_msp))
         })?;
         tsp.line_receive_msp_data(hd_line, hd_call, hd_msp, data).map(|()| AppReply::Done)
     }
@@ -113,14 +129,14 @@ impl State {
         Ok(())
     }
 
-    fn call_targets(&self, ht: HtCall, msp: Option<HtMspLine>) -> Vec<(ClientId, HLine, HCall)> {
+    fn call_targets(&self, ht: HtCall, msp: Option<HtMspLine>) -> Vec<(HtMspLine, ClientId, HLine, HCall)> {
         let Some(call) = self.calls.get(&ht) else { return Vec::new() };
         self.msps
             .iter()
             .filter(|(key, known)| known.line == call.line && msp.is_none_or(|one| one == **key))
-            .filter_map(|(_, known)| {
+            .filter_map(|(key, known)| {
                 let holder = call.holder(known.client)?;
-                Some((known.client, known.opened, holder.call))
+                Some((*key, known.client, known.opened, holder.call))
             })
             .collect()
     }
@@ -132,10 +148,12 @@ impl State {
             self.diagnostics.late_events += 1;
             return;
         }
-        if let Some(call) = self.calls.get_mut(&ht) {
-            call.tsp_spoke = true;
-        }
-        for (client, line, call) in targets {
+        for (key, client, line, call) in targets {
+            if let Some(entry) = self.calls.get_mut(&ht)
+                && !entry.spoken_to.contains(&key)
+            {
+                entry.spoken_to.push(key);
+            }
             self.push(client, AppEvent::MspData { line, call: Some(call), data: data.clone() });
         }
     }

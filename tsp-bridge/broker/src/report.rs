@@ -3,8 +3,9 @@
 //! In: [`TspEvents`]. Out: events in the clients' outboxes.
 //! A call's reports are worked on one after the other, by one thread at a time, in the order in which they came: a
 //! report that finds the call busy is queued for whoever works. So the provider may be asked (`line_call_info`)
-//! between taking a report and telling the clients, without a lock and without losing the order. While MakeCall's
-//! completion has come and the provider's handle has not, the call counts as busy and the reports wait.
+//! between taking a report and telling the clients, without a lock and without losing the order. While the completion
+//! of the request that makes a call has come and the provider's handle has not, the call counts as busy and the reports
+//! wait.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,11 +16,14 @@ use offhook_spi::{
     MediaTypes, Opaque, PhoneEvent, Privilege, RequestId, Timestamp, TspEvents, Tspi,
 };
 
-use crate::model::{Call, ClientId, Inner, Open, ProviderId, Report, Stage, State};
-use crate::{hubs, legal};
+use crate::model::{About, Call, Expects, Inner, Open, Outstanding, ProviderId, Report, Stage, State};
+use crate::{hubs, legal, versions};
 
 /// The most reports that wait for a call that is busy; buffers beyond are refused, other reports dropped.
-const MOST_WAITING: usize = 1024;
+pub(crate) const MOST_WAITING: usize = 1024;
+
+/// The most calls of a line that were announced and have no state yet; more are refused.
+const MOST_UNANNOUNCED: usize = 1024;
 
 /// Where one provider reports to.
 pub(crate) struct Reports {
@@ -43,8 +47,7 @@ impl Reports {
 impl TspEvents for Reports {
     fn async_answer(&self, request: RequestId, result: Result<Completion, LineError>) {
         let Some(inner) = self.inner.upgrade() else { return };
-        let valid = inner.with(|state| state.complete(self.provider, request, result));
-        if let Some(call) = valid {
+        for call in inner.with(|state| state.complete(self.provider, request, result)) {
             inner.work_on_reports(call);
         }
     }
@@ -89,15 +92,26 @@ impl TspEvents for Reports {
     }
 
     fn line_dev_specific(&self, line: HtLine, call: Option<HtCall>, data: Opaque) {
-        let _ = (line, call, data);
+        match call {
+            Some(call) => self.report(line, call, Report::DevSpecific(data)),
+            None => {
+                if let Some(inner) = self.inner.upgrade() {
+                    inner.with(|state| state.line_message(self.provider, line, &data));
+                }
+            }
+        }
     }
 
     fn phone_event(&self, phone: HtPhone, event: PhoneEvent) {
-        let _ = (phone, event);
+        if let Some(inner) = self.inner.upgrade() {
+            inner.with(|state| state.phone_event(self.provider, phone, &event));
+        }
     }
 
     fn phone_closed(&self, phone: HtPhone, why: LineError) {
-        let _ = (phone, why);
+        if let Some(inner) = self.inner.upgrade() {
+            inner.phone_closed(self.provider, phone, &why);
+        }
     }
 
     fn line_dev_state(&self, line: HtLine, state: LineDevState) {
@@ -157,48 +171,48 @@ impl Inner {
         if let Err(error) = tsp.line_close_call(hd) {
             tracing::debug!(%error, "the provider did not close a call that nobody wants");
         }
-        self.with(|state| state.requests.retain(|_, outstanding| outstanding.call != ht));
+        self.with(|state| state.requests.retain(|_, outstanding| !outstanding.concerns(ht)));
     }
 }
 
 impl State {
-    /// Completes a request. Answers the call whose reports may now be worked on.
+    /// Completes a request. Answers the calls whose reports may now be worked on.
     fn complete(
         &mut self,
         provider: ProviderId,
         request: RequestId,
         result: Result<Completion, LineError>,
-    ) -> Option<HtCall> {
-        let known = self.requests.get(&request).map(|outstanding| outstanding.call);
-        let ours =
-            known.filter(|call| self.calls.get(call).is_none_or(|c| self.reports_for(provider, c.line)));
-        let Some(outstanding) = ours.and_then(|_| self.requests.remove(&request)) else {
-            self.diagnostics.stray_completions += 1;
-            return None;
-        };
-        let ht = outstanding.call;
-        let making = self.calls.get_mut(&ht).and_then(|call| match &mut call.stage {
-            Stage::Making { completed, .. } => Some((completed, call.hd.is_some())),
-            _ => None,
-        });
-        match (making, result) {
-            (Some((completed, named)), Ok(_)) => {
-                *completed = true;
-                if named {
-                    self.validate(ht);
-                }
-                Some(ht)
+    ) -> Vec<HtCall> {
+        let ours = self.requests.get(&request).is_some_and(|outstanding| match outstanding.about {
+            About::Call(call) => {
+                self.calls.get(&call).is_none_or(|call| self.reports_for(provider, call.line))
             }
-            (making, result) => {
-                if making.is_some() {
-                    self.remove_call(ht);
-                }
-                if let Some((client, request)) = outstanding.client {
-                    self.reply(client, request, result.map(reply_of));
-                }
-                None
+            About::Line(line, _) => self.reports_for(provider, line),
+            About::Phone(phone, _) => self.phone_reports_for(provider, phone),
+        });
+        let outstanding = if ours { self.requests.remove(&request) } else { None };
+        let Some(Outstanding { client, about, expects, .. }) = outstanding else {
+            self.diagnostics.stray_completions += 1;
+            return Vec::new();
+        };
+        if self.makings.contains_key(&request) {
+            return self.completed_making(request, result.map(drop));
+        }
+        let result = result.and_then(|completion| reply_of(expects, completion));
+        let mut claimed = Vec::new();
+        if let (Some((client, _)), About::Call(ht), Expects::Claim, Ok(_)) = (client, about, expects, &result)
+        {
+            let name = self.clients.get(&client).map(|client| client.name.clone()).unwrap_or_default();
+            if let Some(call) = self.calls.get_mut(&ht).filter(|call| call.application != name) {
+                call.application = name;
+                self.note_holders(ht, client);
+                claimed.push(ht);
             }
         }
+        if let Some((client, request)) = client {
+            self.reply(client, request, result);
+        }
+        claimed
     }
 
     /// Whether the line is one of the provider's.
@@ -213,7 +227,9 @@ impl State {
             let most = self.devices.get(entry.device).map_or(0, |device| device.caps.max_active_calls);
             let live = self.calls.values().filter(|c| c.line == line && c.state != Some(LineCallState::Idle));
             let twice = self.calls.values().any(|call| call.line == line && call.hd == Some(hd));
-            entry.listeners().next().is_some()
+            let silent = self.calls.values().filter(|c| c.line == line && c.is_unannounced());
+            silent.count() < MOST_UNANNOUNCED
+                && entry.listeners().next().is_some()
                 && !twice
                 && (most == 0 || u32::try_from(live.count()).is_ok_and(|live| live < most))
         });
@@ -258,8 +274,8 @@ impl State {
         let (first, idle) = (call.state.is_none(), call.state == Some(LineCallState::Idle));
         let ask = match report {
             Report::State(..) => first && (self.has_audience(ht) || self.is_in_hubs(ht)),
-            Report::Info(_) => !idle,
-            Report::Digit(..) | Report::Msp(..) => false,
+            Report::Info(_) | Report::Holders(_) => !idle,
+            Report::Digit(..) | Report::Msp(..) | Report::DevSpecific(_) => false,
         };
         match hd {
             Some(hd) if ask => Some(Step::Ask(tsp, hd, report)),
@@ -294,68 +310,55 @@ impl State {
         found
     }
 
-    /// The client to own a call that arrived: the first that opened the line as owner for one of its media.
-    fn owner(&self, line: HtLine, media: MediaTypes) -> Option<Open> {
-        let opens = &self.lines.get(&line)?.opens;
-        let fits = |open: &&Open| media.is_empty() || !open.media.intersection(media).is_empty();
-        opens.iter().filter(|open| open.privilege == Privilege::Owner).find(fits).copied()
-    }
-
     /// The provider said what is known of a call: the report that needed it goes out. Answers whether the call turns
     /// out to be wanted by nobody.
     fn told_info(&mut self, ht: HtCall, report: Report, info: Result<CallInfo, LineError>) -> bool {
         let Some(call) = self.calls.get_mut(&ht) else { return false };
         let info = info.ok().or_else(|| call.info.take()).unwrap_or_else(unknown);
         call.info = Some(info.clone());
-        match report {
-            Report::Info(change) => {
-                for holder in call.holders.clone() {
-                    let (call, info) = (holder.call, Box::new(info.clone()));
-                    self.push(holder.client, AppEvent::CallInfo { call, change, info });
-                }
-                self.hub_info(ht, &info, Timestamp::now());
+        let (change, but) = match report {
+            Report::Info(change) => (Some(change), None),
+            Report::Holders(by) => (Some(CallInfoChange::Holders), Some(by)),
+            _ => (None, None),
+        };
+        if let Some(change) = change {
+            let info = call.filled(&info);
+            let told: Vec<_> = call.holders.iter().filter(|h| Some(h.client) != but).copied().collect();
+            for holder in told {
+                let (call, info) = (holder.call, Box::new(info.clone()));
+                self.push(holder.client, AppEvent::CallInfo { call, change, info });
             }
-            report => {
-                let line = call.line;
-                let mut introduced = Vec::new();
-                if call.holders.is_empty()
-                    && let Some(open) = self.owner(line, info.media)
-                {
-                    introduced.push(self.introduce(ht, open, Privilege::Owner, &info));
-                }
-                let monitors = self.calls.get(&ht).map(|call| self.monitors(call)).unwrap_or_default();
-                for open in monitors {
-                    introduced.push(self.introduce(ht, open, Privilege::Monitor, &info));
-                }
-                if self.calls.get(&ht).is_some_and(|call| call.holders.is_empty()) {
-                    return true;
-                }
-                // It joins its hub before anybody is told of it, unless it is over already.
-                if let Report::State(next, at) = &report
-                    && !hubs::is_over(Some(*next))
-                {
-                    self.hub_info(ht, &info, *at);
-                }
-                for (client, news) in introduced {
-                    self.push(client, news);
-                }
-                self.tell(ht, report);
-            }
+            self.hub_info(ht, &info, Timestamp::now());
+            return false;
         }
+        let line = call.line;
+        // All of them first: each is shown who else there is.
+        let mut shown = Vec::new();
+        if call.holders.is_empty()
+            && let Some(open) = self.owner(line, info.media)
+        {
+            let handle = self.grant(ht, open.client, open.line, Privilege::Owner);
+            shown.push((open, handle, Privilege::Owner));
+        }
+        let monitors = self.calls.get(&ht).map(|call| self.monitors(call)).unwrap_or_default();
+        for open in monitors {
+            let handle = self.grant(ht, open.client, open.line, Privilege::Monitor);
+            shown.push((open, handle, Privilege::Monitor));
+        }
+        let Some(call) = self.calls.get(&ht).filter(|call| !call.holders.is_empty()) else { return true };
+        let info = call.filled(&info);
+        // It joins its hub before anybody is told of it, unless it is over already.
+        if let Report::State(next, at) = &report
+            && !hubs::is_over(Some(*next))
+        {
+            self.hub_info(ht, &info, *at);
+        }
+        for (open, call, privilege) in shown {
+            let info = Box::new(info.clone());
+            self.push(open.client, AppEvent::NewCall { line: open.line, call, privilege, info });
+        }
+        self.tell(ht, report);
         false
-    }
-
-    /// Gives a client a handle on the call. Answers what it is to be told.
-    fn introduce(
-        &mut self,
-        ht: HtCall,
-        open: Open,
-        privilege: Privilege,
-        info: &CallInfo,
-    ) -> (ClientId, AppEvent) {
-        let call = self.grant(ht, open.client, open.line, privilege);
-        let info = Box::new(info.clone());
-        (open.client, AppEvent::NewCall { line: open.line, call, privilege, info })
     }
 
     /// Tells everyone who holds the call.
@@ -369,8 +372,10 @@ impl State {
                     return;
                 }
                 call.state = Some(next);
+                call.state_at = at;
                 for holder in call.holders.clone() {
-                    self.push(holder.client, AppEvent::CallState { call: holder.call, state: next, at });
+                    let state = versions::told(next, holder.version);
+                    self.push(holder.client, AppEvent::CallState { call: holder.call, state, at });
                 }
                 self.hub_state(ht, next, at);
             }
@@ -380,6 +385,9 @@ impl State {
                 }
             }
             Report::Msp(msp, data) => self.route(ht, msp, &data),
+            Report::DevSpecific(data) => self.call_message(ht, &data),
+            // Too late for it to be news.
+            Report::Holders(_) => {}
             Report::Digit(..) | Report::Info(_) => self.diagnostics.late_events += 1,
         }
     }
@@ -389,9 +397,8 @@ impl Call {
     /// Whether its provider may report on it.
     pub(crate) fn takes_reports(&self) -> bool {
         match self.stage {
-            Stage::Making { completed, .. } => completed,
-            Stage::Abandoned => false,
-            Stage::Valid => true,
+            Stage::Making(_) | Stage::Abandoned => false,
+            Stage::Made | Stage::Valid => true,
         }
     }
 
@@ -401,17 +408,21 @@ impl Call {
     }
 }
 
-/// What a completion answers to the application.
-fn reply_of(completion: Completion) -> AppReply {
-    match completion {
-        Completion::Done => AppReply::Done,
-        Completion::Address(address) => AppReply::Address(address),
-        Completion::CompletionId(id) => AppReply::CompletionId(id),
-        Completion::DevSpecific(data) => AppReply::DevSpecific(data),
+/// What a completion answers to the application, if it brings what the request expects.
+fn reply_of(expects: Expects, completion: Completion) -> Result<AppReply, LineError> {
+    match (expects, completion) {
+        (Expects::Done | Expects::Claim, _) => Ok(AppReply::Done),
+        (Expects::Address, Completion::Address(address)) => Ok(AppReply::Address(address)),
+        (Expects::CompletionId, Completion::CompletionId(id)) => Ok(AppReply::CompletionId(id)),
+        (Expects::DevSpecific, Completion::DevSpecific(data)) => Ok(AppReply::DevSpecific(data)),
+        (Expects::DevSpecific, Completion::Done) => Opaque::new(Vec::new()).map(AppReply::DevSpecific),
+        (Expects::Address, _) => Err(LineError::failed("the provider did not say where the call is parked")),
+        (Expects::CompletionId, _) => Err(LineError::failed("the provider did not name the completion")),
+        (Expects::DevSpecific, _) => Err(LineError::failed("the provider's answer is of another request")),
     }
 }
 
 /// Of a call whose provider says nothing.
-fn unknown() -> CallInfo {
+pub(crate) fn unknown() -> CallInfo {
     CallInfo::new(CallOrigin::Inbound, CallReason::Unknown, MediaTypes::NONE)
 }
