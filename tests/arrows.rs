@@ -40,7 +40,8 @@ fn never(package: &str, forbidden: &[&str]) -> Result<(), Box<dyn Error>> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{package} reaches {wrong:?}").into()) }
 }
 
-const SIGNALING: [&str; 4] = ["offhook-wire", "offhook-h323", "offhook-tsp", "offhook-gatekeeper"];
+const SIGNALING: [&str; 5] =
+    ["offhook-wire", "offhook-h323", "offhook-tsp", "offhook-gatekeeper", "offhook-modem"];
 const MEDIA: [&str; 7] = [
     "offhook-rtp",
     "offhook-engine",
@@ -88,4 +89,9 @@ fn cards_by_program_are_for_tests_only() -> Result<(), Box<dyn Error>> {
         never(package, &["offhook-virtual-sound"])?;
     }
     Ok(())
+}
+
+#[test]
+fn the_modem_provider_stands_alone() -> Result<(), Box<dyn Error>> {
+    never("offhook-modem", &["offhook-pair", "offhook-wire", "offhook-h323", "offhook-tsp", "offhook-broker"])
 }
