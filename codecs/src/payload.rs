@@ -21,6 +21,7 @@ pub(crate) fn samples(kind: CodecKind, payload: &[u8]) -> usize {
         CodecKind::G7231 => g7231_frames(payload),
         CodecKind::Speex => speex_frames(payload, false),
         CodecKind::SpeexWideband => speex_frames(payload, true),
+        CodecKind::Ilbc20 | CodecKind::Ilbc30 => return ilbc_samples(payload.len()),
         _ if payload.len().is_multiple_of(kind.frame_octets()) => Some(payload.len() / kind.frame_octets()),
         _ => return part_of_a_frame(kind, payload.len()),
     };
@@ -109,6 +110,16 @@ fn first_opus_frame(payload: &[u8]) -> Option<usize> {
             }
             Some(at)
         }
+    }
+}
+
+/// Frames of 38 octets last 20 ms, of 50 octets 30 ms: which they are shows in the payload, whatever was agreed. (H323Plus
+/// agrees on nothing and sends the former; what both divide, from 950 octets on, is taken for the latter.)
+const fn ilbc_samples(octets: usize) -> usize {
+    match (octets % 50, octets % 38) {
+        (0, _) => octets / 50 * 240,
+        (_, 0) => octets / 38 * 160,
+        _ => 0,
     }
 }
 
@@ -201,7 +212,10 @@ mod tests {
             (CodecKind::L16_8, 7, 0),
             (CodecKind::Ilbc20, 76, 320),
             (CodecKind::Ilbc30, 50, 240),
-            (CodecKind::Ilbc30, 38, 0),
+            (CodecKind::Ilbc30, 38, 160),
+            (CodecKind::Ilbc20, 190, 800),
+            (CodecKind::Ilbc20, 950, 4_560),
+            (CodecKind::Ilbc20, 39, 0),
             (CodecKind::G7221_24, 60, 320),
             (CodecKind::G7221_32, 60, 0),
             (CodecKind::G729, 20, 160),

@@ -200,6 +200,34 @@ fn a_codec_that_does_not_run_passes_through_both_ways() {
 }
 
 #[test]
+fn jitter_of_g722_is_told_in_the_clock_that_its_sender_counts_by() {
+    for ticks in [160u32, 320] {
+        let rate = 16_000;
+        let (mut world, _, _) = call([CodecKind::G722; 2], 20, rate, LinkConfig::perfect(at(ANNA)));
+        let (mut sender, injector) = packet_injector(25);
+        world.ends[0].control.tx(TxCommand::SetPacketInjector(injector)).unwrap();
+        for n in 0..100u16 {
+            let header = RtpHeader {
+                marker: false,
+                payload_type: 9,
+                sequence_number: n,
+                timestamp: ticks * u32::from(n),
+                ssrc: 0,
+            };
+            let mut packet = header.to_bytes().to_vec();
+            packet.extend([0x55; 160]);
+            sender.send(&packet).unwrap();
+            world.run_ms(20);
+        }
+        let rx = world.ends[1].control.meters().rx();
+        assert!(rx.jitter_ms() < 1.0, "{ticks} ticks: {rx:#?}");
+        assert_eq!(rx.receiver.clock_rate, ticks * 50, "{rx:#?}");
+        assert!(rx.receiver.jitter <= ticks / 20, "in a report block: {rx:#?}");
+        assert_eq!(rx.playout.packets_late, 0);
+    }
+}
+
+#[test]
 fn pauses_are_described_now_and_then_and_speech_after_them_bears_the_marker() {
     for kind in [CodecKind::Pcmu, CodecKind::G722] {
         let rate = 8_000;

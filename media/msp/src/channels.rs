@@ -215,11 +215,19 @@ impl CallState {
         if kind.is_runnable() || stream.selected.is_empty() || stream.carries_packets() {
             return Ok(());
         }
-        let terminal = match stream.info.direction {
-            Direction::Capture => "injector",
-            Direction::Render => "tap",
+        Err(needs_packets(stream.info.direction, kind))
+    }
+
+    /// The same of the codec that is open, after the terminals have changed.
+    pub(crate) fn check_codec(&self, direction: Direction) -> Result<(), String> {
+        let stream = match direction {
+            Direction::Capture => &self.capture,
+            Direction::Render => &self.render,
         };
-        Err(format!("{kind} is passed through, not coded: the stream takes an RTP {terminal}"))
+        match stream.channel.and(stream.codec) {
+            Some(kind) => self.check_passes(stream, kind),
+            None => Ok(()),
+        }
     }
 
     /// Whom RTP and RTCP may come from, and where RTCP goes, by all that is known now.
@@ -284,6 +292,15 @@ impl CallState {
         self.followed = None;
         Ok(())
     }
+}
+
+/// Why a codec that does not run here cannot be used.
+pub(crate) fn needs_packets(direction: Direction, kind: CodecKind) -> String {
+    let terminal = match direction {
+        Direction::Capture => "injector",
+        Direction::Render => "tap",
+    };
+    format!("{kind} is passed through, not coded: the stream takes an RTP {terminal}")
 }
 
 fn check_payload_type(payload_type: u8) -> Result<(), String> {

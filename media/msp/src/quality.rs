@@ -84,7 +84,8 @@ impl VoiceQuality {
 }
 
 /// What a codec costs by the E-model (G.113 Appendix I, tables I.1 and I.4); `None` where its tables say nothing: its
-/// scale is that of narrow band, and R of G.722, L16 above 8 kHz and Opus is not on it.
+/// scale is that of narrow band, and R of G.722, L16 above 8 kHz and Opus is not on it. R of G.107.1 goes to 129; RFC 3611
+/// §4.7.5 has room for 100 and wants G.107's, so that of such a call is told as unavailable, 127, and its MOS with it.
 ///
 /// Bpl of G.726 and GSM 06.10 is not listed. It is told as 10, that of the GSM codec which is, since loss of what they
 /// predict from is heard for longer than G.711's.
@@ -106,6 +107,7 @@ fn impairment(kind: CodecKind) -> Option<CodecImpairment> {
 #[cfg(test)]
 mod tests {
     use offhook_codecs::Level;
+    use offhook_rtp::{LossRuns, ReceiverStats, VoipMetrics};
 
     use super::*;
 
@@ -134,6 +136,17 @@ mod tests {
         let equipment = |kind| impairment(kind).map(|codec| codec.equipment);
         assert_eq!(equipment(CodecKind::G726_32), Some(7.0));
         assert_eq!(equipment(CodecKind::Gsm), Some(20.0));
-        assert_eq!(equipment(CodecKind::Opus), None, "not on the scale of narrow band");
+        for wide in [CodecKind::Opus, CodecKind::G722, CodecKind::L16_16, CodecKind::G7221_24] {
+            assert_eq!(equipment(wide), None, "{wide:?} is not on the scale of narrow band");
+            quality.codec = Some(wide);
+            let receiver = ReceiverStats {
+                ssrc: Some(1),
+                runs: LossRuns { packets: 100, ..LossRuns::default() },
+                ..ReceiverStats::default()
+            };
+            let metrics = VoipMetrics::measure(&receiver, None, &quality.conditions(&meters)).unwrap();
+            assert_eq!((metrics.r_factor, metrics.mos_lq, metrics.mos_cq), (None, None, None));
+            assert_eq!(metrics.signal_level_dbm0, Some(-16), "the rest is told");
+        }
     }
 }

@@ -5,12 +5,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use offhook_codecs::CodecKind;
 use offhook_device::{Selector, Sound, SoundStream};
 use offhook_engine::{Gain, NodeError, RxCommand, Sink, Source, TxCommand};
 use offhook_spi::mspi::{Direction, SoundLevel};
 use offhook_spi::{MspError, MspEventCause, StreamId, TerminalId};
 
 use crate::call::{Call, CallState};
+use crate::channels::needs_packets;
 use crate::clocks::{ClockError, Wanted, Watched};
 use crate::statistics::SILENCE_DBFS;
 use crate::stream::{Node, Selected, Stream};
@@ -25,6 +27,7 @@ impl Call {
     pub(crate) fn select(&self, id: StreamId, terminal: &Arc<Terminal>) -> Result<(), MspError> {
         self.with(|state| {
             let direction = state.stream(id)?.info.direction;
+            state.check_suits(direction, terminal)?;
             terminal.occupy(Place { call: self.id, stream: id, direction })?;
             match state.attach(direction, terminal) {
                 Ok((node, bridged)) => {
@@ -67,6 +70,10 @@ impl Call {
             state.refresh(direction, MspEventCause::LocalRequest);
             drop(bridged);
             state.detach(direction, node);
+            if let Err(why) = state.check_codec(direction) {
+                // What is left deals in sound.
+                state.stream_failed(direction, &why);
+            }
             Ok(())
         })?;
         self.settle();
@@ -144,6 +151,21 @@ impl Call {
 }
 
 impl CallState {
+    /// Refuses a terminal of sound on a stream whose codec only passes through, unless packets have a place there already.
+    fn check_suits(&mut self, direction: Direction, terminal: &Terminal) -> Result<(), MspError> {
+        let deals_in_packets = match direction {
+            Direction::Capture => matches!(terminal.kind, Kind::RtpInjector(_)),
+            Direction::Render => matches!(terminal.kind, Kind::RtpTap(_)),
+        };
+        let stream = self.towards(direction);
+        let open = stream.channel.and(stream.codec);
+        if deals_in_packets || stream.carries_packets() || open.is_none_or(CodecKind::is_runnable) {
+            return Ok(());
+        }
+        let why = open.map_or_else(String::new, |kind| needs_packets(direction, kind));
+        Err(MspError::InvalidTerminal(format!("{}: {why}", terminal.info.name)))
+    }
+
     /// Puts what stands for a terminal into the engine.
     fn attach(
         &mut self,

@@ -165,6 +165,75 @@ fn a_codec_that_does_not_run_is_not_offered_for_terminals_of_sound_and_fails_the
     assert!(failed, "{:?}", a.events());
 }
 
+/// What comes at a tap until twenty packets of G.729 have.
+fn pass(writer: &dyn RtpWriter, reader: &dyn RtpReader) -> Vec<Vec<u8>> {
+    let (mut came, mut n) = (Vec::new(), 0);
+    until("packets of G.729", || {
+        match writer.send(&g729(n)) {
+            Ok(()) => n = n.wrapping_add(1),
+            Err(RtpSendError::Full | RtpSendError::NotSelected) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let packets = std::iter::from_fn(|| reader.read()).map(|packet| packet.octets.to_vec());
+        came.extend(packets.filter(|octets| octets[1] & 0x7f == 18));
+        came.len() >= 20
+    });
+    came
+}
+
+#[test]
+fn a_call_of_sound_becomes_one_of_passed_packets_and_sound_again() {
+    let codecs = [CodecKind::Pcma, CodecKind::G729];
+    let [mut a, mut b] = [with(&codecs), with(&codecs)];
+    let tone = a.tone(600.0);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("b.wav");
+    let recording = b.record(&path);
+    let outgoing = a.msp.create_terminal(TerminalClass::RtpInjector, Direction::Capture).unwrap().id;
+    let incoming = b.msp.create_terminal(TerminalClass::RtpTap, Direction::Render).unwrap().id;
+    // A tap may listen beside a recording from the beginning.
+    b.msp.select_terminal(b.render, incoming).unwrap();
+    let (writer, reader) = (injector(&*a.msp, outgoing), tap(&*b.msp, incoming));
+    let (_, at_b) = (a.prepare(), b.prepare());
+    let open = |a: &End, b: &End, codec, payload_type| {
+        a.tell(&ToMsp::Start(vec![Channel { payload_type, ..transmit(codec, &at_b) }])).unwrap();
+        b.tell(&ToMsp::Start(vec![Channel { payload_type, ..receive(codec) }])).unwrap();
+    };
+    open(&a, &b, Codec::Pcma, 8);
+    until("a second of sound", || b.status(recording).samples > 8_000);
+
+    // The application takes over, then the ends agree on what it codes itself.
+    a.msp.unselect_terminal(a.capture, tone).unwrap();
+    a.msp.select_terminal(a.capture, outgoing).unwrap();
+    open(&a, &b, Codec::G729, 18);
+    let came = pass(&*writer, &*reader);
+    assert!(came.iter().all(|octets| octets.len() == 32), "whole, as they were sent");
+    assert_eq!(a.sent().codec.as_deref(), Some("G729"));
+    // A packet may come between the one end's being told and the other's.
+    assert!(b.received().lost == 0 && b.received().dropped <= 2, "{:?}", b.received());
+
+    // A terminal of sound in their place is refused while that is agreed; gone, it fails what is left.
+    let refused = b.msp.create_terminal(TerminalClass::Null, Direction::Render).unwrap().id;
+    b.msp.unselect_terminal(b.render, incoming).unwrap();
+    let failed = |end: &mut End, stream| {
+        end.events().iter().any(|(event, _, of)| *event == MspCallEvent::StreamFail && *of == Some(stream))
+    };
+    let render = b.render;
+    assert!(failed(&mut b, render), "the recording cannot hear G.729");
+    let why = b.msp.select_terminal(b.render, refused).unwrap_err().to_string();
+    assert!(why.contains("G729") && why.contains("RTP tap"), "{why}");
+    a.msp.unselect_terminal(a.capture, outgoing).unwrap();
+    let why = a.msp.select_terminal(a.capture, tone).unwrap_err().to_string();
+    assert!(why.contains("RTP injector"), "{why}");
+
+    // Sound is agreed again, and both take it up.
+    open(&a, &b, Codec::Pcma, 8);
+    a.msp.select_terminal(a.capture, tone).unwrap();
+    let before = b.status(recording).samples;
+    until("two seconds of sound", || b.status(recording).samples > before + 16_000);
+    until("the far end's tone", || heard(&path, 600.0) > -16.0);
+}
+
 #[test]
 fn opus_keeps_within_the_bit_rate_that_the_far_end_takes() {
     let dir = tempfile::tempdir().unwrap();

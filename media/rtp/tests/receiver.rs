@@ -367,6 +367,52 @@ fn losses_and_discards_reach_the_runs_of_the_source_and_a_restart_begins_them_an
 }
 
 #[test]
+fn what_copies_made_good_is_no_loss_of_the_calls_quality_and_still_one_of_the_networks() {
+    let mut receiver = RtpReceiver::new(ReceiverConfig::default());
+    for n in (0..200u16).filter(|n| ![50, 52, 90].contains(n)) {
+        let bytes = packet(7, n, 0);
+        if let Receipt::Accept(accepted) = receiver.receive(u64::from(n) * 20_000_000, &bytes)
+            && (n == 51 || n == 53)
+        {
+            receiver.recover(accepted.extended_sequence - 1);
+        }
+    }
+    // Of what is long settled, and of what never was, nothing changes.
+    let settled = receiver.stats().runs;
+    receiver.recover(3);
+    receiver.recover(u64::MAX);
+    let stats = receiver.stats();
+    assert_eq!(stats.runs, settled);
+    assert_eq!((stats.runs.lost, stats.lost()), (1, 3));
+}
+
+#[test]
+fn a_source_that_counts_by_another_clock_has_its_jitter_told_in_that_clock() {
+    let send = |receiver: &mut RtpReceiver, numbers: std::ops::Range<u16>| {
+        for number in numbers {
+            // G.722 in 20 ms, counted at 16 kHz instead of 8.
+            let timestamp = u32::from(number) * 320;
+            let header =
+                RtpHeader { marker: false, payload_type: 9, sequence_number: number, timestamp, ssrc: 5 };
+            let mut bytes = header.to_bytes().to_vec();
+            bytes.extend([0x55; 160]);
+            receiver.receive(u64::from(number) * 20 * MS, &bytes);
+        }
+    };
+    let mut receiver = RtpReceiver::new(ReceiverConfig::default());
+    send(&mut receiver, 0..50);
+    assert!(receiver.stats().jitter_ns > 15 * MS, "what is not known looks like jitter");
+    receiver.set_clock_rate(16_000);
+    assert_eq!(receiver.stats().jitter_ns, 0);
+    send(&mut receiver, 50..100);
+    let stats = receiver.stats();
+    assert_eq!((stats.jitter, stats.jitter_ns, stats.clock_rate, stats.packet_ticks), (0, 0, 16_000, 320));
+    // The same again changes nothing.
+    receiver.set_clock_rate(16_000);
+    assert_eq!(receiver.stats(), stats);
+}
+
+#[test]
 fn counts_that_cannot_be_are_subtracted_all_the_same() {
     for (highest_sequence, received) in
         [(u64::MAX, 0), (u64::MAX, u64::MAX), (0, u64::MAX), (1 << 63, 1 << 63)]

@@ -385,3 +385,48 @@ fn keys_go_the_first_way_that_both_sides_have() {
     assert_eq!(caller.call.send_digits(caller.now, "!"), Some(Signal), "no event 16 among the peer's");
     assert_eq!(caller.call.send_digits_by(caller.now, "1", &[Keypad, Signal]), Some(Keypad), "as is wished");
 }
+
+/// iLBC as a peer tells it that takes or sends frames of `mode` milliseconds, or does not say.
+fn ilbc(mode: Option<u16>) -> Value {
+    let parameter =
+        |id: u8, value: Value| json!({"parameterIdentifier": {"standard": id}, "parameterValue": value});
+    let mut collapsing = vec![parameter(0, json!({"unsignedMin": 2}))];
+    collapsing.extend(mode.map(|mode| parameter(1, json!({"unsignedMax": mode}))));
+    json!({"genericAudioCapability": {
+        "capabilityIdentifier": {"standard": "0.0.8.245.1.1.11"}, "maxBitRate": 122, "collapsing": collapsing,
+    }})
+}
+
+#[test]
+fn the_two_modes_of_ilbc_are_told_apart() {
+    let ilbc_20 = AudioCodec::Described(&catalogue::ILBC_20);
+    let ilbc_30 = AudioCodec::Described(&catalogue::ILBC_30);
+    let both = || {
+        let mut media = media(CALLER, &[]);
+        for (codec, payload_type) in [(ilbc_30, 96), (ilbc_20, 97)] {
+            let offer = CodecOffer { codec, payload_type, packet_ms: 60, max_packet_ms: 60 };
+            media.sessions[0].codecs.push(offer);
+        }
+        media
+    };
+    for (theirs, ours) in [(Some(20), ilbc_20), (Some(30), ilbc_30), (None, ilbc_30)] {
+        let table = [audio(ilbc(theirs))];
+        let mut caller = transmitting(config(), both(), &table, "master");
+        caller.say(open(7, json!({"audioData": ilbc(theirs)})));
+        let taken = plans(&caller, Flow::Receive)[0];
+        assert_eq!(
+            (taken.codec, taken.payload_type),
+            (ours, if ours == ilbc_30 { 96 } else { 97 }),
+            "{theirs:?}"
+        );
+    }
+    // What we send has the mode named; where both modes will do, our wish decides, and 20 ms do not where 30 are told.
+    for (theirs, mode) in [(Some(20), 30), (Some(30), 30), (None, 30)] {
+        let opened = ready(config(), both(), &[audio(ilbc(theirs))], "master").opened();
+        let told = &opened[0].1["audioData"]["genericAudioCapability"]["collapsing"];
+        assert!(told.to_string().contains(&format!("\"unsignedMax\":{mode}")), "{theirs:?}: {told}");
+    }
+    let mut only_20 = both();
+    only_20.sessions[0].codecs.remove(0);
+    assert!(ready(config(), only_20, &[audio(ilbc(Some(30)))], "master").opened().is_empty());
+}

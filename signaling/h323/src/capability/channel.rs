@@ -12,7 +12,7 @@ use offhook_wire::h245::{
     RedundancyEncoding, RedundancyEncodingMethod, TransportAddress,
 };
 
-use super::codec::{audio_codec, describes};
+use super::codec::{audio_codec, describes, names_mode};
 use crate::address::from_h245;
 use crate::{AudioCodec, CodecOffer, LocalSession, Redundancy};
 
@@ -94,15 +94,19 @@ impl DataType {
 
     /// Our offer for this in `session`, and how many milliseconds a packet may have.
     pub(crate) fn offer_in(&self, session: &LocalSession) -> Option<(CodecOffer, u16)> {
-        session.codecs.iter().find_map(|offer| match (self, offer.codec) {
-            (Self::Audio { codec, ms }, ours) if *codec == ours => Some((*offer, *ms)),
-            (Self::Described(audio), AudioCodec::Described(codec)) => {
-                let ms = describes(audio, codec)?;
-                // A codec without a count of frames says nothing about packets.
-                Some((*offer, if ms == u16::MAX { offer.max_packet_ms } else { ms }))
-            }
-            _ => None,
-        })
+        let find = |exactly: bool| {
+            session.codecs.iter().find_map(|offer| match (self, offer.codec) {
+                (Self::Audio { codec, ms }, ours) if *codec == ours => Some((*offer, *ms)),
+                (Self::Described(audio), AudioCodec::Described(codec)) => {
+                    let ms = describes(audio, codec).filter(|_| !exactly || names_mode(audio, codec))?;
+                    // A codec without a count of frames says nothing about packets.
+                    Some((*offer, if ms == u16::MAX { offer.max_packet_ms } else { ms }))
+                }
+                _ => None,
+            })
+        };
+        // Of two modes of one codec the one that is named.
+        find(true).or_else(|| find(false))
     }
 }
 

@@ -133,13 +133,15 @@ pub(crate) fn max_bit_rate(audio: &AudioCapability) -> Option<u32> {
 /// How many milliseconds a packet may hold when `audio` describes `codec`; `None` when it is another.
 ///
 /// A genericAudioCapability is the codec of its identifier, and of its maxBitRate where that is part of the name;
-/// non-collapsing parameters that both sides name must agree (H.245 B.2.2.5). The collapsing ones that are not the count of frames are the sender's to keep
-/// within: they limit what `codec` may do, which its encoder knows from the description alone.
+/// non-collapsing parameters that both sides name must agree (H.245 B.2.2.5). Of the collapsing ones an unsignedMax that
+/// both name becomes the greater of the two: theirs must not be above ours, or `codec` would be another (iLBC's mode). The
+/// others that are not the count of frames are the sender's to keep within: they limit what `codec` may do, which its encoder
+/// knows from the description alone.
 pub(crate) fn describes(audio: &AudioCapability, codec: &DescribedCodec) -> Option<u16> {
     match (audio, &codec.description) {
         (
             AudioCapability::GenericAudioCapability(generic),
-            Description::Generic { identifier, is_of_bit_rate, frames, non_collapsing, .. },
+            Description::Generic { identifier, is_of_bit_rate, frames, collapsing, non_collapsing },
         ) => {
             let other_rate =
                 *is_of_bit_rate && generic.max_bit_rate.is_none_or(|rate| !is_rate(rate, codec.max_bit_rate));
@@ -149,6 +151,11 @@ pub(crate) fn describes(audio: &AudioCapability, codec: &DescribedCodec) -> Opti
                 let same_name = |p: &&GenericParameter| p.parameter_identifier == ours.parameter_identifier;
                 theirs_say.iter().find(same_name).is_some_and(|p| p.parameter_value != ours.parameter_value)
             });
+            let exceeds = collapsing.iter().any(|(id, value)| match value {
+                Parameter::UnsignedMax(ours) => number_of(generic, *id).is_some_and(|theirs| theirs > *ours),
+                _ => false,
+            });
+            let differs = differs || exceeds;
             if generic.capability_identifier != capability_identifier(identifier) || differs || other_rate {
                 return None;
             }
@@ -168,13 +175,30 @@ fn is_rate(told: u32, bit_rate: u32) -> bool {
     told == bit_rate.div_ceil(100) || told == bit_rate
 }
 
+/// Whether `audio`, which describes `codec`, names just its mode: every unsignedMax of its description is told, and as it is
+/// there.
+pub(crate) fn names_mode(audio: &AudioCapability, codec: &DescribedCodec) -> bool {
+    match (audio, &codec.description) {
+        (AudioCapability::GenericAudioCapability(generic), Description::Generic { collapsing, .. }) => {
+            collapsing.iter().all(|(id, value)| match value {
+                Parameter::UnsignedMax(ours) => number_of(generic, *id) == Some(*ours),
+                _ => true,
+            })
+        }
+        _ => true,
+    }
+}
+
 fn frames_of(generic: &GenericCapability, id: u8) -> Option<u16> {
+    number_of(generic, id).map(|frames| frames.clamp(1, MAX_FRAMES))
+}
+
+/// The number under a standard identifier, whichever way it is to be collapsed.
+fn number_of(generic: &GenericCapability, id: u8) -> Option<u16> {
     let parameters = generic.collapsing.iter().flatten().chain(generic.non_collapsing.iter().flatten());
     parameters.filter(|p| p.parameter_identifier == ParameterIdentifier::Standard(id)).find_map(|p| {
         match p.parameter_value {
-            ParameterValue::UnsignedMin(frames) | ParameterValue::UnsignedMax(frames) => {
-                Some(frames.clamp(1, MAX_FRAMES))
-            }
+            ParameterValue::UnsignedMin(number) | ParameterValue::UnsignedMax(number) => Some(number),
             _ => None,
         }
     })
