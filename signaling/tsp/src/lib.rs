@@ -19,6 +19,7 @@ mod connection;
 mod destination;
 mod dial;
 mod gate;
+mod hub;
 mod info;
 mod listener;
 mod media;

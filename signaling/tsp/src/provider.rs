@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use offhook_spi::{
-    AddressTypes, ApiVersion, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode, HdCall, HdLine,
-    HdMspLine, HtCall, HtLine, HtMspLine, LineDevCaps, LineError, MediaTypes, Opaque, Q931Verb, RequestId,
-    TspEvents, Tspi,
+    AddressTypes, ApiVersion, CallFeatures, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode,
+    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, HubTracking, LineDevCaps, LineError, MediaTypes,
+    Opaque, Q931Verb, RequestId, TspEvents, Tspi,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -21,6 +21,7 @@ use crate::call::{self, Command};
 use crate::config::H323Config;
 use crate::destination::Destination;
 use crate::gate::{Counters, Gate};
+use crate::hub::Hubs;
 use crate::info;
 use crate::listener::{self, Listening};
 use crate::registrar::{Ask, Registrar, RegistrationStatus};
@@ -33,6 +34,17 @@ pub struct H323Provider {
     inner: Arc<Inner>,
 }
 
+/// The verbs that H.323 has without the supplementary services of H.450.
+const FEATURES: CallFeatures = CallFeatures::HOLD
+    .union(CallFeatures::UNHOLD)
+    .union(CallFeatures::DIAL)
+    .union(CallFeatures::REDIRECT)
+    .union(CallFeatures::GENERATE_DIGITS)
+    .union(CallFeatures::MONITOR_DIGITS)
+    .union(CallFeatures::SEND_USER_USER)
+    .union(CallFeatures::Q931)
+    .union(CallFeatures::ACCEPT);
+
 /// What the provider and its calls' tasks share.
 pub(crate) struct Inner {
     pub(crate) config: H323Config,
@@ -42,6 +54,7 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     active: watch::Sender<usize>,
     pub(crate) gate: Arc<Gate>,
+    hubs: Mutex<Hubs>,
     pub(crate) trunks: Trunks,
     pub(crate) registration: watch::Sender<RegistrationStatus>,
     /// Registrations that have not ended: more than one while a closed line still takes leave.
@@ -82,6 +95,7 @@ impl H323Provider {
             state: Mutex::default(),
             active: watch::channel(0).0,
             gate: Arc::default(),
+            hubs: Mutex::default(),
             trunks: Trunks::default(),
             registration: watch::Sender::default(),
             registrars: AtomicUsize::new(0),
@@ -127,6 +141,11 @@ impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code panics while it holds the lock; should it all the same, the maps are still whole.
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn hubs(&self) -> MutexGuard<'_, Hubs> {
+        // As above.
+        self.hubs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// A destination as text; with a gatekeeper a name or a number alone is one.
@@ -290,6 +309,8 @@ impl Tspi for H323Provider {
             address_types: AddressTypes { phone_number: false, ip_address: true, domain_name: true },
             has_msp: true,
             max_active_calls: u32::try_from(self.inner.config.max_calls).unwrap_or(u32::MAX),
+            features: FEATURES,
+            hub_tracking: HubTracking::AllCalls,
             ..LineDevCaps::default()
         })
     }
@@ -430,6 +451,14 @@ impl Tspi for H323Provider {
             return Err(LineError::InvalParam(format!("{code}: descriptions have seven bits")));
         }
         self.command(call, Command::Q931(request, what))
+    }
+
+    fn line_hold(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
+        self.command(call, Command::Hold(request))
+    }
+
+    fn line_unhold(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
+        self.command(call, Command::Unhold(request))
     }
 
     fn line_create_msp_instance(

@@ -152,6 +152,8 @@ pub(super) fn early(context: &mut Context, command: Option<Command>) -> Result<O
             | Command::Dial(request, ..)
             | Command::Redirect(request, _)
             | Command::UserUser(request, _)
+            | Command::Hold(request)
+            | Command::Unhold(request)
             | Command::Q931(request, _),
         ) => {
             context.complete(request, Err(LineError::InvalCallState));

@@ -172,6 +172,7 @@ pub(super) async fn run(
             info::set_id(info, "peer", &at.to_string());
         });
         context.member = Some(context.inner.gate.join(identity.conference));
+        context.take_place(identity.names(leg.goal));
         let place = (at, leg.alias.clone());
         // A second attempt goes where the first one went.
         if leg.visited.last() != Some(&place) {

@@ -7,23 +7,24 @@
 //!
 //! In: [`Command`]s, octets, time. Out: TSPI events, opaque buffers, octets.
 //! Not here: the stages themselves (`establish.rs` before there is a machine, `running.rs` with it, its digits in
-//! `digits.rs`, `legs.rs` one machine after the other when a call is forwarded).
+//! `digits.rs`, its holding in `hold.rs`, `legs.rs` one machine after the other when a call is forwarded).
 
 mod admit;
 mod agreed;
 mod digits;
 mod establish;
 mod heard;
+mod hold;
 mod legs;
 mod running;
 mod sockets;
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use offhook_h323::{
-    Admission, AdmissionRejection, Alias, IncomingParams, RasCall, Release, ReleaseOrder, ReleaseReason,
-    UserUser,
+    Admission, AdmissionRejection, Alias, ConferenceGoal, IncomingParams, RasCall, Release, ReleaseOrder,
+    ReleaseReason, UserUser,
 };
 use offhook_pair::ToMsp;
 use offhook_spi::{
@@ -44,6 +45,7 @@ use self::sockets::Signaling;
 use crate::connection::Connection;
 use crate::destination::Destination;
 use crate::gate::{Member, Silent};
+use crate::hub::{Names, Place};
 use crate::info;
 use crate::provider::{CallEntry, Inner};
 use crate::refuse::refuse;
@@ -68,6 +70,10 @@ pub(crate) enum Command {
     Redirect(RequestId, Result<(Option<SocketAddr>, Option<String>), LineError>),
     /// User-user information.
     UserUser(RequestId, UserUser),
+    /// Hold the far end.
+    Hold(RequestId),
+    /// Take it back.
+    Unhold(RequestId),
     /// What TAPI has no request for.
     Q931(RequestId, Q931Verb),
     /// The call's signalling connection, which was lost, is this one now.
@@ -109,6 +115,7 @@ pub(crate) fn outgoing(
     let (mut context, commands) = enter(inner, hd_line, line, info)?;
     context.ht = Some(call);
     context.partial = params.partial;
+    context.take_place(identity.names(goal));
     let hd = context.hd;
     let leg = Leg::first(config, identity, alias, goal, params, user_user);
     inner.runtime.spawn(legs::run(context, commands, request, destination, leg).instrument(span(hd)));
@@ -225,6 +232,7 @@ fn enter(
         state: None,
         silent: None,
         member: None,
+        place: None,
         partial: false,
         dialled: (String::new(), false),
     };
@@ -259,6 +267,14 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// As call hubs know it: a call that we place is known by its callIdentifier, wherever it goes.
+    fn names(&self, goal: ConferenceGoal) -> Names {
+        let Self { call, conference, reference, .. } = *self;
+        Names { call, conference, reference, peer: (Ipv6Addr::UNSPECIFIED, 0).into(), goal }
+    }
+}
+
 /// What a call's task knows of its surroundings.
 struct Context {
     inner: Arc<Inner>,
@@ -283,6 +299,8 @@ struct Context {
     silent: Option<Silent>,
     /// Held while the call is part of its conference.
     member: Option<Member>,
+    /// In its call hub.
+    place: Option<Place>,
     /// More digits may follow those of MakeCall.
     partial: bool,
     /// Digits that came before there was a machine; whether the last is among them.
@@ -319,6 +337,21 @@ impl Context {
         edit(&mut self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         if let Some((events, ht)) = self.inner.events().zip(self.valid()) {
             events.call_info(self.line, ht, change);
+        }
+    }
+
+    /// The call is named like this, or goes on under these names: it has its place in a hub.
+    fn take_place(&mut self, names: Names) {
+        let Some(place) = &mut self.place else {
+            let place = Place::join(&self.inner, names);
+            self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).call_id = place.number();
+            self.place = Some(place);
+            return;
+        };
+        if let Some(before) = place.rename(names) {
+            let number = place.number();
+            self.note(CallInfoChange::RelatedCallId, |info| info.related_call_id = before);
+            self.note(CallInfoChange::CallId, |info| info.call_id = number);
         }
     }
 

@@ -12,8 +12,7 @@ use offhook_h323::{
 };
 use offhook_pair::{Channel as PairChannel, DigitWay, Flow, ToMsp, ToTsp};
 use offhook_spi::{
-    CallInfoChange, ConnectedMode, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque, Q931Verb,
-    RequestId,
+    CallInfoChange, DisconnectMode, HtMspLine, LineCallState, LineError, Opaque, Q931Verb, RequestId,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -23,9 +22,11 @@ use tokio::time::{Instant, sleep_until};
 use super::admit::{self, Asked};
 use super::digits::Digits;
 use super::heard::Way;
+use super::hold::Holding;
 use super::sockets::{Connecting, Signaling, accept, connect, drive, hear};
 use super::{Command, Context};
 use crate::connection::Connection;
+use crate::hub::Names;
 use crate::mode::{cause_of_mode, disconnect_mode};
 use crate::{info, media};
 
@@ -69,6 +70,7 @@ pub(super) struct Running {
     /// Channels that are agreed and wait for Connect.
     pub(super) held: Vec<PairChannel>,
     pub(super) digits: Digits,
+    pub(super) holding: Holding,
     /// The far end's flow control of what we send, in bit/s.
     pub(super) rate_limit: Option<u32>,
 }
@@ -98,6 +100,7 @@ impl Running {
             ordered: None,
             held: Vec::new(),
             digits: Digits::default(),
+            holding: Holding::default(),
             rate_limit: None,
         }
     }
@@ -257,6 +260,8 @@ impl Running {
                 };
                 self.complete_if(request, taken);
             }
+            Command::Hold(request) => self.hold(request),
+            Command::Unhold(request) => self.unhold(request),
             Command::Drop(request, mode) => self.drop_call(request, mode),
             Command::Close => {
                 self.context.closed = true;
@@ -422,7 +427,7 @@ impl Running {
                     let (id, host) = (self.machine.call_identifier(), self.signaling_ends.1.ip());
                     self.context.inner.trunks.survive(id, host, self.context.hd);
                 }
-                self.context.report(LineCallState::Connected(ConnectedMode::Active));
+                self.report_connected();
                 let held: Vec<_> =
                     std::mem::take(&mut self.held).into_iter().map(|held| self.agreed(held)).collect();
                 if !held.is_empty() {
@@ -445,8 +450,12 @@ impl Running {
                 self.digits.transmit = self.digits.transmit.filter(|channel| channel.id != id);
                 self.tell_msp(&ToMsp::Stop(vec![id]));
             }
-            Event::Paused => self.context.report(LineCallState::Connected(ConnectedMode::ActiveHeld)),
-            Event::Resumed => self.context.report(LineCallState::Connected(ConnectedMode::Active)),
+            Event::Paused => self.paused(true),
+            Event::Resumed => self.paused(false),
+            Event::Held => self.hold_changed(true, None),
+            Event::HoldFailed { why } => self.hold_changed(false, Some(why)),
+            Event::Retrieved => self.hold_changed(false, None),
+            Event::RetrieveFailed { why } => self.hold_changed(true, Some(why)),
             Event::Digit { digit, duration, via } => self.signalled(digit, duration, via),
             Event::DigitDuration { digit, duration } => self.still_pressed(digit, duration),
             Event::SendTelephoneEvents { payload_type, .. } => self.play_events(payload_type),
@@ -506,6 +515,13 @@ impl Running {
             let mut info = self.context.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             *info = info::incoming(setup, &from.to_string());
         }
+        self.context.take_place(Names {
+            call: setup.call_identifier,
+            conference: setup.conference_id,
+            reference: setup.call_reference,
+            peer: from,
+            goal: setup.goal,
+        });
         let events = self.context.inner.events().cloned();
         self.context.ht = events.and_then(|events| events.new_call(self.context.line, self.context.hd));
         if self.context.ht.is_none() {
@@ -537,6 +553,7 @@ impl Running {
         if let Some(request) = self.answer.take() {
             self.context.complete(request, Err(LineError::failed(&release.text)));
         }
+        self.end_hold(&release.text);
         if let Some(asked) = &mut self.context.asked {
             asked.cause = Some(release.effective_cause());
         }

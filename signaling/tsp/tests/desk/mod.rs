@@ -288,6 +288,21 @@ impl Desk {
         }
     }
 
+    /// What is said until all of `wanted` was, in any order; the beginning of a saying is enough.
+    pub(crate) fn until_all(&self, wanted: &[&str]) -> Vec<String> {
+        let (began, mut said) = (Instant::now(), Vec::<String>::new());
+        loop {
+            let missing = |wanted: &&&str| !said.iter().any(|said| said.starts_with(**wanted));
+            if !wanted.iter().any(|wanted| missing(&wanted)) {
+                return said;
+            }
+            match self.heard.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+                Ok(what) => said.push(what),
+                Err(_) => panic!("waiting for {wanted:?}, heard {said:#?}"),
+            }
+        }
+    }
+
     /// The MSP says something of a call.
     pub(crate) fn msp_says(&self, call: HtCall, message: &ToTsp) {
         self.events.msp_says(call, message);
