@@ -264,6 +264,16 @@ fn an_empty_capability_set_is_a_pause_and_channels_come_back_under_new_numbers()
 }
 
 #[test]
+fn a_rate_of_nothing_silences_us_until_it_is_lifted() -> Tested {
+    let silent = |outcome: &Outcome| {
+        assert_eq!(outcome.fact("heard_in_pause"), 0, "{outcome}");
+        assert!(outcome.fact("sent_in_pause").as_i64() > Some(10), "they go on: {outcome}");
+    };
+    let names = ["FlowControl", "FlowControl:whole", "FlowControl@separate"];
+    play(names.into_iter().flat_map(both).map(|scene| scene.hears(700).check(silent)))
+}
+
+#[test]
 fn an_alias_with_letters_is_a_name_and_nobody_asks_dns() -> Tested {
     let Some(_) = tool("strace", "-V") else { return Ok(()) };
     let aliases = |outcome: &Outcome| {

@@ -392,6 +392,32 @@ class InsufficientBandwidth(Peer):
         await self.until("sound out", lambda: self.media.sent >= self.enough)
 
 
+@scenario
+class FlowControl(Peer):
+    """Lets the other side send nothing for a while: FlowControlCommand with a rate of 0 for its channel, or for all of
+    them with the argument `whole`; then without a restriction."""
+
+    def limit(self, restriction):
+        channel = ("logicalChannelNumber", self.channel_numbers["theirs"][-1])
+        scope = ("wholeMultiplex", 0) if self.argument == "whole" else channel
+        self.control("command", ("flowControlCommand", {"scope": scope, "restriction": restriction}))
+
+    async def talk(self):
+        await super().talk()
+        await self.until("a channel of theirs", lambda: self.channel_numbers["theirs"])
+        self.limit(("maximumBitRate", 0))
+        # What was under way still comes; then there is silence, however long it takes on a busy machine.
+        while True:
+            heard, sent = self.media.received, self.media.sent
+            await asyncio.sleep(0.5)
+            if self.media.received == heard or self.media.received > 2_000:
+                break
+        self.facts["heard_in_pause"] = self.media.received - heard
+        self.facts["sent_in_pause"] = self.media.sent - sent
+        self.limit(("noRestriction", 0))
+        await super().talk()
+
+
 # --- packets ---------------------------------------------------------------------------------------------------------
 
 @scenario
