@@ -57,6 +57,12 @@ impl TryFrom<Vec<u8>> for Opaque {
     }
 }
 
+impl From<Opaque> for Bytes {
+    fn from(opaque: Opaque) -> Self {
+        opaque.0
+    }
+}
+
 impl From<Opaque> for Vec<u8> {
     fn from(opaque: Opaque) -> Self {
         opaque.0.into()
