@@ -9,6 +9,7 @@ use offhook::{CodecKind, CodecPreference, ConferenceGoal, DigitsVia, FastConnect
 
 use super::codecs;
 use super::gatekeeper::GatekeeperServerArgs;
+use super::load::LoadArgs;
 use super::playout::PlayoutArgs;
 use super::register::{GatekeeperArgs, RegisterArgs};
 
@@ -17,7 +18,7 @@ use super::register::{GatekeeperArgs, RegisterArgs};
 #[command(name = "offhook", version, propagate_version = true)]
 #[command(
     after_help = "Exit status: 0 done; 1 a file, port or device failed; 2 wrong usage; 3 the call did not come \
-about; 4 it did and no sound arrived; 130 interrupted before."
+about; 4 it did and no sound arrived; 5 a criterion of load is met; 130 interrupted before."
 )]
 pub(crate) struct Cli {
     /// Say more (-v what happens, -vv how, -vvv everything); RUST_LOG overrides
@@ -68,6 +69,13 @@ pub(crate) enum Command {
         On standard input: list, unregister ALIAS, query ALIAS, disconnect CALL, bandwidth CALL BPS.\n\
         It has no neighbours, no accounting, no rules for numbers and no proxy for media: GNU Gatekeeper has.")]
     Gatekeeper(GatekeeperServerArgs),
+    /// Place many calls by a plan, and say what became of them
+    #[command(after_help = "Examples:\n  \
+        offhook load 192.0.2.7 --rate 50 --concurrent 500 --for 60 --hold exp:10\n  \
+        offhook load 100@pbx.example 200@pbx.example --total 1000 --codec-mix pcma:7,g722:3 --csv calls.csv\n  \
+        offhook load user#@192.0.2.7 --rate 200 --total 5000 --hold 0 --fail-if 'failed>0' --fail-if 'setup_p99>5ms'\n\n\
+        The other end: offhook answer --echo --max-calls 5000 (or --null). Exit status 5: a criterion is met.")]
+    Load(LoadArgs),
     /// Play a trace of arrivals offline: what a listener would have heard, and what it took
     #[command(after_help = "Examples:\n  \
         offhook call 192.0.2.7 --null --play hello.wav --trace-arrivals net.csv\n  \
@@ -121,6 +129,8 @@ pub(crate) struct CallArgs {
     /// Once connected, send these digits; the call is not hung up before they have left
     #[arg(long, value_name = "DIGITS", value_parser = digits)]
     pub(crate) digits: Option<String>,
+    #[command(flatten)]
+    pub(crate) hold: HoldArgs,
     /// Follow the far end so many times when it sends the call elsewhere; 0 stays with it
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) forwards: u8,
@@ -174,6 +184,8 @@ pub(crate) struct AnswerArgs {
     /// Send every caller these digits; the call is not hung up before they have left
     #[arg(long, value_name = "DIGITS", value_parser = digits)]
     pub(crate) digits: Option<String>,
+    #[command(flatten)]
+    pub(crate) hold: HoldArgs,
     /// Refuse calls as busy while so many are up
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) max_calls: usize,
@@ -183,6 +195,17 @@ pub(crate) struct AnswerArgs {
     pub(crate) signalling: SignallingArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// When a call is put on hold.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct HoldArgs {
+    /// Put the far end on hold so many seconds after it is connected: neither side is heard then
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) hold_after: Option<Duration>,
+    /// Take it back after so many seconds more; without it, it stays on hold
+    #[arg(long, value_name = "S", value_parser = seconds, requires = "hold_after")]
+    pub(crate) hold_for: Option<Duration>,
 }
 
 /// What both sides choose about media.
@@ -429,7 +452,7 @@ fn period(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn digits(text: &str) -> Result<String, String> {
+pub(super) fn digits(text: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_digit() || "*#!ABCD".contains(c);
     if (1..=128).contains(&text.len()) && text.chars().all(legal) {
         Ok(text.to_owned())

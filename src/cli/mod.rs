@@ -1,7 +1,7 @@
 //! The command line: what is asked (`args`), each command in a file, what is said back (`report`, `live`).
 //!
 //! Exit status: 0 done; 1 something local failed (a file, a port, a device); 2 wrong usage; 3 the call did not come
-//! about; 4 it did, and no sound arrived; 130 interrupted before it came about.
+//! about; 4 it did, and no sound arrived; 5 a criterion of `load --fail-if` is met; 130 interrupted before it came about.
 
 mod answer;
 mod args;
@@ -11,18 +11,21 @@ mod demo;
 mod devices;
 mod digits;
 mod gatekeeper;
+mod hold;
 mod leg;
 mod live;
+mod load;
 mod pdu;
 mod playout;
 mod register;
 mod report;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 use self::args::{Cli, Command};
@@ -38,6 +41,8 @@ pub(crate) enum Outcome {
     NoSound,
     /// Interrupted before the call came about.
     Interrupted,
+    /// A criterion that was named for failure is met.
+    Criterion,
 }
 
 impl Outcome {
@@ -47,6 +52,7 @@ impl Outcome {
             Self::NoCall => 3,
             Self::NoSound => 4,
             Self::Interrupted => 130,
+            Self::Criterion => 5,
         }
     }
 }
@@ -94,6 +100,7 @@ pub(crate) fn harmless(text: &str) -> String {
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.verbose);
+    raise_limits();
     match execute(cli.command) {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(Failure(why)) => {
@@ -109,6 +116,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Answer(args) => on_runtime(answer::run(args)),
         Command::Register(args) => on_runtime(register::run(args)),
         Command::Gatekeeper(args) => on_runtime(gatekeeper::run(args)),
+        Command::Load(args) => on_runtime(load::run(args)),
         Command::Playout(args) => playout::run(&args),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),
@@ -151,6 +159,16 @@ fn man(out: Option<&std::path::Path>) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
+/// A call takes a handful of sockets: as many as the system permits at all, where it first grants fewer.
+fn raise_limits() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
 /// Logs go to standard error: warnings by default, more with each `-v`; RUST_LOG overrides.
 fn start_log(verbose: u8) {
     let level = match verbose {
@@ -160,7 +178,8 @@ fn start_log(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let on_terminal = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(on_terminal).with_writer(io::stderr).init();
 }
 
 #[cfg(test)]
