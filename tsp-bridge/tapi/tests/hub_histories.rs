@@ -71,9 +71,17 @@ fn is_over(state: Option<S>) -> bool {
     matches!(state, Some(S::Disconnected(_) | S::Idle))
 }
 
-/// A call as the model and a snapshot are compared: its device, its caller (each call has its own), its state, and
-/// whether the client holds it.
-type Seen = (u32, String, Option<S>, bool);
+/// A call as the model and a snapshot are compared.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    device: u32,
+    /// Each call has its own.
+    caller: String,
+    state: Option<S>,
+    held: bool,
+    owners: u32,
+    monitors: u32,
+}
 
 /// A hub of the model: the provider's calls in it, by caller in the order of joining, and where it ever had one.
 #[derive(Default)]
@@ -88,7 +96,7 @@ struct Player {
     view: HubView,
     levels: BTreeMap<u32, HubTracking>,
     lines: Vec<(u32, HLine)>,
-    calls: BTreeMap<HCall, (HLine, String)>,
+    calls: BTreeMap<HCall, (HLine, String, Privilege)>,
     begun: BTreeMap<HHub, (String, u32)>,
     ended: BTreeSet<HHub>,
 }
@@ -124,20 +132,20 @@ impl Player {
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (n, event) in events.iter().enumerate() {
             match event {
-                AppEvent::NewCall { line, call, info, .. } => {
+                AppEvent::NewCall { line, call, privilege, info } => {
                     new_calls.insert(*call, n);
-                    self.calls.insert(*call, (*line, info.caller.address.clone()));
+                    self.calls.insert(*call, (*line, info.caller.address.clone(), *privilege));
                 }
                 AppEvent::CallState { call, state, .. } if is_over(Some(*state)) => {
                     ended.entry(*call).or_insert(n);
                 }
                 AppEvent::LineClosed { line, .. } => {
-                    for (call, (of, _)) in &self.calls {
+                    for (call, (of, ..)) in &self.calls {
                         if of == line {
                             ended.entry(*call).or_insert(n);
                         }
                     }
-                    self.calls.retain(|_, (of, _)| of != line);
+                    self.calls.retain(|_, (of, ..)| of != line);
                     self.lines.retain(|(_, known)| known != line);
                 }
                 AppEvent::Hub(record) => {
@@ -241,7 +249,7 @@ impl World {
                 if !player.lines.is_empty() {
                     let (_, line) = player.lines.remove(n % player.lines.len());
                     player.client.done(AppRequest::CloseLine { line });
-                    player.calls.retain(|_, (of, _)| *of != line);
+                    player.calls.retain(|_, (of, ..)| *of != line);
                 }
             }
             Op::Track(who, device, level) => {
@@ -268,7 +276,7 @@ impl World {
                     let (provider, _) = DEVICES[device as usize];
                     self.providers[provider].identify_next(*id);
                     let call = player.client.place(line, &caller).expect("placed");
-                    player.calls.insert(call, (line, caller.clone()));
+                    player.calls.insert(call, (line, caller.clone(), Privilege::Owner));
                     let placed = self.providers[provider].calls();
                     let placed = placed.into_iter().find(|(_, call)| call.info.caller.address == caller);
                     self.providers[provider].report(placed.expect("known").0, S::Dialing);
@@ -357,8 +365,18 @@ impl World {
                 hub.members.iter().filter(|_| level == HubTracking::AllCalls).map(|(caller, hd)| {
                     let call = self.providers[*provider].call(*hd).expect("it is a member");
                     let device = DEVICES.iter().position(|known| *known == (*provider, call.device)).unwrap();
-                    let held = player.calls.values().any(|(_, of)| of == caller);
-                    (device as u32, caller.clone(), call.state, held)
+                    let count = |privilege| {
+                        let handles = self.players.iter().flat_map(|player| player.calls.values());
+                        handles.filter(|(_, c, p)| c == caller && *p == privilege).count() as u32
+                    };
+                    Seen {
+                        device: device as u32,
+                        caller: caller.clone(),
+                        state: call.state,
+                        held: player.calls.values().any(|(_, of, _)| of == caller),
+                        owners: count(Privilege::Owner),
+                        monitors: count(Privilege::Monitor),
+                    }
                 });
             seen.push((NAMES[*provider].to_owned(), *id, members.collect()));
         }
@@ -367,9 +385,8 @@ impl World {
 
     fn check(&mut self, changes_id: bool) {
         self.regroup();
-        for n in 0..self.players.len() {
-            let told = self.players[n].take(changes_id);
-            let player = &self.players[n];
+        let told: Vec<_> = self.players.iter_mut().map(|player| player.take(changes_id)).collect();
+        for (n, (player, told)) in self.players.iter().zip(told).enumerate() {
             let answered = player.client.hubs();
             assert_eq!(
                 player.view,
@@ -384,7 +401,7 @@ impl World {
             for event in &told {
                 self.fits_level(player, event);
             }
-            for (call, (_, caller)) in &player.calls {
+            for (call, (_, caller, _)) in &player.calls {
                 self.check_hub_of(player, *call, caller);
             }
         }
@@ -436,8 +453,14 @@ impl World {
 }
 
 fn plain(hub: &HubSnapshot) -> (String, u32, Vec<Seen>) {
-    let members =
-        hub.members.iter().map(|m| (m.device.0, m.info.caller.address.clone(), m.state, m.call.is_some()));
+    let members = hub.members.iter().map(|m| Seen {
+        device: m.device.0,
+        caller: m.info.caller.address.clone(),
+        state: m.state,
+        held: m.call.is_some(),
+        owners: m.info.owners,
+        monitors: m.info.monitors,
+    });
     (hub.provider.clone(), hub.call_id, members.collect())
 }
 
@@ -461,7 +484,7 @@ fn run(ops: &[Op]) {
     for n in 0..world.players.len() {
         for (_, line) in std::mem::take(&mut world.players[n].lines) {
             world.players[n].client.done(AppRequest::CloseLine { line });
-            world.players[n].calls.retain(|_, (of, _)| *of != line);
+            world.players[n].calls.retain(|_, (of, ..)| *of != line);
             world.check(false);
         }
     }
