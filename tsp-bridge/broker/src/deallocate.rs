@@ -53,6 +53,7 @@ impl Inner {
         let given_up = self.with(|state| {
             let about = |about| matches!(about, About::Line(_, of) if of == line);
             let mut given_up = state.fail_requests(|r| about(r.about), &closed());
+            given_up.extend(state.abandon_completed(line, &closed()));
             let held: Vec<_> = state
                 .calls
                 .values()
@@ -77,7 +78,6 @@ impl Inner {
                     if let Err(error) = self.drop_only(&*tsp, call, hd, state) {
                         tracing::debug!(%error, "the provider did not drop a call");
                     }
-                    self.work_on_reports(call);
                 }
                 GivenUp::Stays(call, moved) => {
                     self.work_on_reports(call);
@@ -146,10 +146,11 @@ impl State {
             return given_up;
         }
         self.hub_held(ht, client, None);
-        self.note_holders(ht, client);
         if orphaned {
+            // Who sees it is told by its end.
             return gone.map(GivenUp::Drop).into_iter().collect();
         }
+        self.note_holders(ht, client);
         let moved = if own { self.rehome(ht, client) } else { None };
         vec![GivenUp::Stays(ht, moved)]
     }

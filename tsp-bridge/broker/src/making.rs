@@ -265,6 +265,13 @@ impl State {
         Vec::new()
     }
 
+    /// The same of requests that have been completed and whose return is still to come, of one opening of a line.
+    pub(crate) fn abandon_completed(&mut self, opened: HLine, why: &LineError) -> Vec<GivenUp> {
+        let of = self.makings.iter().filter(|(_, making)| making.completed && making.opened == opened);
+        let ids: Vec<_> = of.map(|(id, _)| *id).collect();
+        ids.into_iter().flat_map(|id| self.abandon_making(id, why)).collect()
+    }
+
     /// The line has gone with everything on it: nothing is told to the provider.
     pub(crate) fn forget_makings(&mut self, line: HtLine, why: &LineError) {
         let gone: Vec<_> = self.makings.extract_if(.., |_, making| making.line == line).collect();

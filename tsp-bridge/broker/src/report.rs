@@ -187,7 +187,7 @@ impl State {
             About::Call(call) => {
                 self.calls.get(&call).is_none_or(|call| self.reports_for(provider, call.line))
             }
-            About::Line(line, _) => self.reports_for(provider, line),
+            About::Line(line, _) => self.lines.get(&line).is_none_or(|entry| entry.provider == provider),
             About::Phone(phone, _) => self.phone_reports_for(provider, phone),
         });
         let outstanding = if ours { self.requests.remove(&request) } else { None };

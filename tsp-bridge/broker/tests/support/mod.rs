@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod puppet;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -143,4 +145,17 @@ pub(crate) fn stepped() -> (Broker, Arc<Scripted>) {
 /// A broker with a switch that moves by itself.
 pub(crate) fn immediate() -> (Broker, Arc<Scripted>) {
     house(ScriptedConfig { drive: Drive::Immediate, ..ScriptedConfig::default() })
+}
+
+/// What a client asks in order to call somebody.
+pub(crate) fn to(destination: &str) -> CallParams {
+    CallParams { destination: destination.to_owned(), media: MediaTypes::AUDIO, ..CallParams::default() }
+}
+
+/// The client's handle of a call that it made.
+pub(crate) fn call_of(reply: Option<Result<AppReply, LineError>>) -> HCall {
+    match reply {
+        Some(Ok(AppReply::Call(call))) => call,
+        other => panic!("no call: {other:?}"),
+    }
 }
