@@ -14,9 +14,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::args::AnswerArgs;
+use super::args::{AnswerArgs, HoldArgs};
 use super::call::Interrupt;
 use super::digits::Sending;
+use super::hold::Holding;
 use super::leg::{self, Course, Sound};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
@@ -161,6 +162,7 @@ struct Shared {
     ring: Duration,
     duration: Option<Duration>,
     digits: Option<String>,
+    hold: HoldArgs,
     json: bool,
     quiet: bool,
     capture: Option<PathBuf>,
@@ -187,6 +189,7 @@ impl Answering {
             ring: Duration::from_millis(args.ring_ms),
             duration: args.duration,
             digits: args.digits.clone(),
+            hold: args.hold.clone(),
             json: args.output.json,
             quiet: args.output.no_live_line(),
             capture: capture.and(args.media.capture.clone()),
@@ -275,6 +278,7 @@ impl Answering {
         let mut until = tokio::time::Instant::now() + leg::FOREVER;
         let mut asked = false;
         let mut sending = Sending::new(self.0.digits.clone());
+        let mut holding = Holding::new(&self.0.hold);
         while course.ended.is_none() {
             let connected = course.connect.is_some();
             tokio::select! {
@@ -291,6 +295,7 @@ impl Answering {
                 }
                 _ = ticks.tick() => live.draw(call, course),
                 Some(sent) = sending.end() => sending.note(sent, course),
+                Some(done) = holding.end() => Holding::note(done, course),
                 () = tokio::time::sleep_until(until), if !asked && !sending.is_under_way() => {
                     asked = disconnect(call).await;
                 }
@@ -299,9 +304,11 @@ impl Answering {
             if !connected && course.connect.is_some() {
                 until = tokio::time::Instant::now() + hang_up;
                 sending.begin(call);
+                holding.begin(call);
             }
         }
         sending.cut_off(course);
+        holding.cut_off(course);
         while let Some(event) = events.try_next() {
             course.note(&event);
         }

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::args::CallArgs;
 use super::digits::Sending;
+use super::hold::Holding;
 use super::leg::{self, Course, Sound, Terminals};
 use super::live::{INTERVAL, Live};
 use super::report::CallReport;
@@ -167,6 +168,7 @@ impl Progress {
         let mut ticks = tokio::time::interval(INTERVAL);
         let mut connected = false;
         let mut sending = Sending::new(args.digits.clone());
+        let mut holding = Holding::new(&args.hold);
         let mut stopped = Stopped::Ended;
         loop {
             tokio::select! {
@@ -176,6 +178,7 @@ impl Progress {
                 },
                 _ = ticks.tick() => self.live.draw(call, &self.course),
                 Some(sent) = sending.end() => sending.note(sent, &mut self.course),
+                Some(done) = holding.end() => Holding::note(done, &mut self.course),
                 () = sleep_until(until), if !sending.is_under_way() => {
                     let code = if connected { DisconnectCode::Normal } else { DisconnectCode::NoAnswer };
                     if !connected {
@@ -195,12 +198,14 @@ impl Progress {
             if self.course.ended.is_some() {
                 self.catch_up(&mut events);
                 sending.cut_off(&mut self.course);
+                holding.cut_off(&mut self.course);
                 return Ok(stopped);
             }
             if self.course.connect.is_some() && !connected {
                 connected = true;
                 until = Instant::now() + args.duration.unwrap_or(leg::FOREVER);
                 sending.begin(call);
+                holding.begin(call);
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use offhook::arrivals::Arrivals;
 use offhook::capture::Capture;
 use offhook::{
-    Address, Call, CallConfig, CallStatus, CardStatus, Direction, EmbeddedConfig, Event, H323Config,
+    Address, Call, CallConfig, CallStatus, CardStatus, ConnectedMode, Direction, EmbeddedConfig, Event, H323Config,
     LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, SetupUnanswered, Stream, Terminal,
     TerminalClass, Timestamp,
 };
@@ -292,6 +292,12 @@ pub(super) struct Course {
     pub(super) connect: Option<Timestamp>,
     /// The call ended.
     pub(super) ended: Option<Timestamp>,
+    /// How long we had the far end on hold.
+    pub(super) on_hold: Option<Duration>,
+    /// How long the far end had us on hold, while we did not have it.
+    pub(super) held: Option<Duration>,
+    /// When the last state began.
+    since: Option<Timestamp>,
     /// The provider's last state.
     pub(super) state: Option<LineCallState>,
     /// Digits that came.
@@ -338,6 +344,23 @@ impl Course {
     }
 
     fn enter(&mut self, state: LineCallState, at: Timestamp) {
+        let begins = match state {
+            LineCallState::OnHold => Some(&mut self.on_hold),
+            LineCallState::Connected(ConnectedMode::ActiveHeld) => Some(&mut self.held),
+            _ => None,
+        };
+        if let Some(begins) = begins {
+            begins.get_or_insert_default();
+        }
+        let ends = match self.state {
+            Some(LineCallState::OnHold) => self.on_hold.as_mut(),
+            Some(LineCallState::Connected(ConnectedMode::ActiveHeld)) => self.held.as_mut(),
+            _ => None,
+        };
+        if let (Some(lasted), Some(since)) = (ends, self.since) {
+            *lasted += at.since(since);
+        }
+        self.since = Some(at);
         let moment = match state {
             LineCallState::Offering | LineCallState::Dialing => &mut self.setup,
             LineCallState::Proceeding => &mut self.proceeding,

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use offhook::{Call, CardStatus, Direction, LineCallState, StreamStatistics, Terminal, Timestamp};
+use offhook::{Call, CardStatus, ConnectedMode, Direction, LineCallState, StreamStatistics, Terminal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
@@ -37,6 +37,12 @@ pub(crate) struct CallReport {
     pub(crate) setup_ms: SetupTimes,
     /// Seconds from Connect to the end.
     pub(crate) seconds: f64,
+    /// For how many seconds we had the far end on hold.
+    #[serde(default)]
+    pub(crate) on_hold_seconds: f64,
+    /// For how many seconds the far end had us on hold, while we did not have it.
+    #[serde(default)]
+    pub(crate) held_seconds: f64,
     /// The codec sent.
     pub(crate) codec_sent: Option<String>,
     /// The codec received.
@@ -201,6 +207,8 @@ impl CallReport {
                 first_sound_out: since(received.first_sound_at),
             },
             seconds: course.connect.map_or(0.0, |connect| ended.since(connect).as_secs_f64()),
+            on_hold_seconds: course.on_hold.unwrap_or_default().as_secs_f64(),
+            held_seconds: course.held.unwrap_or_default().as_secs_f64(),
             codec_sent: sent.codec,
             codec_received: received.codec,
             sent: Sent {
@@ -285,7 +293,9 @@ impl FileReport {
 /// A state in lower case, for people: "disconnected (busy)".
 pub(super) fn describe(state: LineCallState) -> String {
     match state {
-        LineCallState::Connected(_) => "connected".to_owned(),
+        LineCallState::Connected(ConnectedMode::Active) => "connected".to_owned(),
+        LineCallState::Connected(ConnectedMode::ActiveHeld) => "held by the far end".to_owned(),
+        LineCallState::OnHold => "on hold".to_owned(),
         LineCallState::Disconnected(mode) => format!("disconnected ({})", format!("{mode:?}").to_lowercase()),
         LineCallState::Ringback => "ringing".to_owned(),
         other => format!("{other:?}").to_lowercase(),
@@ -337,6 +347,10 @@ impl fmt::Display for CallReport {
                 codec(&self.codec_received),
                 self.seconds
             )?;
+            if self.on_hold_seconds + self.held_seconds > 0.0 {
+                let (ours, theirs) = (self.on_hold_seconds, self.held_seconds);
+                writeln!(f, "  on hold          {ours:.1} s, by the far end {theirs:.1} s")?;
+            }
             let (s, r) = (&self.sent, &self.received);
             writeln!(
                 f,
