@@ -181,8 +181,9 @@ impl State {
         if let Some(call) = self.calls.get_mut(&leg) {
             call.leg.peer = None;
         }
-        self.hang(leg, S::Disconnected(DisconnectMode::Forwarded), DisconnectMode::Normal);
+        // The new leg is announced before the old one ends: so the hub goes on.
         let arrival = self.send_to(&caller, &to);
+        self.hang(leg, S::Disconnected(DisconnectMode::Forwarded), DisconnectMode::Normal);
         if let Peer::Leg(from) = peer {
             self.set_peer(from, None);
             let number = self.extension_of(device);

@@ -153,8 +153,9 @@ impl State {
         };
         let leg = self.taken_over(line, ht, who, &info, CallReason::Pickup, &at);
         self.done(leg, request);
-        self.hang(ringing, S::Disconnected(DisconnectMode::Pickup), DisconnectMode::Normal);
+        // The new leg is up before the old one ends: so the hub goes on.
         self.talk(leg);
+        self.hang(ringing, S::Disconnected(DisconnectMode::Pickup), DisconnectMode::Normal);
         Ok(leg)
     }
 
