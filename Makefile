@@ -7,14 +7,14 @@
 #   make syscalls     which system calls the real-time side makes, by strace; `make test` does so shortly
 #   make asan, make rtsan, make tsan
 #                     the media crates' tests under a sanitizer, on a nightly toolchain
-#   make fuzz         mutants of recorded and constructed messages, FUZZ_SECONDS for each layer
+#   make fuzz         mutants of messages, of payloads, of packets to be played, FUZZ_SECONDS for each target
 #   make advisories   known vulnerabilities in dependencies (needs the network)
 #   make clean        what the above left here
 
 BUILD_PACKAGES := build-essential cmake pkg-config libasound2-dev
 TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils libasound2-plugins strace \
                   pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules jackd2 \
-                  ffmpeg sox multimon-ng libopus-dev
+                  ffmpeg sox multimon-ng libopus-dev libspandsp2 espeak-ng libspandsp2
 DENY_VERSION   := 0.20.2
 TOOLS          := $(CURDIR)/target/tools
 VENV           := $(CURDIR)/.venv
@@ -75,7 +75,7 @@ advisories: deny-tool
 
 # Each of six targets, as many at a time as there are processors; `cargo +nightly fuzz run` in signaling/wire goes further.
 fuzz:
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --release --locked -p offhook-wire --test fuzz
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --release --locked -p offhook-wire -p offhook-codecs -p offhook-jitter --test fuzz
 
 bench: build-packages
 	cargo bench --workspace --locked

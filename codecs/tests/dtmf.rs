@@ -1,8 +1,8 @@
-//! The DTMF detector against the limits of ITU-T Q.24, against speech, and our generator against multimon-ng.
+//! The DTMF detector against the limits of ITU-T Q.24, against speech, and our generator against multimon-ng and spandsp.
 
 mod common;
 
-use common::{pipe, speech, to_octets, tool};
+use common::{from_octets, pipe, speech, succeeds, to_octets, tool};
 use offhook_codecs::{
     CodecKind, DtmfDetector, DtmfDigit, DtmfTiming, Resampler, Signal, SignalEvent, Tone, ToneGenerator,
     TonePlan,
@@ -179,6 +179,60 @@ fn speech_and_single_tones_are_no_digits() {
     assert_eq!(keys(8_000, &three), "");
 }
 
+/// Looks for digits in speech; how much of it there was, and where some were found.
+fn listened(recordings: impl Iterator<Item = (String, u32, Vec<i16>)>) -> (f64, Vec<(String, String)>) {
+    let (mut seconds, mut false_digits) = (0.0, Vec::new());
+    for (name, rate, samples) in recordings {
+        seconds += samples.len() as f64 / f64::from(rate);
+        let keys = keys(rate, &samples);
+        if !keys.is_empty() {
+            false_digits.push((name, keys));
+        }
+    }
+    (seconds, false_digits)
+}
+
+/// The project's own documents, read aloud in several voices, as sharp and as loud as they can be made.
+#[test]
+fn documents_read_aloud_are_no_digits() {
+    if !tool("espeak-ng", "--version") {
+        return;
+    }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let recordings = [
+        ("README.md", "en-us+f3", "140"),
+        ("README.md", "en-us+m1", "200"),
+        ("docs/codecs.md", "en-gb+f1", "170"),
+        ("docs/codecs.md", "en-gb+m7", "150"),
+        ("docs/codecs.md", "de+f4", "160"),
+        ("CONTRIBUTING.md", "fr+m3", "170"),
+        ("CONTRIBUTING.md", "cmn+f2", "150"),
+        ("CONTRIBUTING.md", "it+whisper", "150"),
+    ]
+    .into_iter()
+    .map(|(file, voice, words_a_minute)| {
+        let text = std::fs::read_to_string(format!("{root}/{file}")).unwrap();
+        let text: String = text.chars().take(5_000).collect();
+        let wav = pipe(
+            "espeak-ng",
+            &["-v", voice, "-s", words_a_minute, "-a", "180", "--stdin", "--stdout"],
+            text.as_bytes(),
+        );
+        // Its header's lengths are those of a pipe: what follows it is sound of 22.05 kHz.
+        let rate = u32::from_le_bytes([wav[24], wav[25], wav[26], wav[27]]);
+        let samples = from_octets(&wav[44..wav.len() / 2 * 2]);
+        // As a telephone hears it.
+        let mut narrow = Resampler::new(rate, 8_000).unwrap();
+        let mut heard = vec![0; samples.len() * 8_000 / rate as usize];
+        narrow.process(&samples, &mut heard);
+        (format!("{file} by {voice}"), 8_000, heard)
+    });
+    let (seconds, false_digits) = listened(recordings);
+    eprintln!("{seconds:.0} s of speech, {false_digits:?}");
+    assert!(seconds > 600.0, "{seconds} s are too few");
+    assert!(false_digits.len() as f64 <= seconds / 1_800.0, "{false_digits:?} in {seconds:.0} s");
+}
+
 /// Recordings by the thousand, where a directory of them is named (docs/codecs.md tells what it found).
 #[test]
 fn recordings_of_speech_are_no_digits() {
@@ -186,23 +240,30 @@ fn recordings_of_speech_are_no_digits() {
         eprintln!("SKIPPED: OFFHOOK_TALK_OFF names no recordings, so this test proves nothing here");
         return;
     };
-    let (mut seconds, mut false_digits) = (0.0, Vec::new());
-    for entry in std::fs::read_dir(directory).unwrap() {
+    let recordings = std::fs::read_dir(directory).unwrap().filter_map(|entry| {
         let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "wav") {
-            continue;
-        }
-        let Ok(mut reader) = hound::WavReader::open(&path) else { continue };
+        let mut reader = hound::WavReader::open(&path).ok()?;
         let rate = reader.spec().sample_rate;
-        let samples: Vec<i16> = reader.samples::<i16>().map_while(Result::ok).collect();
-        seconds += samples.len() as f64 / f64::from(rate);
-        let keys = keys(rate, &samples);
-        if !keys.is_empty() {
-            false_digits.push((path, keys));
-        }
-    }
+        let samples = reader.samples::<i16>().map_while(Result::ok).collect();
+        Some((path.display().to_string(), rate, samples))
+    });
+    let (seconds, false_digits) = listened(recordings);
     eprintln!("{seconds:.0} s of speech, {false_digits:?}");
     assert!(false_digits.len() as f64 <= seconds / 1_800.0, "more than one in half an hour");
+}
+
+#[test]
+fn spandsp_hears_our_digits_and_we_hear_its() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign/spandsp.py");
+    if !succeeds("python3", &[script], "spandsp's library (libspandsp2) or python3") {
+        return;
+    }
+    let mut ours = sing(8_000, KEYS.chars().map(|key| (digit(key), 50, 50)));
+    ours.resize(ours.len() + 800, 0);
+    let heard = pipe("python3", &[script, "dtmf", "-", "-", "hear"], &to_octets(&ours));
+    assert_eq!(String::from_utf8(heard).unwrap(), KEYS);
+    let theirs = pipe("python3", &[script, "dtmf", "-", "-", "say"], KEYS.as_bytes());
+    assert_eq!(keys(8_000, &from_octets(&theirs)), KEYS);
 }
 
 #[test]

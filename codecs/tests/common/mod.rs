@@ -8,18 +8,26 @@ use std::process::{Command, Stdio};
 
 /// Whether a foreign program runs. Missing it is said loudly, and in CI it is a failure.
 pub(crate) fn tool(program: &str, argument: &str) -> bool {
-    let runs = Command::new(program)
-        .arg(argument)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok();
-    assert!(runs || std::env::var_os("CI").is_none(), "{program} is missing: CI must not skip");
-    if !runs {
-        eprintln!("SKIPPED: {program} is not installed, so this test proves nothing here");
+    found(run(program, &[argument]).is_some(), program)
+}
+
+/// Whether it also succeeds: for what a program needs, `what`.
+pub(crate) fn succeeds(program: &str, arguments: &[&str], what: &str) -> bool {
+    found(run(program, arguments) == Some(true), what)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Option<bool> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().ok().map(|status| status.success())
+}
+
+fn found(is_here: bool, what: &str) -> bool {
+    assert!(is_here || std::env::var_os("CI").is_none(), "{what} is missing: CI must not skip");
+    if !is_here {
+        eprintln!("SKIPPED: {what} is not installed, so this test proves nothing here");
     }
-    runs
+    is_here
 }
 
 /// What `program` makes of `input`, through its standard input and output.
