@@ -72,7 +72,7 @@ impl Tspi for Scripted {
     }
 
     fn line_open(&self, device: u32, line: HtLine, version: ApiVersion) -> Result<HdLine, LineError> {
-        self.known_device(device)?;
+        self.line_negotiate_version(device, version, version)?;
         self.note(&format!("line_open {device} version {}.{}", version.0 >> 16, version.0 & 0xFFFF));
         let mut state = self.lock();
         if state.lines.values().any(|line| line.device == device) {
