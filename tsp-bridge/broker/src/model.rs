@@ -265,8 +265,10 @@ pub(crate) struct Holder {
 pub(crate) enum Report {
     State(LineCallState, Timestamp),
     Info(CallInfoChange),
-    /// Owners, monitors or application have changed by that client's doing: everybody else is told.
+    /// Owners or monitors have changed by that client's doing: everybody else is told.
     Holders(ClientId),
+    /// A client has claimed the call: who sees its hub is told.
+    Claimed,
     DevSpecific(Opaque),
     Digit(char, DigitMode, Option<Duration>),
     Msp(Option<HtMspLine>, Opaque),

@@ -7,7 +7,8 @@
 //!
 //! Who receives a call by handoff gets NewCall (or CallPrivilege, if it held the call before) and then the call's state.
 //! Who changes its own privilege gets the reply. Everybody else who holds the call gets CallInfo with
-//! [`CallInfoChange::Holders`](offhook_spi::CallInfoChange::Holders), from the call's first state to its Idle.
+//! [`CallInfoChange::Holders`](offhook_spi::CallInfoChange::Holders), from the call's first state to its Idle. Which
+//! application accepted or answered a call is no news (there is no LINECALLINFOSTATE for it): it is read.
 //!
 //! # Where the media are
 //!

@@ -205,8 +205,10 @@ impl State {
             let name = self.clients.get(&client).map(|client| client.name.clone()).unwrap_or_default();
             if let Some(call) = self.calls.get_mut(&ht).filter(|call| call.application != name) {
                 call.application = name;
-                self.note_holders(ht, client);
-                claimed.push(ht);
+                if call.hub.is_some() && call.reports.len() < MOST_WAITING {
+                    call.reports.push_back(Report::Claimed);
+                    claimed.push(ht);
+                }
             }
         }
         if let Some((client, request)) = client {
@@ -274,7 +276,7 @@ impl State {
         let (first, idle) = (call.state.is_none(), call.state == Some(LineCallState::Idle));
         let ask = match report {
             Report::State(..) => first && (self.has_audience(ht) || self.is_in_hubs(ht)),
-            Report::Info(_) | Report::Holders(_) => !idle,
+            Report::Info(_) | Report::Holders(_) | Report::Claimed => !idle,
             Report::Digit(..) | Report::Msp(..) | Report::DevSpecific(_) => false,
         };
         match hd {
@@ -319,6 +321,11 @@ impl State {
         let (change, but) = match report {
             Report::Info(change) => (Some(change), None),
             Report::Holders(by) => (Some(CallInfoChange::Holders), Some(by)),
+            Report::Claimed => {
+                let info = call.filled(&info);
+                self.hub_info(ht, &info, Timestamp::now());
+                return false;
+            }
             _ => (None, None),
         };
         if let Some(change) = change {
@@ -387,7 +394,7 @@ impl State {
             Report::Msp(msp, data) => self.route(ht, msp, &data),
             Report::DevSpecific(data) => self.call_message(ht, &data),
             // Too late for it to be news.
-            Report::Holders(_) => {}
+            Report::Holders(_) | Report::Claimed => {}
             Report::Digit(..) | Report::Info(_) => self.diagnostics.late_events += 1,
         }
     }

@@ -151,11 +151,16 @@ fn who_answers_is_the_application_of_the_call() {
     let call = shown(&owner).0;
     owner.submit(AppRequest::Answer { call }).unwrap();
     puppet.complete(Err(LineError::failed("gone")));
-    assert_eq!(holders(&monitor), [], "it did not");
+    let read = |client: &Client, call| match client.ask(AppRequest::CallInfo { call }) {
+        Ok(AppReply::CallInfo(info)) => info.application,
+        other => panic!("{other:?}"),
+    };
+    let seen = shown(&monitor).0;
+    assert_eq!(read(&monitor, seen), "", "it did not");
     owner.submit(AppRequest::Answer { call }).unwrap();
     puppet.complete(Ok(()));
-    assert_eq!(holders(&monitor), [(1, 1, "owner".to_owned())]);
-    assert_eq!(holders(&owner), [], "it knows");
+    assert_eq!((read(&monitor, seen), read(&owner, call)), ("owner".to_owned(), "owner".to_owned()));
+    assert_eq!((holders(&monitor), holders(&owner)), (vec![], vec![]), "there are as many as before");
 }
 
 #[test]
