@@ -33,6 +33,10 @@ pub(crate) struct Hubs {
     last_seat: u64,
     /// Calls that are removed and have not left their hubs yet; see [`State::hold_hubs`].
     held: Option<Vec<HtCall>>,
+    /// Requests under way that may bring calls into hubs of a provider; see [`Inner::keep_hubs`].
+    kept: BTreeMap<ProviderId, usize>,
+    /// Hubs without a call that are kept for them.
+    empty: BTreeSet<HHub>,
 }
 
 struct Hub {
@@ -194,13 +198,19 @@ impl State {
         let Some(Place { hub, seat }) = self.hubs.places.remove(&ht) else { return };
         let Some(entry) = self.hubs.hubs.get_mut(&hub) else { return };
         entry.members.remove(&seat);
-        let empty = entry.members.is_empty();
+        let (provider, empty) = (entry.key.0, entry.members.is_empty());
         self.tell_hub(hub, HubTracking::AllCalls, &HubEvent::Leave { call: id_of(ht) }, at);
-        if empty {
-            self.tell_hub(hub, HubTracking::ProviderLevel, &HubEvent::Idle, at);
-            if let Some(gone) = self.hubs.hubs.remove(&hub) {
-                self.hubs.by_key.remove(&gone.key);
-            }
+        if empty && self.hubs.kept.contains_key(&provider) {
+            self.hubs.empty.insert(hub);
+        } else if empty {
+            self.hub_end(hub, at);
+        }
+    }
+
+    fn hub_end(&mut self, hub: HHub, at: Timestamp) {
+        self.tell_hub(hub, HubTracking::ProviderLevel, &HubEvent::Idle, at);
+        if let Some(gone) = self.hubs.hubs.remove(&hub) {
+            self.hubs.by_key.remove(&gone.key);
         }
     }
 
@@ -320,8 +330,43 @@ impl State {
     }
 }
 
+/// While it is there, hubs of a provider that are left by their last call do not end.
+pub(crate) struct Patience<'a> {
+    inner: &'a Inner,
+    provider: ProviderId,
+}
+
+impl Drop for Patience<'_> {
+    fn drop(&mut self) {
+        self.inner.with(|state| {
+            if let Some(waiting) = state.hubs.kept.get_mut(&self.provider) {
+                *waiting = waiting.saturating_sub(1);
+                if *waiting > 0 {
+                    return;
+                }
+            }
+            state.hubs.kept.remove(&self.provider);
+            let hubs = &state.hubs.hubs;
+            let of = |hub: &HHub| hubs.get(hub).is_none_or(|hub| hub.key.0 == self.provider);
+            let over: Vec<_> = state.hubs.empty.extract_if(.., |hub| of(hub)).collect();
+            for hub in over {
+                if state.hubs.hubs.get(&hub).is_some_and(|hub| hub.members.is_empty()) {
+                    state.hub_end(hub, Timestamp::now());
+                }
+            }
+        });
+    }
+}
+
 // What clients ask.
 impl Inner {
+    /// Hubs of a provider that are left by their last call do not end as long as the answer lives. For requests that
+    /// make calls: such a call is named when the request has returned, and what it takes over may end before.
+    pub(crate) fn keep_hubs(&self, provider: ProviderId) -> Patience<'_> {
+        self.with(|state| *state.hubs.kept.entry(provider).or_default() += 1);
+        Patience { inner: self, provider }
+    }
+
     /// How much a client wants to be told of a device. More: its provider is told first, then the client is told of
     /// the hubs that are there, then comes the reply. Less: from the reply on it is told no more than that, and nothing
     /// is said of the hubs that it does not see any more.

@@ -73,14 +73,16 @@ impl Inner {
         let entered = self.with(|state| {
             let (plan, with) = plan(state)?;
             let entry = state.lines.get(&plan.line).ok_or(LineError::InvalLineHandle)?;
-            let (tsp, hd_line) = (entry.tsp.clone(), entry.hd);
+            let (tsp, hd_line, provider) = (entry.tsp.clone(), entry.hd, entry.provider);
             let (id, call, consult) = state.begin((client, request), plan, &tsp);
-            Ok((tsp, hd_line, id, call, consult, with))
+            Ok((tsp, hd_line, provider, id, call, consult, with))
         });
-        let (tsp, line, id, call, consult, with) = match entered {
+        let (tsp, line, provider, id, call, consult, with) = match entered {
             Ok(entered) => entered,
             Err(error) => return Some(Err(error)),
         };
+        // The calls may inherit the hub of one that ends before they are named.
+        let _patience = self.keep_hubs(provider);
         match perform(Asked { tsp: &*tsp, line, request: id, call, consult }, with) {
             Ok(named) => {
                 let (given_up, ready) = self.with(|state| state.made(id, &named, &tsp));
