@@ -274,6 +274,46 @@ fn a_rate_of_nothing_silences_us_until_it_is_lifted() -> Tested {
 }
 
 #[test]
+fn a_foreign_endpoint_is_held_by_an_empty_capability_set_and_taken_back() -> Tested {
+    fn held(outcome: &Outcome) {
+        assert_eq!(outcome.fact("heard_in_hold"), 0, "{outcome}");
+        let theirs: Vec<_> = outcome.peer["channels"]["theirs"].as_array().into_iter().flatten().collect();
+        assert!(theirs.len() == 2 && theirs[0] != theirs[1], "{outcome}");
+        let seconds = outcome.report["on_hold_seconds"].as_f64().unwrap_or(0.0);
+        assert!(seconds >= 0.8, "{outcome}");
+        assert_eq!(outcome.report["held_seconds"], 0.0, "{outcome}");
+    }
+    fn silent(outcome: &Outcome) {
+        held(outcome);
+        assert_eq!(outcome.fact("sent_in_hold"), 0, "{outcome}");
+    }
+    fn first(outcome: &Outcome) {
+        silent(outcome);
+        // After fast connect on two connections H.245 may begin with the hold, and with the empty set.
+        let sets = outcome.fact("sets");
+        let begins = *sets == json!(["empty", "full"]) && outcome.peer["fast_offered"] == false;
+        assert!(begins || *sets == json!(["full", "empty", "full"]), "{outcome}");
+    }
+    let ours = ["--hold-after", "0.8", "--hold-for", "0.8"];
+    let mut scenes = Vec::new();
+    for name in ["Held", "Held@separate", "Held@fast", "Held@fast-separate"] {
+        scenes.extend(both(name).map(|scene| scene.hears(700).ours(&ours).check(first)));
+    }
+    scenes.extend(both("Held:late").map(|scene| scene.hears(700).ours(&ours).check(silent)));
+    // What a far end that goes on sending says is not listened to.
+    scenes.extend(both("Held:keeps").map(|scene| scene.hears(600).drops().ours(&ours).check(held)));
+    play(scenes)
+}
+
+#[test]
+fn a_foreign_endpoint_without_h245_is_not_held_and_the_call_goes_on() -> Tested {
+    let ours = ["--hold-after", "0.05", "--timer", "t101=0.2"];
+    let why = "not held: operation failed: the peer does not answer our capabilities";
+    let unheld = |outcome: &Outcome| assert_eq!(outcome.report["on_hold_seconds"], 0.0, "{outcome}");
+    play(both("FastWithoutH245").map(|scene| scene.ours(&ours).in_trouble(why).check(unheld)))
+}
+
+#[test]
 fn an_alias_with_letters_is_a_name_and_nobody_asks_dns() -> Tested {
     let Some(_) = tool("strace", "-V") else { return Ok(()) };
     let aliases = |outcome: &Outcome| {

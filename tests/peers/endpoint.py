@@ -99,6 +99,8 @@ class Peer:
     cut = None
     # Says no H.245 and answers none.
     mute_h245 = False
+    # The channel of fast connect in which we send.
+    fast_number = 1
     # What H.245 says that we take as user input.
     user_input = ("dtmf",)
     telephone_events = None
@@ -369,6 +371,7 @@ class Peer:
                 continue
             have.add(reverse)
             if reverse:
+                self.fast_number = channel["forwardLogicalChannelNumber"]
                 self.media.start(address_of(parameters.pop("mediaChannel")), self.codec)
             else:
                 parameters["mediaChannel"] = unicast(self.media.rtp_at)

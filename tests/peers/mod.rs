@@ -64,6 +64,7 @@ pub(crate) struct Scene {
     /// One packet of so many may be lost.
     loss: i64,
     ended: &'static str,
+    trouble: Option<&'static str>,
     exit: i32,
     check: fn(&Outcome),
 }
@@ -80,6 +81,7 @@ pub(crate) fn calls(name: &'static str) -> Scene {
         enough: 300,
         loss: 20,
         ended: "disconnected (normal)",
+        trouble: None,
         exit: 0,
         check: |_| {},
     }
@@ -119,6 +121,11 @@ impl Scene {
     /// How the call ends, in the report's words.
     pub(crate) fn ends(self, ended: &'static str) -> Self {
         Self { ended, ..self }
+    }
+
+    /// The report tells a trouble.
+    pub(crate) fn in_trouble(self, trouble: &'static str) -> Self {
+        Self { trouble: Some(trouble), ..self }
     }
 
     /// Each side hears the other for so many milliseconds.
@@ -222,7 +229,8 @@ impl Scene {
         assert_eq!(peer["errors"], json!([]), "{outcome}");
         assert_eq!(outcome.status, Some(self.exit), "{outcome}");
         assert_eq!(report["ended"], self.ended, "{outcome}");
-        assert_eq!(report["troubles"], json!([]), "{outcome}");
+        let troubles: Vec<_> = self.trouble.into_iter().collect();
+        assert_eq!(report["troubles"], json!(troubles), "{outcome}");
         let connected = self.sound != Sound::None;
         assert_eq!(report["connected"], connected, "{outcome}");
         assert_eq!(peer["connected"], connected, "{outcome}");

@@ -494,6 +494,63 @@ class EmptyCapabilitySet(Peer):
             super().open_channel()
 
 
+@scenario
+class Held(Peer):
+    """The other side holds this one by an empty set, and takes it back. This side closes its channel and answers; the
+    argument `late`: it answers first; `keeps`: it goes on sending all the while. Then everything begins anew: sets, roles,
+    channels under new numbers."""
+    held = False
+
+    def our_numbers(self):
+        return list(self.open_channels) or ([self.fast_number] if self.fast_accepted else [])
+
+    def fall_silent(self):
+        if self.argument == "keeps":
+            return
+        self.media.stop()
+        for number in self.our_numbers():
+            self.open_channels[number] = True
+            self.control("request", ("closeLogicalChannel", {
+                "forwardLogicalChannelNumber": number, "source": ("user", 0)}))
+
+    def on_terminalCapabilitySet(self, value):
+        empty = "capabilityTable" not in value
+        self.facts.setdefault("sets", []).append("empty" if empty else "full")
+        if empty:
+            self.held = True
+            if self.argument != "late":
+                self.fall_silent()
+            self.control("response", ("terminalCapabilitySetAck", {"sequenceNumber": value["sequenceNumber"]}))
+            if self.argument == "late":
+                self.fall_silent()
+            return
+        if self.held:
+            # As just after H.245 was established (H.323 8.4.6), but for the channels that are open.
+            self.held = self.fast_accepted = False
+            self.facts["sent_in_hold"] = self.media.sent - self.facts.get("sent_before", 0)
+            self.facts["heard_in_hold"] = self.media.received - self.facts.get("heard_before", 0)
+            self.tcs_sent = self.tcs_acked = self.msd_sent = self.msd_acknowledged = self.msd_done = False
+            self.facts.pop("master", None)
+        super().on_terminalCapabilitySet(value)
+
+    def open_channel(self):
+        if not self.held:
+            super().open_channel()
+
+    async def talk(self):
+        await self.until("the hold", lambda: self.held)
+        if self.media.sent < 10 or self.media.received < 10:
+            self.wrong(f"{self.media.sent} packets sent and {self.media.received} received before the hold")
+        quiet = lambda: not self.their_channels and (self.argument == "keeps" or not self.open_channels)
+        await self.until("the close of all channels", quiet)
+        # What was under way when the channels closed may still come; then there is silence.
+        await asyncio.sleep(0.1)
+        self.facts["heard_before"], self.facts["sent_before"] = self.media.received, self.media.sent
+        await self.until("the end of the hold", lambda: not self.held)
+        await self.until("another channel", lambda: self.their_channels)
+        await super().talk()
+
+
 # --- names -----------------------------------------------------------------------------------------------------------
 
 @scenario
