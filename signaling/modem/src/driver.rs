@@ -238,13 +238,13 @@ impl Driver {
                 Output::Event(event) => self.happened(event),
             }
         }
-        self.inner.named(self.line.0, self.machine.name());
     }
 
     fn happened(&mut self, event: Event) {
         tracing::debug!(port = self.config.port, ?event);
         match event {
             Event::Service(state) => {
+                self.inner.named(self.line.0, self.machine.name());
                 if let Some(events) = self.inner.events() {
                     events.line_dev_state(self.line.1, state);
                 }

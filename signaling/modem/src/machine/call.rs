@@ -18,7 +18,7 @@ use std::time::Duration;
 use offhook_spi::{ConnectedMode, DisconnectMode, LineCallState, LineError, RequestId};
 
 use super::outcome::{self, Progress};
-use super::{Event, Job, LIST_EVERY, MAX_JOBS, Machine, Phase, Port, Purpose, READY_PATIENCE, Running};
+use super::{Event, Job, LIST_EVERY, MAX_JOBS, Machine, Port, Purpose, READY_PATIENCE, Running};
 use crate::caller_id::CallerId;
 use crate::code::{Code, Listed};
 use crate::config::{Profile, Rejecting};
@@ -56,32 +56,17 @@ pub(super) struct Call {
     /// A key of the far end's that is held: which, once that is known, and since when.
     pub(super) key: Option<(Option<char>, Duration)>,
     /// The module has said that it is over; the word that says why may follow until then.
-    over: Option<Duration>,
+    pub(super) over: Option<Duration>,
 }
 
 impl Call {
-    fn new(stage: Stage) -> Self {
+    pub(super) fn new(stage: Stage) -> Self {
         Self { stage, state: None, rang: false, caller: CallerId::default(), key: None, over: None }
     }
 }
 
-/// The line rings.
-#[derive(Clone, Debug)]
-pub(super) struct Ringing {
-    pub(super) first: Duration,
-    pub(super) last: Duration,
-    pub(super) caller: CallerId,
-    /// It was rejected, and rings on.
-    pub(super) ignored: bool,
-    /// It is due to be announced.
-    pub(super) announce: Option<Duration>,
-}
-
 /// How long after the end of a call (^CEND) the word that says why may take.
 const WHY_PATIENCE: Duration = Duration::from_secs(1);
-
-/// A caller's number that comes this long before the first ring belongs to it.
-const EARLY_CALLER: Duration = Duration::from_secs(10);
 
 impl Machine {
     // --- requests ----------------------------------------------------------------------------------------------
@@ -110,14 +95,6 @@ impl Machine {
         let patience = Duration::from_millis(self.config.dial_timeout_ms);
         self.push(Job { text, purpose: Purpose::Dial(request), patience });
         self.pump(now);
-    }
-
-    /// Whether the call that arrived was taken; if not, it is announced again with the next ring.
-    pub(crate) fn announced(&mut self, taken: bool) {
-        let Some(ringing) = self.ringing.as_ref().filter(|_| taken && self.call.is_none()) else { return };
-        let call = Call { caller: ringing.caller.clone(), ..Call::new(Stage::Ringing) };
-        self.call = Some(call);
-        self.state(LineCallState::Offering);
     }
 
     /// The application will answer, or not; the caller hears ringing anyway.
@@ -532,76 +509,12 @@ impl Machine {
         }
     }
 
-    fn state(&mut self, state: LineCallState) {
+    pub(super) fn state(&mut self, state: LineCallState) {
         if let Some(call) = &mut self.call
             && call.state != Some(state)
         {
             call.state = Some(state);
             self.event(Event::State(state));
-        }
-    }
-
-    // --- arriving calls ----------------------------------------------------------------------------------------
-
-    /// The line rings.
-    pub(super) fn rang(&mut self, now: Duration) {
-        let wait = Duration::from_millis(self.config.caller_id_wait_ms);
-        let early = self.early_caller.take();
-        let ringing = self.ringing.get_or_insert_with(|| Ringing {
-            first: now,
-            last: now,
-            caller: early.filter(|(_, at)| now.saturating_sub(*at) <= EARLY_CALLER).unwrap_or_default().0,
-            ignored: false,
-            announce: None,
-        });
-        ringing.last = now;
-        if self.call.is_some() || ringing.ignored || self.phase != Phase::Ready {
-            return;
-        }
-        let at = ringing.first.saturating_add(wait);
-        if ringing.caller != CallerId::default() || at <= now {
-            self.announce();
-        } else {
-            ringing.announce = Some(at);
-        }
-    }
-
-    /// Part of a caller's number or name.
-    pub(super) fn caller(&mut self, now: Duration, part: CallerId) {
-        let Some(ringing) = &mut self.ringing else {
-            if self.call.is_none() {
-                let (mut caller, _) = self.early_caller.take().unwrap_or_default();
-                caller.merge(part);
-                self.early_caller = Some((caller, now));
-            }
-            return;
-        };
-        ringing.caller.merge(part.clone());
-        match &mut self.call {
-            Some(call) if matches!(call.stage, Stage::Ringing | Stage::Answering(_)) => {
-                if call.caller.merge(part) {
-                    let caller = call.caller.clone();
-                    self.event(Event::Caller(caller));
-                }
-            }
-            Some(_) => {}
-            // The number is what was waited for; a name follows or does not.
-            None if ringing.announce.is_some()
-                && (ringing.caller.number.is_some() || ringing.caller.absence.is_some()) =>
-            {
-                self.announce();
-            }
-            None => {}
-        }
-    }
-
-    fn announce(&mut self) {
-        if let Some(ringing) = &mut self.ringing {
-            ringing.announce = None;
-            let caller = ringing.caller.clone();
-            if self.listens && !self.closing && self.call.is_none() {
-                self.event(Event::Arrived(caller));
-            }
         }
     }
 
@@ -614,15 +527,7 @@ impl Machine {
             _ => None,
         });
         let over = self.call.as_ref().and_then(|call| call.over);
-        let of_ringing = self.ringing.as_ref().map(|ringing| {
-            let end = ringing.last.saturating_add(self.ring_timeout());
-            ringing.announce.map_or(end, |at| at.min(end))
-        });
-        [of_call, over, of_ringing].into_iter().flatten().min()
-    }
-
-    fn ring_timeout(&self) -> Duration {
-        Duration::from_millis(self.config.ring_timeout_ms)
+        [of_call, over, self.ringing_deadline()].into_iter().flatten().min()
     }
 
     pub(super) fn call_timeout(&mut self, now: Duration) {
@@ -643,15 +548,7 @@ impl Machine {
             let mode = outcome::mode(self.config.profile, self.progress(), Code::NoCarrier);
             self.ended(now, mode.unwrap_or(DisconnectMode::Unknown));
         }
-        if self.ringing.as_ref().is_some_and(|ringing| ringing.announce.is_some_and(|at| at <= now)) {
-            self.announce();
-        }
-        let timeout = self.ring_timeout();
-        if self.ringing.take_if(|ringing| ringing.last.saturating_add(timeout) <= now).is_some()
-            && self.call.as_ref().is_some_and(|call| call.stage == Stage::Ringing)
-        {
-            self.ended(now, DisconnectMode::Cancelled);
-        }
+        self.ringing_timeout(now);
     }
 
     /// The module's list of calls, or that it has none to give.

@@ -17,6 +17,7 @@
 //! octets or until [`Machine::poll_timeout`].
 //! Not here: serial ports and clocks (`driver.rs`, `port.rs`), the commands' text (`profile.rs`), handles (`provider.rs`).
 
+mod arriving;
 mod call;
 mod heard;
 mod outcome;
@@ -28,7 +29,8 @@ use std::time::Duration;
 
 use offhook_spi::{LineCallState, LineDevState, LineError, RequestId};
 
-use self::call::{Call, Ringing};
+use self::arriving::Ringing;
+use self::call::Call;
 use crate::caller_id::CallerId;
 use crate::config::PortConfig;
 use crate::line::Lexer;

@@ -1,0 +1,123 @@
+//! The line rings: who calls, and when the application hears of it.
+//!
+//! In: rings, parts of a caller's number, time. Out: [`Event::Arrived`], and Offering once it was taken.
+//! Not here: what becomes of a call that was offered (`call.rs`).
+
+use std::time::Duration;
+
+use offhook_spi::{DisconnectMode, LineCallState};
+
+use super::call::{Call, Stage};
+use super::{Event, Machine, Phase};
+use crate::caller_id::CallerId;
+
+/// The line rings.
+#[derive(Clone, Debug)]
+pub(super) struct Ringing {
+    pub(super) first: Duration,
+    pub(super) last: Duration,
+    pub(super) caller: CallerId,
+    /// It was rejected, and rings on.
+    pub(super) ignored: bool,
+    /// It is due to be announced.
+    pub(super) announce: Option<Duration>,
+}
+
+/// A caller's number that comes this long before the first ring belongs to it.
+const EARLY_CALLER: Duration = Duration::from_secs(10);
+
+impl Machine {
+    /// Whether the call that arrived was taken; if not, it is announced again with the next ring.
+    pub(crate) fn announced(&mut self, taken: bool) {
+        let Some(ringing) = self.ringing.as_ref().filter(|_| taken && self.call.is_none()) else { return };
+        let call = Call { caller: ringing.caller.clone(), ..Call::new(Stage::Ringing) };
+        self.call = Some(call);
+        self.state(LineCallState::Offering);
+    }
+
+    /// The line rings.
+    pub(super) fn rang(&mut self, now: Duration) {
+        let wait = Duration::from_millis(self.config.caller_id_wait_ms);
+        let early = self.early_caller.take();
+        let ringing = self.ringing.get_or_insert_with(|| Ringing {
+            first: now,
+            last: now,
+            caller: early.filter(|(_, at)| now.saturating_sub(*at) <= EARLY_CALLER).unwrap_or_default().0,
+            ignored: false,
+            announce: None,
+        });
+        ringing.last = now;
+        if self.call.is_some() || ringing.ignored || self.phase != Phase::Ready {
+            return;
+        }
+        let at = ringing.first.saturating_add(wait);
+        if ringing.caller != CallerId::default() || at <= now {
+            self.announce();
+        } else {
+            ringing.announce = Some(at);
+        }
+    }
+
+    /// Part of a caller's number or name.
+    pub(super) fn caller(&mut self, now: Duration, part: CallerId) {
+        let Some(ringing) = &mut self.ringing else {
+            if self.call.is_none() {
+                let (mut caller, _) = self.early_caller.take().unwrap_or_default();
+                caller.merge(part);
+                self.early_caller = Some((caller, now));
+            }
+            return;
+        };
+        ringing.caller.merge(part.clone());
+        match &mut self.call {
+            Some(call) if matches!(call.stage, Stage::Ringing | Stage::Answering(_)) => {
+                if call.caller.merge(part) {
+                    let caller = call.caller.clone();
+                    self.event(Event::Caller(caller));
+                }
+            }
+            Some(_) => {}
+            // The number is what was waited for; a name follows or does not.
+            None if ringing.announce.is_some()
+                && (ringing.caller.number.is_some() || ringing.caller.absence.is_some()) =>
+            {
+                self.announce();
+            }
+            None => {}
+        }
+    }
+
+    fn announce(&mut self) {
+        if let Some(ringing) = &mut self.ringing {
+            ringing.announce = None;
+            let caller = ringing.caller.clone();
+            if self.listens && !self.closing && self.call.is_none() {
+                self.event(Event::Arrived(caller));
+            }
+        }
+    }
+
+    /// When something is due of a line that rings.
+    pub(super) fn ringing_deadline(&self) -> Option<Duration> {
+        self.ringing.as_ref().map(|ringing| {
+            let end = ringing.last.saturating_add(self.ring_timeout());
+            ringing.announce.map_or(end, |at| at.min(end))
+        })
+    }
+
+    pub(super) fn ringing_timeout(&mut self, now: Duration) {
+        if self.ringing.as_ref().is_some_and(|ringing| ringing.announce.is_some_and(|at| at <= now)) {
+            self.announce();
+        }
+        let timeout = self.ring_timeout();
+        if self.ringing.take_if(|ringing| ringing.last.saturating_add(timeout) <= now).is_some()
+            && self.call.as_ref().is_some_and(|call| call.stage == Stage::Ringing)
+        {
+            self.ended(now, DisconnectMode::Cancelled);
+        }
+    }
+
+    fn ring_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.ring_timeout_ms)
+    }
+}
