@@ -103,6 +103,11 @@ pub enum RxCommand {
     /// Another decoder of the same rates and its payload types; the playout keeps what it has learnt. One of other rates
     /// is refused: it takes a format of its own.
     SetDecoder(Box<dyn Decoder + Send>, PayloadTypes),
+    /// The same as [`Self::SetFormat`], but while the peer is heard the format before plays on until a packet of the new
+    /// one's payload types is here; packets of both are taken until then. At once where the two share a payload type.
+    ExpectFormat(Box<RxFormat>),
+    /// The same of [`Self::SetDecoder`]. If a format is expected, it is that one's decoder.
+    ExpectDecoder(Box<dyn Decoder + Send>, PayloadTypes),
     /// Our own SSRC: a packet that bears it is a collision or a loop (RFC 3550 §8.2).
     SetOwnSsrc(u32),
     /// Packets of this payload type, 0 to 127, are digits (RFC 4733) and no sound; `None`, as in the beginning: none are.
@@ -448,6 +453,8 @@ impl std::fmt::Debug for RxCommand {
             RxCommand::SetPeer(_) => "SetPeer",
             RxCommand::SetFormat(_) => "SetFormat",
             RxCommand::SetDecoder(..) => "SetDecoder",
+            RxCommand::ExpectFormat(_) => "ExpectFormat",
+            RxCommand::ExpectDecoder(..) => "ExpectDecoder",
             RxCommand::SetOwnSsrc(_) => "SetOwnSsrc",
             RxCommand::SetEventPayloadType(_) => "SetEventPayloadType",
             RxCommand::SetRedundancyPayloadType(_) => "SetRedundancyPayloadType",

@@ -8,7 +8,7 @@ use offhook_codecs::CodecKind;
 use offhook_engine::measure::lag_between;
 use offhook_engine::simulate::{Link, LinkConfig, Party, link};
 use offhook_engine::{EngineConfig, RxCommand, RxFormat, TxCommand, TxFormat, packet_injector, packet_tap};
-use offhook_rtp::RtpHeader;
+use offhook_rtp::{PayloadTypes, RtpHeader};
 use support::{Endpoint, MS, Setup, World, at, voice};
 
 #[global_allocator]
@@ -141,6 +141,51 @@ fn both_directions_have_codecs_of_their_own_and_change_them_in_the_middle() {
 }
 
 #[test]
+fn an_expected_codec_takes_over_with_its_first_packet_and_nothing_is_dropped() {
+    let expect = |end: &mut Endpoint, kind: CodecKind, rate| {
+        let format = RxFormat::new(kind, payload_type(kind)).unwrap().at_rate(rate).unwrap();
+        end.control.rx(RxCommand::ExpectFormat(Box::new(format))).unwrap();
+    };
+    let rate = 16_000;
+    let (mut world, _, _) = call([CodecKind::Pcma; 2], 20, rate, LinkConfig::perfect(at(ANNA)));
+    let run = |world: &mut World, ms: u64| {
+        for _ in 0..2 * ms / 10 {
+            assert_no_alloc(|| world.driver.step());
+            world.ends.iter_mut().for_each(Endpoint::pump);
+        }
+        world.ends[1].control.meters().rx()
+    };
+    run(&mut world, 500);
+    // Another rate of samples; the old codec goes on for 300 ms.
+    expect(&mut world.ends[1], CodecKind::G722, rate);
+    let before = run(&mut world, 300);
+    assert_eq!((before.receiver.wrong_payload_type, before.playout.samples_concealed), (0, 0), "{before:#?}");
+    speak(&mut world.ends[0], CodecKind::G722, 20, rate);
+    let after = run(&mut world, 300);
+    assert_eq!((after.receiver.wrong_payload_type, after.receiver.lost()), (0, 0), "{after:#?}");
+    assert!(after.playout.samples_decoded >= 14 * 320, "a playout of its own: {after:#?}");
+    // One that is expected and does not come, and another in its place; then a decoder for that; then what plays already.
+    expect(&mut world.ends[1], CodecKind::L16_16, rate);
+    expect(&mut world.ends[1], CodecKind::Pcma, rate);
+    let decoder = RxCommand::ExpectDecoder(CodecKind::Pcmu.decoder().unwrap(), PayloadTypes::NONE.with(0));
+    world.ends[1].control.rx(decoder).unwrap();
+    let refused = RxCommand::ExpectDecoder(CodecKind::G722.decoder().unwrap(), PayloadTypes::NONE.with(9));
+    world.ends[1].control.rx(refused).unwrap();
+    let waiting = run(&mut world, 200);
+    assert_eq!((waiting.formats_refused, waiting.receiver.wrong_payload_type), (1, 0), "{waiting:#?}");
+    speak(&mut world.ends[0], CodecKind::Pcmu, 20, rate);
+    let after = run(&mut world, 200);
+    assert_eq!((after.receiver.wrong_payload_type, after.receiver.lost()), (0, 0), "{after:#?}");
+    expect(&mut world.ends[1], CodecKind::L16_16, rate);
+    expect(&mut world.ends[1], CodecKind::Pcmu, rate);
+    let last = run(&mut world, 300);
+    assert!(last.playout.samples_decoded >= 13 * 160, "at once, and nothing else is waited for: {last:#?}");
+    speak(&mut world.ends[0], CodecKind::L16_16, 20, rate);
+    assert!(run(&mut world, 100).receiver.wrong_payload_type > 3);
+    assert!(world.ends[1].control.is_settled());
+}
+
+#[test]
 fn no_codec_allocates_in_a_call_that_loses_packets() {
     for &kind in CodecKind::ALL {
         let there =
@@ -174,8 +219,13 @@ fn a_codec_that_does_not_run_passes_through_both_ways() {
     let types = offhook_rtp::PayloadTypes::NONE.with(18);
     world.ends[1].control.rx(RxCommand::SetDecoder(decoder, types)).unwrap();
     world.ends[1].control.rx(RxCommand::SetPacketTap(tap)).unwrap();
-    // What is made up of the voice before it has faded by then.
-    world.run_ms(500);
+    // What is made up in place of the voice that stopped fades out; then there is silence and nothing but.
+    let faded = (1..=40).find(|_| {
+        world.ends[1].heard.clear();
+        world.run_ms(10);
+        world.ends[1].heard.iter().all(|sample| *sample == 0)
+    });
+    assert!(faded.is_some(), "concealment ends");
     world.ends[1].heard.clear();
     for n in 0..10u8 {
         let header = RtpHeader {

@@ -177,10 +177,10 @@ impl CallState {
             let rates = (kind.sample_rate(), kind.clock_rate());
             if self.playout_rates == Some(rates) {
                 let decoder = self.media.decoder(kind)?;
-                self.tell_rx(RxCommand::SetDecoder(decoder, types))?;
+                self.tell_rx(RxCommand::ExpectDecoder(decoder, types))?;
             } else {
                 let format = self.media.rx_format(kind, types)?;
-                self.tell_rx(RxCommand::SetFormat(Box::new(format)))?;
+                self.tell_rx(RxCommand::ExpectFormat(Box::new(format)))?;
                 self.playout_rates = Some(rates);
             }
         }

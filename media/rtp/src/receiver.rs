@@ -51,6 +51,11 @@ impl PayloadTypes {
         Self(self.0 | other.0)
     }
 
+    /// Whether some payload type is in both sets.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether the set has `payload_type`.
     pub const fn contains(self, payload_type: u8) -> bool {
         payload_type < 128 && self.0 & 1 << payload_type != 0

@@ -13,6 +13,7 @@ pub mod echo;
 pub(crate) mod elastic;
 pub(crate) mod events;
 pub mod gain;
+pub(crate) mod handover;
 pub mod log;
 pub(crate) mod mix;
 pub mod node;

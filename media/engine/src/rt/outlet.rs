@@ -36,6 +36,16 @@ impl Contents {
         }
     }
 
+    /// The payload type of what a packet holds of its own, beside copies.
+    pub(crate) fn own_type(&self, view: &RtpView<'_>) -> u8 {
+        let outer = view.payload_type();
+        if Some(outer) != self.redundancy {
+            return outer;
+        }
+        let blocks = redundant_blocks(view.timestamp(), view.payload()).ok();
+        blocks.and_then(Iterator::last).map_or(outer, |own| own.payload_type)
+    }
+
     /// Another source, or another numbering.
     pub(crate) fn restart(&mut self) {
         self.events.restart();

@@ -146,6 +146,12 @@ impl Reception {
         self.first_packet_ns
     }
 
+    /// Whether a datagram is of the source listened to, and its sound of one of these payload types.
+    pub(crate) fn is_of(&self, datagram: &[u8], sound: PayloadTypes) -> bool {
+        let Ok(view) = RtpView::parse(datagram) else { return false };
+        self.receiver.stats().ssrc == Some(view.ssrc()) && sound.contains(self.contents.own_type(&view))
+    }
+
     /// Judges an admitted datagram.
     pub(crate) fn judge(
         &mut self,

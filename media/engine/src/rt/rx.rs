@@ -21,6 +21,7 @@ use crate::command::{CommandReceiver, RxCommand, RxFormat, RxOrder};
 use crate::config::{EngineConfig, ms_to_samples, samples_to_ns};
 use crate::meters::{Meters, RxMeters};
 use crate::rt::gain::{Gain, Ramp};
+use crate::rt::handover::Next;
 use crate::rt::log::{Log, LogEvent, LogRecord};
 use crate::rt::node::Sink;
 use crate::rt::orders::Orders;
@@ -57,6 +58,10 @@ pub struct RxProcessor {
     is_stopping: bool,
     transport: Option<Box<dyn PacketRx>>,
     format: Option<Box<RxFormat>>,
+    /// What takes over with its first packet.
+    next: Option<Next>,
+    /// What was to take over and will not.
+    obsolete: Option<Next>,
     packet_tap: Option<Box<PacketTap>>,
     has_started: bool,
     reception: Reception,
@@ -90,6 +95,8 @@ impl RxProcessor {
             is_stopping: false,
             transport: None,
             format: None,
+            next: None,
+            obsolete: None,
             packet_tap: None,
             has_started: false,
             reception: Reception::new(&config, events),
@@ -146,7 +153,13 @@ impl RxProcessor {
 
     fn obey(&mut self, now_ns: u64) {
         self.orders.begin();
-        while let Some(order) = self.orders.next() {
+        loop {
+            // An order retires one object at most; what another left over goes first.
+            if self.obsolete.is_some() && self.orders.has_room() {
+                let obsolete = self.obsolete.take().map(Next::into_trash);
+                self.orders.retire(obsolete);
+            }
+            let Some(order) = self.orders.next() else { break };
             let retired = self.carry_out(order);
             self.orders.retire(retired);
         }
@@ -176,12 +189,18 @@ impl RxProcessor {
                 self.meters.formats_refused += 1;
                 Some(Trash::RxFormat(format))
             }
-            RxCommand::SetFormat(format) => {
-                self.reception.set_format(format.all_payload_types(), format.clock_rate);
-                self.seam.cut();
-                self.format.replace(format).map(Trash::RxFormat)
+            RxCommand::SetFormat(format) => self.take_over_now(Next::Format(format)),
+            RxCommand::SetDecoder(decoder, payload_types) => {
+                self.take_over_now(Next::Decoder(decoder, payload_types))
             }
-            RxCommand::SetDecoder(decoder, payload_types) => self.set_decoder(decoder, payload_types),
+            RxCommand::ExpectFormat(format) if !format.fits(self.config.sample_rate) => {
+                self.meters.formats_refused += 1;
+                Some(Trash::RxFormat(format))
+            }
+            RxCommand::ExpectFormat(format) => self.expect(Next::Format(format)),
+            RxCommand::ExpectDecoder(decoder, payload_types) => {
+                self.expect(Next::Decoder(decoder, payload_types))
+            }
             RxCommand::SetOwnSsrc(ssrc) => {
                 self.reception.set_own_ssrc(ssrc);
                 None
@@ -196,7 +215,8 @@ impl RxProcessor {
             }
             RxCommand::ExpectSourceChange => {
                 self.reception.expect_change();
-                None
+                // Another source begins with what was agreed with it.
+                self.next.take().and_then(|next| self.take_over(next))
             }
             RxCommand::SetSpeaker(gain) => {
                 self.speaker.set(gain, self.config.sample_rate);
@@ -241,24 +261,60 @@ impl RxProcessor {
         self.seam.silence();
     }
 
-    /// The retired decoder: the old one, or the new one if it does not fit.
-    fn set_decoder(
-        &mut self,
-        decoder: Box<dyn Decoder + Send>,
-        payload_types: PayloadTypes,
-    ) -> Option<Trash> {
-        let Some(format) = &mut self.format else { return Some(Trash::Decoder(decoder)) };
-        match format.playout.set_decoder(decoder) {
-            Ok(old) => {
-                format.payload_types = payload_types;
-                self.reception.set_format(format.all_payload_types(), format.clock_rate);
-                Some(Trash::Decoder(old))
+    /// Plays another format, or with another decoder, from now on, whatever was expected; what it retires.
+    fn take_over_now(&mut self, next: Next) -> Option<Trash> {
+        self.obsolete = self.next.take();
+        self.take_over(next)
+    }
+
+    /// Plays it when its first packet is here; what it retires.
+    fn expect(&mut self, next: Next) -> Option<Trash> {
+        let next = match (next, &mut self.next) {
+            (Next::Decoder(decoder, payload_types), Some(Next::Format(format))) => {
+                let retired = set_decoder(format, decoder, payload_types);
+                self.meters.formats_refused += u64::from(retired.is_err());
+                self.agree();
+                return Some(Trash::Decoder(retired.unwrap_or_else(|unfit| unfit)));
             }
-            Err(unfit) => {
-                self.meters.formats_refused += 1;
-                Some(Trash::Decoder(unfit))
-            }
+            (next, _) => next,
+        };
+        if !next.suits(self.format.as_deref()) {
+            self.meters.formats_refused += 1;
+            return Some(next.into_trash());
         }
+        let is_heard = self.meters.is_active && self.reception.stats().ssrc.is_some();
+        let before = self.format.as_ref().filter(|_| is_heard);
+        if before.is_none_or(|format| format.payload_types.intersects(next.sound())) {
+            return self.take_over_now(next);
+        }
+        let retired = self.next.replace(next).map(Next::into_trash);
+        self.agree();
+        retired
+    }
+
+    /// The retired format or decoder: the old one, or the new one if it does not fit.
+    fn take_over(&mut self, next: Next) -> Option<Trash> {
+        let retired = match (next, &mut self.format) {
+            (Next::Format(format), before) => {
+                self.seam.cut();
+                before.replace(format).map(Trash::RxFormat)
+            }
+            (Next::Decoder(decoder, payload_types), Some(format)) => {
+                let retired = set_decoder(format, decoder, payload_types);
+                self.meters.formats_refused += u64::from(retired.is_err());
+                Some(Trash::Decoder(retired.unwrap_or_else(|unfit| unfit)))
+            }
+            (Next::Decoder(decoder, _), None) => Some(Trash::Decoder(decoder)),
+        };
+        self.agree();
+        retired
+    }
+
+    /// Which payload types are taken, by what plays and what is expected to.
+    fn agree(&mut self) {
+        let Some(format) = &self.format else { return };
+        let expected = self.next.as_ref().map_or(PayloadTypes::NONE, Next::all);
+        self.reception.set_format(format.all_payload_types().union(expected), format.clock_rate);
     }
 
     /// Reads a bounded number of datagrams. Before the first start they wait in the socket, so that a peer that is
@@ -300,6 +356,15 @@ impl RxProcessor {
             self.meters.oversized += 1;
             return;
         };
+        if let Some(next) = &self.next
+            && self.reception.is_of(datagram, next.sound())
+            && self.orders.has_room()
+            && let Some(next) = self.next.take()
+        {
+            let retired = self.take_over(next);
+            self.orders.retire(retired);
+            return self.judge(received);
+        }
         let (sound, noise) = (format.payload_types, format.comfort_noise);
         let tap = self.packet_tap.as_deref_mut();
         let outlet = Outlet { playout: &mut format.playout, sound, noise, tap };
@@ -357,6 +422,17 @@ impl RxProcessor {
         }
         self.shared.publish_rx(&self.meters);
     }
+}
+
+/// Another decoder and its payload types; the old one, or the new one if it does not fit.
+fn set_decoder(
+    format: &mut RxFormat,
+    decoder: Box<dyn Decoder + Send>,
+    payload_types: PayloadTypes,
+) -> Result<Box<dyn Decoder + Send>, Box<dyn Decoder + Send>> {
+    let old = format.playout.set_decoder(decoder)?;
+    format.payload_types = payload_types;
+    Ok(old)
 }
 
 /// Fills a block at the engine's rate; how many samples of it, at the codec's, came from packets.
