@@ -1,10 +1,11 @@
 //! How H.323's causes and reasons read in TAPI, and the other way.
 //!
 //! In: how a call ended. Out: [`DisconnectMode`]; and back for a call that the application drops.
-//! If both a cause and a reason came, the cause decides unless it is 16 or 31, which say nothing; then the reason
-//! does. If only a reason came it is mapped itself, not by the cause that H.225.0 derives from it.
+//! If both a cause and a reason came, the cause decides unless it says nothing, as 16, 31 and those without a row do; then
+//! the reason does. If only a reason came it is mapped itself, not by the cause that H.225.0 derives from it; so is a
+//! gatekeeper's, which only gets its cause here.
 
-use offhook_h323::{Origin, Release, ReleaseInfo, ReleaseReason, Timer};
+use offhook_h323::{AdmissionReason, Cause, Origin, Release, ReleaseInfo, ReleaseReason, Timer};
 use offhook_spi::DisconnectMode;
 
 /// How `info` reads in TAPI. `inbound`: the call came to us, so a far end that clears before Connect cancels.
@@ -16,7 +17,12 @@ pub(crate) fn disconnect_mode(info: &ReleaseInfo, inbound: bool) -> DisconnectMo
         Origin::Timer(_) => return DisconnectMode::TempFailure,
         Origin::Network if !info.connected && !inbound => return DisconnectMode::Unreachable,
         Origin::Network => return DisconnectMode::TempFailure,
-        Origin::Local | Origin::Remote | Origin::Machine => {}
+        // Ordered by the gatekeeper: our own application knows what it did.
+        Origin::Local => {
+            let cause = info.cause.unwrap_or(Cause::NORMAL_UNSPECIFIED);
+            return mode_of_release(&Release { cause, reason: info.reason });
+        }
+        Origin::Remote | Origin::Machine => {}
     }
     let cause = info.cause.map(|c| c.0);
     let mode = match (cause, info.reason) {
@@ -27,7 +33,10 @@ pub(crate) fn disconnect_mode(info: &ReleaseInfo, inbound: bool) -> DisconnectMo
             DisconnectMode::Unknown => DisconnectMode::Normal,
             mode => mode,
         },
-        (Some(cause), Some(_)) => mode_of_cause(cause),
+        (Some(cause), Some(reason)) => match mode_of_cause(cause) {
+            DisconnectMode::Unknown => mode_of_reason(reason),
+            mode => mode,
+        },
     };
     match mode {
         DisconnectMode::Normal | DisconnectMode::Unknown if inbound && !info.connected => {
@@ -37,11 +46,42 @@ pub(crate) fn disconnect_mode(info: &ReleaseInfo, inbound: bool) -> DisconnectMo
     }
 }
 
-/// How a call reads that somebody else than the far end ends before it was connected: its gatekeeper.
+/// How a call reads that its gatekeeper ends. A cause that H.225.0 derives from the reason adds nothing to it.
 pub(crate) fn mode_of_release(release: &Release) -> DisconnectMode {
-    match (mode_of_cause(release.cause.0), release.reason.map(mode_of_reason)) {
-        (DisconnectMode::Normal | DisconnectMode::Unknown, Some(mode)) => mode,
-        (mode, _) => mode,
+    let reason = release.reason.map_or(DisconnectMode::Unknown, mode_of_reason);
+    let derived = release.reason.is_some_and(|reason| reason.cause() == release.cause);
+    match mode_of_cause(release.cause.0) {
+        _ if derived && reason != DisconnectMode::Unknown => reason,
+        DisconnectMode::Unknown => reason,
+        mode => mode,
+    }
+}
+
+/// How a call reads that its gatekeeper does not admit.
+pub(crate) fn mode_of_admission(reason: AdmissionReason) -> DisconnectMode {
+    use AdmissionReason as A;
+    match reason {
+        A::CalledPartyNotRegistered
+        | A::RouteCallToScn
+        | A::NoRouteToDestination
+        | A::RegisterWithAssignedGk
+        | A::Unreachable => DisconnectMode::Unreachable,
+        A::RequestDenied | A::QosControlNotSupported => DisconnectMode::QosUnavail,
+        A::ResourceUnavailable | A::ExceedsCallCapacity | A::TooManyCalls => DisconnectMode::Congestion,
+        A::InvalidPermission
+        | A::CallerNotRegistered
+        | A::InvalidEndpointIdentifier
+        | A::SecurityDenial
+        | A::SecurityError
+        | A::SecurityDhMismatch
+        | A::CollectPin => DisconnectMode::Blocked,
+        A::IncompleteAddress | A::AliasesInconsistent | A::CollectDestination | A::UnallocatedNumber => {
+            DisconnectMode::BadAddress
+        }
+        A::RouteCallToGatekeeper => DisconnectMode::Forwarded,
+        A::NeededFeatureNotSupported => DisconnectMode::Incompatible,
+        // undefinedReason, genericDataReason, ours, later ones.
+        _ => DisconnectMode::Unknown,
     }
 }
 
@@ -119,7 +159,6 @@ pub(crate) fn cause_of_mode(mode: DisconnectMode) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_h323::Cause;
 
     fn ended(cause: Option<u8>, reason: Option<ReleaseReason>) -> ReleaseInfo {
         ReleaseInfo {
@@ -156,6 +195,9 @@ mod tests {
             (Some(41), None, M::TempFailure),
             (Some(88), None, M::Incompatible),
             (Some(126), None, M::Unknown),
+            // A cause without a row says nothing.
+            (Some(127), Some(R::NoPermission), M::Blocked),
+            (Some(126), Some(R::UndefinedReason), M::Unknown),
             (None, None, M::Unknown),
         ];
         for (cause, reason, mode) in rows {
@@ -212,7 +254,7 @@ mod tests {
         DisconnectMode::Cancelled,
     ];
 
-    /// The three tables of docs/CAUSES.md, as the code has them.
+    /// The tables of docs/CAUSES.md, as the code has them.
     fn tables() -> String {
         use std::fmt::Write as _;
         let mut text =
@@ -231,6 +273,14 @@ mod tests {
         for reason in ReleaseReason::ALL {
             let mode = mode_of_reason(*reason);
             writeln!(text, "| {reason:?} | {} | {mode:?} |", reason.cause().0).unwrap();
+        }
+        text.push_str("\n| ARJ | cause sent | reason sent | LINEDISCONNECTMODE |\n|---|---|---|---|\n");
+        for reason in AdmissionReason::ALL {
+            let release = reason.release();
+            let said = release.reason.or_else(|| ReleaseReason::for_cause(release.cause));
+            let said = said.map_or_else(String::new, |said| format!("{said:?}"));
+            let mode = mode_of_admission(*reason);
+            writeln!(text, "| {} | {} | {said} | {mode:?} |", reason.name(), release.cause.0).unwrap();
         }
         text.push_str("\n| dropped with | cause sent | reason sent |\n|---|---|---|\n");
         for mode in MODES {
@@ -259,10 +309,34 @@ mod tests {
                 let expected = match (value, mode_of_reason(*reason)) {
                     (16 | 31, DisconnectMode::Unknown) => DisconnectMode::Normal,
                     (16 | 31, mode) => mode,
+                    (_, mode) if mode_of_cause(value) == DisconnectMode::Unknown => mode,
                     _ => mode_of_cause(value),
                 };
                 assert_eq!(mode, expected, "{value} {reason:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_the_gatekeeper_ends_reads_as_the_reason_that_it_gives() {
+        use DisconnectMode as M;
+        use ReleaseReason as R;
+        for (release, mode) in [
+            // DRQ forcedDrop: bandwidth was taken away (H.225.0 7.2.2.8), which is no congestion.
+            (Release::with_reason(R::NoBandwidth), M::QosUnavail),
+            (Release::with_reason(R::UnreachableGatekeeper), M::Unreachable),
+            (Release::with_reason(R::UndefinedReason), M::Normal),
+            (Release::normal(), M::Normal),
+            (Release { cause: Cause(41), reason: Some(R::NoBandwidth) }, M::TempFailure),
+        ] {
+            assert_eq!(mode_of_release(&release), mode, "{release:?}");
+            let (cause, reason) = (Some(release.cause.0), release.reason);
+            let info = ReleaseInfo { origin: Origin::Local, ..ended(cause, reason) };
+            assert_eq!(disconnect_mode(&info, true), mode, "{release:?}");
+        }
+        for reason in AdmissionReason::ALL {
+            // Whatever the caller of an incoming call is told, it is not taken for a hang-up.
+            assert_ne!(mode_of_admission(*reason), M::Normal, "{reason:?}");
         }
     }
 

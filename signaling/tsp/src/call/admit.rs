@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::establish::{Ended, early};
 use super::running::Running;
 use super::{Command, Context};
-use crate::mode::mode_of_release;
+use crate::mode::mode_of_admission;
 use crate::registrar::{Ask, News, Registrar};
 
 /// A call that the gatekeeper knows of. Dropping it takes leave.
@@ -134,7 +134,7 @@ pub(super) async fn outgoing(
                 return Ok((to, Some(admission)));
             }
             Some(Command::Admission(of, Err(rejection))) if of == call => {
-                return Err(Ended::Failed(mode_of_release(&rejection.release), why(&rejection)));
+                return Err(Ended::Failed(mode_of_admission(rejection.reason), why(&rejection)));
             }
             _ => tracing::debug!(call = context.hd.0, "too early, or too late"),
         }
