@@ -222,18 +222,20 @@ impl State {
         self.lines.get(&line).is_some_and(|entry| entry.provider == provider)
     }
 
-    /// A call that the provider announces: a handle, or none if nobody listens or the line is full.
+    /// A call that the provider announces: a handle, or none if nobody listens, the line is full, or too many calls
+    /// that it announced before have no state yet.
     fn announce(&mut self, provider: ProviderId, line: HtLine, hd: HdCall) -> Option<HtCall> {
         let entry = self.lines.get(&line).filter(|entry| entry.provider == provider);
+        let (mut live, mut silent, mut twice) = (0, 0, false);
+        for call in self.calls.values().filter(|call| call.line == line) {
+            live += usize::from(call.state != Some(LineCallState::Idle));
+            silent += usize::from(call.is_unannounced());
+            twice |= call.hd == Some(hd);
+        }
         let room = entry.is_some_and(|entry| {
             let most = self.devices.get(entry.device).map_or(0, |device| device.caps.max_active_calls);
-            let live = self.calls.values().filter(|c| c.line == line && c.state != Some(LineCallState::Idle));
-            let twice = self.calls.values().any(|call| call.line == line && call.hd == Some(hd));
-            let silent = self.calls.values().filter(|c| c.line == line && c.is_unannounced());
-            silent.count() < MOST_UNANNOUNCED
-                && entry.listeners().next().is_some()
-                && !twice
-                && (most == 0 || u32::try_from(live.count()).is_ok_and(|live| live < most))
+            let full = most != 0 && u32::try_from(live).is_ok_and(|live| live >= most);
+            entry.listeners().next().is_some() && !twice && !full && silent < MOST_UNANNOUNCED
         });
         let tsp = entry.filter(|_| room).map(|entry| entry.tsp.clone());
         let Some(tsp) = tsp else {
