@@ -511,7 +511,7 @@ impl Tspi for ModemProvider {
         let mut state = self.inner.lock();
         let entry = state.lines.get(&line).ok_or(LineError::InvalLineHandle)?;
         if entry.extension == ExtensionVersion(0) {
-            return Err(LineError::OperationUnavail);
+            return Err(LineError::IncompatibleExtVersion);
         }
         if call.is_some_and(|call| !state.calls.contains_key(&call)) {
             return Err(LineError::InvalCallHandle);

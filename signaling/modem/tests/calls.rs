@@ -435,7 +435,7 @@ fn the_extension_passes_commands_that_ask() {
         let data = Opaque::new(text.as_bytes().to_vec()).unwrap();
         desk.provider.line_dev_specific(desk.request(), desk.line, None, &data)
     };
-    assert_eq!(says("ATI3"), Err(LineError::OperationUnavail), "no version was selected");
+    assert_eq!(says("ATI3"), Err(LineError::IncompatibleExtVersion), "no version was selected");
     desk.provider.line_extension(0).unwrap();
     let any = ExtensionVersion(u32::MAX);
     let version = desk.provider.line_negotiate_ext_version(0, ExtensionVersion(0), any).unwrap();
