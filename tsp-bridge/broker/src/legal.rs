@@ -1,28 +1,41 @@
 //! Which LINECALLSTATE may follow which.
 //!
 //! In: a call's state and the one reported next. Out: whether it is taken.
-//! Sources: the Windows documentation of LINECALLSTATE (meaning of each state; "a call never leaves IDLE"), the
-//! CALL_STATE table (what may be put on hold), TAPI.md 1.8; that progress never goes back is this project's
-//! decision (TAPI.md 2). The reported order of an outgoing call is DIALTONE, DIALING, PROCEEDING, RINGBACK, CONNECTED,
-//! any of them left out.
+//! What each state means is on the page of LINECALLSTATE_, what leads from one to another on the page of the function
+//! that asks for it; where the pages are silent the row says so. From every state but Idle a call may go to Idle, from
+//! every one but Idle and Disconnected to Disconnected and Unknown: the rows name what is beyond that.
 //!
-//! | from \ to | allowed |
-//! |---|---|
-//! | (new) | everything: a call may be announced in any state |
-//! | Offering | Accepted, Connected, OnHold, Disconnected, Idle, Unknown |
-//! | Accepted | Connected, OnHold, Disconnected, Idle, Unknown |
-//! | Dialtone | Dialing and everything after it |
-//! | Dialing | Proceeding, Ringback, Busy, SpecialInfo, Connected, OnHold, Disconnected, Idle, Unknown |
-//! | Proceeding | Ringback, Busy, SpecialInfo, Connected, OnHold, Disconnected, Idle, Unknown |
-//! | Ringback | Busy, SpecialInfo, Connected, OnHold, Disconnected, Idle, Unknown |
-//! | Busy | Ringback, Connected (a completion that camped on: lineCompleteCall), Disconnected, Idle, Unknown |
-//! | SpecialInfo | Disconnected, Idle, Unknown |
-//! | Connected, Conferenced, OnHold… | each other (Connected also in another mode), Disconnected, Idle, Unknown |
-//! | Disconnected | Idle |
-//! | Unknown | everything but Offering, Accepted, Dialtone, Dialing |
-//! | Idle | nothing |
+//! | from \ to | allowed | page |
+//! |---|---|---|
+//! | (new) | everything: a call may be announced in any state | LINE_NEWCALL, LINE_CALLSTATE |
+//! | Offering | Accepted | lineAccept |
+//! | Offering, Accepted | Connected | lineAnswer |
+//! | Offering, Accepted | OnHold | CALL_STATE: Offering to Hold |
+//! | Dialtone | Dialing, Proceeding, Ringback, Busy, SpecialInfo, Connected | lineDial; any step may be left out (lineMakeCall) |
+//! | Dialing | Proceeding, Ringback, Busy, SpecialInfo, Connected | LINECALLSTATE_PROCEEDING |
+//! | Proceeding | Ringback, Busy, SpecialInfo, Connected | LINECALLSTATE_PROCEEDING |
+//! | Ringback | Busy, SpecialInfo, Connected | LINECALLSTATE_RINGBACK |
+//! | Dialing, Proceeding, Ringback | OnHold | CALL_STATE: InProgress to Hold |
+//! | Proceeding, Ringback | Conferenced | lineAddToConference: before the call is answered |
+//! | Busy | Ringback, Connected | lineCompleteCall: camped on, or broken in |
+//! | SpecialInfo | – | an announcement ends the attempt |
+//! | Connected | Connected in the other mode | LINECONNECTEDMODE_ |
+//! | Connected | OnHold | lineHold, lineSwapHold |
+//! | Connected | OnHoldPendingTransfer | lineSetupTransfer |
+//! | Connected | OnHoldPendingConference | linePrepareAddToConference |
+//! | Connected | Conferenced | lineSetupConference, lineAddToConference |
+//! | OnHold, OnHoldPendingTransfer, OnHoldPendingConference | Connected | lineUnhold, lineSwapHold; lineDrop of the consultation call |
+//! | OnHold, OnHoldPendingTransfer | Conferenced | lineAddToConference, lineCompleteTransfer |
+//! | OnHoldPendingConference | Connected | lineAddToConference |
+//! | Conferenced | Connected, OnHold | lineRemoveFromConference; what it becomes is the device's to say |
+//! | Connected, Conferenced, OnHold, OnHoldPendingTransfer, OnHoldPendingConference | each other, beyond the rows above | – ("the states of calls in a conference are not independent": a switch may reach any from any) |
+//! | Disconnected | Idle only | CALL_STATE: Disconnected to nothing |
+//! | Unknown | everything but Offering, Accepted, Dialtone, Dialing | LINECALLSTATE_UNKNOWN; the exceptions are ours |
+//! | Idle | nothing | LINECALLSTATE_IDLE: never left |
 //!
-//! A state that is reported again unchanged is not a transition and is dropped.
+//! Progress never goes back (Proceeding after Ringback is an event and no state): this project's decision. A state that
+//! is reported again unchanged is not a transition and is dropped. CALL_STATE is the table that TAPI 3 publishes for
+//! its own, coarser states; it stands for what may be put on hold.
 
 use offhook_spi::LineCallState;
 
@@ -44,6 +57,7 @@ pub fn may_follow(now: Option<LineCallState>, next: LineCallState) -> bool {
         (S::Busy, _) => matches!(next, S::Ringback | S::Connected(_)),
         (S::SpecialInfo, _) => false,
         (S::Dialtone | S::Dialing | S::Proceeding | S::Ringback, S::OnHold) => now != S::Dialtone,
+        (S::Proceeding | S::Ringback, S::Conferenced) => true,
         (S::Dialtone | S::Dialing | S::Proceeding | S::Ringback, _) => {
             matches!((progress(now), progress(next)), (Some(from), Some(to)) if to > from)
         }
@@ -123,8 +137,11 @@ mod tests {
                 S::Dialing,
                 with(&[S::Proceeding, S::Ringback, S::Busy, S::SpecialInfo, CONNECTED, HELD, S::OnHold]),
             ),
-            (S::Proceeding, with(&[S::Ringback, S::Busy, S::SpecialInfo, CONNECTED, HELD, S::OnHold])),
-            (S::Ringback, with(&[S::Busy, S::SpecialInfo, CONNECTED, HELD, S::OnHold])),
+            (
+                S::Proceeding,
+                with(&[S::Ringback, S::Busy, S::SpecialInfo, CONNECTED, HELD, S::OnHold, S::Conferenced]),
+            ),
+            (S::Ringback, with(&[S::Busy, S::SpecialInfo, CONNECTED, HELD, S::OnHold, S::Conferenced])),
             (S::Busy, with(&[S::Ringback, CONNECTED, HELD])),
             (S::SpecialInfo, with(&[])),
             (CONNECTED, with(&up)),

@@ -40,7 +40,7 @@ impl Inner {
             AppRequest::CallInfo { call } => Some(self.call_info(client, call)),
             AppRequest::GenerateDigits { call, mode, digits } => match check_digits(&digits) {
                 Err(error) => Some(Err(error)),
-                Ok(()) => self.act(who, call, &verbs::LIVE, |tsp, id, call| {
+                Ok(()) => self.act(who, call, &verbs::GENERATE_DIGITS, |tsp, id, call| {
                     tsp.line_generate_digits(id, call, mode, &digits)
                 }),
             },
@@ -53,12 +53,12 @@ impl Inner {
                 })
             }
             AppRequest::SendUserUserInfo { call, data } => {
-                self.act(who, call, &verbs::LIVE, |tsp, id, call| {
+                self.act(who, call, &verbs::SEND_USER_USER, |tsp, id, call| {
                     tsp.line_send_user_user_info(id, call, &data)
                 })
             }
             AppRequest::Q931 { call, what } => {
-                self.act(who, call, &verbs::LIVE, |tsp, id, call| tsp.line_q931(id, call, what))
+                self.act(who, call, &verbs::Q931, |tsp, id, call| tsp.line_q931(id, call, what))
             }
             AppRequest::SetAppPriority { media, first } => Some(self.set_priority(client, media, first)),
             AppRequest::SetCallPrivilege { call, privilege } => {

@@ -5,12 +5,13 @@
 //!
 //! | verb | capability | the call's state | page |
 //! |---|---|---|---|
-//! | Accept | – | Offering | lineAccept |
+//! | Accept | `ACCEPT` | Offering | lineAccept |
 //! | Answer | – | Offering, Accepted | TSPI_lineAnswer |
 //! | Drop | – | any but Idle | lineDrop |
-//! | Redirect | – | Offering, Accepted | lineRedirect (Accepted: ours) |
-//! | Dial | – | any but Idle, Disconnected | lineDial |
-//! | GenerateDigits, SendUserUserInfo, Q931 | – | any but Idle | lineGenerateDigits |
+//! | Redirect | `REDIRECT` | Offering, Accepted | lineRedirect (Accepted: ours) |
+//! | Dial | `DIAL` | any but Idle, Disconnected | lineDial |
+//! | GenerateDigits | `GENERATE_DIGITS` | any but Idle | lineGenerateDigits |
+//! | SendUserUserInfo, Q931 | `SEND_USER_USER`, `Q931` | any but Idle | lineSendUserUserInfo (wider: ours) |
 //! | Hold | `HOLD` | Connected | lineHold |
 //! | Unhold | `UNHOLD` | OnHold, OnHoldPendingTransfer, OnHoldPendingConference | TSPI_lineUnhold |
 //! | SwapHold, active | `SWAP_HOLD` | Connected | lineSwapHold |
@@ -28,9 +29,9 @@
 //! | CompleteCall | `COMPLETE_CALL` | Busy, Ringback, Proceeding | TSPI_lineCompleteCall |
 //! | Unpark, Pickup, Forward, UncompleteCall | `UNPARK`, `PICKUP`, `FORWARD`, `COMPLETE_CALL` | (of a line) | their own |
 //!
-//! "Connected" is either mode: active, or held by the far end. The verbs without a capability are the provider's own to
-//! refuse (`OperationUnavail`), as they were before devices named what they have. Whether a call is a conference, and
-//! which calls are in it, only the provider knows: a conference may also have been made elsewhere.
+//! "Connected" is either mode: active, or held by the far end. Placing, answering and dropping calls every device has.
+//! Whether a call is a conference, and which calls are in it, only the provider knows: a conference may also have been
+//! made elsewhere.
 
 use std::sync::Arc;
 
@@ -44,10 +45,6 @@ pub(crate) struct Verb {
     pub(crate) needs: CallFeatures,
     pub(crate) when: fn(Option<S>) -> bool,
     pub(crate) expects: Expects,
-}
-
-const fn plain(when: fn(Option<S>) -> bool) -> Verb {
-    Verb { needs: CallFeatures::NONE, when, expects: Expects::Done }
 }
 
 const fn needs(needs: CallFeatures, when: fn(Option<S>) -> bool) -> Verb {
@@ -75,7 +72,7 @@ fn live(state: Option<S>) -> bool {
 }
 
 pub(crate) const ACCEPT: Verb = Verb {
-    needs: CallFeatures::NONE,
+    needs: CallFeatures::ACCEPT,
     when: |state| matches!(state, Some(S::Offering)),
     expects: Expects::Claim,
 };
@@ -84,10 +81,14 @@ pub(crate) const ANSWER: Verb = Verb {
     when: |state| matches!(state, Some(S::Offering | S::Accepted)),
     expects: Expects::Claim,
 };
-pub(crate) const DROP: Verb = plain(|state| state != Some(S::Idle));
-pub(crate) const REDIRECT: Verb = plain(|state| matches!(state, Some(S::Offering | S::Accepted)));
-pub(crate) const DIAL: Verb = plain(|state| live(state) && !matches!(state, Some(S::Disconnected(_))));
-pub(crate) const LIVE: Verb = plain(live);
+pub(crate) const DROP: Verb = needs(CallFeatures::NONE, |state| state != Some(S::Idle));
+pub(crate) const REDIRECT: Verb =
+    needs(CallFeatures::REDIRECT, |state| matches!(state, Some(S::Offering | S::Accepted)));
+pub(crate) const DIAL: Verb =
+    needs(CallFeatures::DIAL, |state| live(state) && !matches!(state, Some(S::Disconnected(_))));
+pub(crate) const GENERATE_DIGITS: Verb = needs(CallFeatures::GENERATE_DIGITS, live);
+pub(crate) const SEND_USER_USER: Verb = needs(CallFeatures::SEND_USER_USER, live);
+pub(crate) const Q931: Verb = needs(CallFeatures::Q931, live);
 pub(crate) const HOLD: Verb = needs(CallFeatures::HOLD, connected);
 pub(crate) const UNHOLD: Verb = needs(CallFeatures::UNHOLD, held);
 pub(crate) const SWAP_ACTIVE: Verb = needs(CallFeatures::SWAP_HOLD, connected);
@@ -226,7 +227,9 @@ mod tests {
         let but =
             |verb: Verb, not: &[S]| ALL.iter().all(|state| (verb.when)(Some(*state)) != not.contains(state));
         assert!(but(DROP, &[S::Idle]) && (DROP.when)(None));
-        assert!(but(LIVE, &[S::Idle]) && !(LIVE.when)(None));
+        for verb in [GENERATE_DIGITS, SEND_USER_USER, Q931] {
+            assert!(!(verb.when)(None) && but(verb, &[S::Idle]));
+        }
         assert!(but(DIAL, &[S::Idle, S::Disconnected(DisconnectMode::Normal)]) && !(DIAL.when)(None));
     }
 }

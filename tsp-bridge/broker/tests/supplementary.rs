@@ -249,6 +249,11 @@ fn every_verb(line: HLine, up: HCall, held: HCall) -> Vec<(CallFeatures, AppRequ
     let text = || "102".to_owned();
     let mode = TransferMode::Transfer;
     vec![
+        (F::DIAL, AppRequest::Dial { call: up, digits: "1".to_owned(), complete: true }),
+        (
+            F::GENERATE_DIGITS,
+            AppRequest::GenerateDigits { call: up, mode: offhook_spi::DigitMode::Dtmf, digits: text() },
+        ),
         (F::HOLD, AppRequest::Hold { call: up }),
         (F::UNHOLD, AppRequest::Unhold { call: held }),
         (F::SWAP_HOLD, AppRequest::SwapHold { active: up, held }),
@@ -299,6 +304,24 @@ fn a_verb_that_the_device_does_not_name_is_not_asked_for() {
         assert_eq!(client.ask(asked.clone()), Err(LineError::OperationUnavail), "{asked:?}");
         assert_eq!(puppet.log(), [] as [&str; 0], "{asked:?}: the provider is not asked");
     }
+}
+
+#[test]
+fn placing_answering_and_dropping_is_what_every_device_has() {
+    let (_, puppet, client, line, up, _) = scene(CallFeatures::NONE);
+    puppet.announce(0, S::Offering);
+    let call = client.new_calls().last().unwrap().0;
+    puppet.clear();
+    let user = AppRequest::SendUserUserInfo { call: up, data: vec![4, 1] };
+    let proceed = AppRequest::Q931 { call, what: offhook_spi::Q931Verb::Proceed };
+    let redirect = AppRequest::Redirect { call, destination: "102".to_owned() };
+    for asked in [AppRequest::Accept { call }, redirect, user, proceed] {
+        assert_eq!(client.ask(asked.clone()), Err(LineError::OperationUnavail), "{asked:?}");
+    }
+    client.submit(AppRequest::MakeCall { line, params: to("bob") }).unwrap();
+    client.submit(AppRequest::Answer { call }).unwrap();
+    client.submit(AppRequest::Drop { call: up, mode: offhook_spi::DisconnectMode::Normal }).unwrap();
+    assert_eq!(puppet.log().len(), 3, "{:?}", puppet.log());
 }
 
 #[test]
