@@ -314,6 +314,37 @@ fn a_foreign_endpoint_without_h245_is_not_held_and_the_call_goes_on() -> Tested 
 }
 
 #[test]
+fn a_foreign_endpoint_takes_our_copies_apart_and_we_repair_what_it_loses_with_its() -> Tested {
+    fn repaired(outcome: &Outcome) {
+        let received = &outcome.report["received"];
+        let count = |name: &str| received[name].as_i64().unwrap_or(-1);
+        assert!(count("lost") >= 4, "{outcome}");
+        assert!(count("recovered") + 2 >= count("lost"), "{outcome}");
+    }
+    fn copied(outcome: &Outcome) {
+        repaired(outcome);
+        assert_eq!(*outcome.fact("told"), json!(["g711Ulaw64k", 0, 2]), "{outcome}");
+        assert!(outcome.fact("copies_right").as_i64() > Some(20), "{outcome}");
+        assert_eq!(outcome.fact("copies_wrong"), 0, "{outcome}");
+    }
+    fn refused(outcome: &Outcome) {
+        repaired(outcome);
+        assert_eq!(
+            (outcome.fact("refused"), outcome.fact("copies_right")),
+            (&json!(1), &json!(0)),
+            "{outcome}"
+        );
+    }
+    let ours = &["--redundancy", "2", "--codec", "pcmu"];
+    let mut scenes = Vec::new();
+    for name in ["Redundancy", "Redundancy:multiplex", "Redundancy@separate"] {
+        scenes.extend(both(name).map(|scene| scene.ours(ours).drops().check(copied)));
+    }
+    scenes.extend(both("Redundancy:refuse").map(|scene| scene.ours(ours).drops().check(refused)));
+    play(scenes)
+}
+
+#[test]
 fn an_alias_with_letters_is_a_name_and_nobody_asks_dns() -> Tested {
     let Some(_) = tool("strace", "-V") else { return Ok(()) };
     let aliases = |outcome: &Outcome| {

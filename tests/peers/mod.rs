@@ -133,7 +133,7 @@ impl Scene {
         Self { enough: ms, ..self }
     }
 
-    /// A thousand packets a second: a machine that does much else drops many.
+    /// Packets may be lost: a thousand of them a second, or some that the far end leaves out.
     pub(crate) fn drops(self) -> Self {
         Self { loss: 1, ..self }
     }

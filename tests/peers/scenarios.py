@@ -3,6 +3,7 @@
 A scenario is played by name, with an argument after a colon where one is said. In both roles unless it says otherwise.
 """
 import asyncio
+import struct
 
 import pdu
 from endpoint import Peer
@@ -416,6 +417,92 @@ class FlowControl(Peer):
         self.facts["sent_in_pause"] = self.media.sent - sent
         self.limit(("noRestriction", 0))
         await super().talk()
+
+
+# --- copies of packets within later ones (RFC 2198) ------------------------------------------------------------------
+
+@scenario
+class Redundancy(Peer):
+    """Takes mu-law with copies and says so: in its capability table, or with the argument `multiplex` in h2250Capability.
+    Sends it with one copy, each sixth packet not at all. `refuse`: rejects a channel with copies after all."""
+    NUMBER = 121
+    ULAW_ENTRY = 1
+
+    def __init__(self, job, argument):
+        super().__init__(job, argument)
+        self.facts |= {"copies_right": 0, "copies_wrong": 0, "refused": 0}
+        self.theirs_under, self.last, self.own = None, None, {}
+        self.media.on_rtp, self.media.send = self.on_rtp, self.send_rtp
+
+    def capabilities(self):
+        content = super().capabilities()
+        cap = {"redundancyEncodingMethod": ("rtpAudioRedundancyEncoding", 0), "primaryEncoding": self.ULAW_ENTRY,
+               "secondaryEncoding": [self.ULAW_ENTRY]}
+        if self.argument == "multiplex":
+            kind, value = content["multiplexCapability"]
+            content["multiplexCapability"] = kind, {**value, "redundancyEncodingCapability": [cap]}
+        else:
+            table = content["capabilityTable"]
+            number = len(table) + 1
+            table.append({"capabilityTableEntryNumber": number, "capability": ("redundancyEncodingCap", cap)})
+            content["capabilityDescriptors"][0]["simultaneousCapabilities"][0].append(number)
+        return content
+
+    def open_channel(self):
+        if self.open_channels or not (self.tcs_acked and self.tcs_seen and self.msd_done):
+            return
+        number = next(self.channels)
+        self.open_channels[number] = False
+        self.channel_numbers["ours"].append(number)
+        element = {"dataType": audio(ULAW), "payloadType": 0}
+        data = ("redundancyEncoding", {
+            "redundancyEncodingMethod": ("rtpAudioRedundancyEncoding", 0),
+            "rtpRedundancyEncoding": {"primary": element, "secondary": [element]}})
+        self.control("request", ("openLogicalChannel", forward_channel(
+            number, data, mediaControlChannel=unicast(self.media.rtcp_at), silenceSuppression=False,
+            dynamicRTPPayloadType=self.NUMBER)))
+
+    def on_openLogicalChannel(self, value):
+        _, data, parameters = pdu.parts_of(value)
+        if data[0] != "redundancyEncoding":
+            return super().on_openLogicalChannel(value)
+        number, rtp = value["forwardLogicalChannelNumber"], data[1]["rtpRedundancyEncoding"]
+        if self.argument == "refuse":
+            self.facts["refused"] += 1
+            return self.control("response", ("openLogicalChannelReject", {
+                "forwardLogicalChannelNumber": number, "cause": ("dataTypeNotSupported", 0)}))
+        self.facts["told"] = [rtp["primary"]["dataType"][1][0], rtp["primary"]["payloadType"], len(rtp["secondary"])]
+        self.theirs_under = parameters["dynamicRTPPayloadType"]
+        plain = {**value, "forwardLogicalChannelParameters": {
+            **value["forwardLogicalChannelParameters"], "dataType": rtp["primary"]["dataType"]}}
+        super().on_openLogicalChannel(plain)
+
+    def send_rtp(self, payload_type, marker, timestamp, payload):
+        media = self.media
+        head = b"\0" if self.last is None else struct.pack(
+            "!BBH", 0x80, (timestamp - self.last[0]) >> 6,
+            ((timestamp - self.last[0]) & 0x3F) << 10 | len(self.last[1])) + b"\0" + self.last[1]
+        self.last = timestamp, payload
+        if media.sent % 6 == 5:
+            media.sequence = media.sequence + 1 & 0xFFFF
+        else:
+            type(media).send(media, self.NUMBER, marker, timestamp, head + payload)
+
+    def on_rtp(self, data, addr):
+        if data[1] & 0x7F != self.theirs_under:
+            return type(self.media).on_rtp(self.media, data, addr)
+        (timestamp,), rest, blocks = struct.unpack("!I", data[4:8]), data[12:], []
+        while rest[0] & 0x80:
+            kind, fields = rest[0] & 0x7F, int.from_bytes(rest[1:4], "big")
+            blocks.append((kind, fields >> 10, fields & 0x3FF))
+            rest = rest[4:]
+        kind, rest = rest[0], rest[1:]
+        for copied, offset, length in blocks:
+            copy, rest = rest[:length], rest[length:]
+            right = copied == kind and self.own.get(timestamp - offset & 0xFFFF_FFFF) == copy
+            self.facts["copies_right" if right else "copies_wrong"] += 1
+        self.own[timestamp] = rest
+        type(self.media).on_rtp(self.media, data[:1] + bytes([data[1] & 0x80 | kind]) + data[2:12] + rest, addr)
 
 
 # --- packets ---------------------------------------------------------------------------------------------------------

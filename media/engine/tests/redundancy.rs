@@ -64,6 +64,9 @@ fn what_the_network_loses_the_copies_repair() {
                     // What was made good is no loss in the call's quality; what the network did is still told.
                     assert!(rx.receiver.runs.lost < 30, "{kind:?}: {:?}", rx.receiver);
                 }
+                let delay_ms = rx.playout.delay_us / 1_000;
+                eprintln!("{kind:?}, {copies:?} copies: {} samples made up of {}, {} repaired of {} lost, {delay_ms} ms of delay in the end",
+                    rx.playout.samples_concealed, rx.playout.samples_total, rx.playout.packets_recovered, rx.receiver.lost());
                 rx.playout.samples_concealed
             })
             .collect();
