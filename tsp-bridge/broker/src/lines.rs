@@ -234,7 +234,8 @@ impl Inner {
         }
         let extension = self.with(|state| {
             let entry = state.lines.get_mut(&ht)?;
-            Some(entry.extension.close((client, line)) && !entry.opens.is_empty())
+            let stays = !entry.opens.is_empty() || !entry.joining.is_empty();
+            Some(entry.extension.close((client, line)) && stays)
         });
         if extension == Some(true) {
             self.settle_line(ht);

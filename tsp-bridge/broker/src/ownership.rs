@@ -128,13 +128,16 @@ impl Inner {
             if state.line_of(client, line)? != entry.line {
                 return Err(LineError::InvalLineHandle);
             }
+            if entry.state == Some(LineCallState::Idle) {
+                return Err(LineError::InvalCallState);
+            }
             let there = entry.media;
             let behind = state.msps.iter().find(|(_, msp)| msp.opened == line).map(|(key, _)| *key);
             let to = behind.ok_or(LineError::OperationUnavail)?;
             if there == Some(to) {
                 return Ok(None);
             }
-            state.plan_move(ht, to).map(Some).ok_or(LineError::InvalCallState)
+            state.plan_move(ht, to).map(Some).ok_or(LineError::OperationUnavail)
         })?;
         moved.map_or(Ok(()), |moved| self.perform_one_move(moved)).map(|()| AppReply::Done)
     }

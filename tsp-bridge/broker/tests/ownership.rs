@@ -479,6 +479,11 @@ fn one_instance_stands_behind_each_opening_and_media_are_moved_between_them() {
     assert_eq!(move_to(lines[1]), Err(LineError::OperationUnavail));
     say(lines[0]).unwrap();
     *puppet.refusal.lock().unwrap() = None;
+    assert_eq!(
+        remote.ask(AppRequest::MoveMedia { call: HCall(4711), line: lines[0] }),
+        Err(LineError::InvalCallHandle)
+    );
+    assert_eq!(move_to(HLine(4711)), Err(LineError::InvalLineHandle));
     // The opening with the media is closed: the call, held through another one, goes on at the other instance.
     puppet.clear();
     done(&remote, AppRequest::CloseLine { line: lines[0] });
