@@ -1,7 +1,7 @@
 //! The whole telephone in one process: broker, H.323 provider and media provider.
 //!
 //! In: a configuration. Out: an [`Address`] to call from and to be called at.
-//! Not here: a broker in a process of its own; the same API will reach it through another link.
+//! Not here: a broker in a process of its own (`tapisrv`), which the same API reaches through another link (`attached`).
 
 use std::sync::Arc;
 
@@ -37,6 +37,12 @@ pub enum StartError {
     /// The broker knows no line.
     #[error("the provider has no line")]
     NoLine,
+    /// No broker there, or it does not let us in.
+    #[error("{0}")]
+    Broker(String),
+    /// The broker has no such line; those that it has.
+    #[error("no such line at the broker, which has: {0}")]
+    WhichLine(String),
 }
 
 /// A telephone in this process.

@@ -28,10 +28,13 @@
 //! Not here: any behaviour of a call. The `offhook` command (`src/cli`) is an application of this API like any other.
 
 pub mod arrivals;
+mod attached;
 pub mod capture;
 mod embedded;
 pub mod measure;
+pub mod tapisrv;
 
+pub use attached::{Attached, AttachedConfig, join};
 pub use embedded::{Embedded, EmbeddedConfig, StartError};
 pub use offhook_codecs::{CodecKind, CodecSettings, OpusSettings};
 pub use offhook_device as device;

@@ -54,7 +54,7 @@ const MEDIA: [&str; 7] = [
 
 #[test]
 fn the_bridge_cannot_read_the_buffers_it_carries() -> Result<(), Box<dyn Error>> {
-    for bridge in ["offhook-spi", "offhook-broker", "offhook-tapi"] {
+    for bridge in ["offhook-spi", "offhook-broker", "offhook-tapi", "offhook-rpc"] {
         never(bridge, &["offhook-pair"])?;
         never(bridge, &SIGNALING)?;
         never(bridge, &MEDIA)?;
@@ -81,6 +81,13 @@ fn protocol_and_sound_code_builds_without_runtime_or_sound_card() -> Result<(), 
         never(package, &["tokio", "mio", "socket2", "cpal"])?;
     }
     Ok(())
+}
+
+#[test]
+fn the_rpc_knows_the_spi_alone_and_who_uses_it_links_no_signalling() -> Result<(), Box<dyn Error>> {
+    never("offhook-rpc", &["offhook-broker", "offhook-tapi", "offhook-scripted"])?;
+    never("offhook-sample-client", &SIGNALING)?;
+    never("offhook-sample-client", &["offhook-broker", "offhook-modem", "offhook-scripted", "offhook"])
 }
 
 #[test]

@@ -1,22 +1,156 @@
 //! The real providers behind the real broker: what two applications in one call are told, in order.
 //!
 //! The same sequences stand as golden traces against the scripted provider (tsp-bridge/tapi/tests/golden); here the
-//! H.323 provider and the media provider are held to them.
+//! H.323 provider and the media provider are held to them: in one process, over a broker's socket, and with the line on
+//! another machine's broker. The traces are the same text.
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use offhook::tapisrv::{ProviderEntry, Providers, Started, Tapisrv, TapisrvConfig, TlsFiles, Tspi};
 use offhook::{
-    Call, CallState, Direction, DisconnectCode, Embedded, EmbeddedConfig, Event, EventFilter, EventStream,
-    H323Config, MediaTypes, Privilege, TapiError, TerminalClass,
+    Address, Attached, AttachedConfig, Call, CallState, Direction, DisconnectCode, Embedded, EmbeddedConfig,
+    Event, EventFilter, EventStream, H323Config, H323Provider, MediaTypes, Privilege, Tapi, TapiError,
+    TerminalClass,
 };
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn phone() -> Result<Embedded, Box<dyn Error>> {
+/// How an application has its line.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Broker and provider in its process.
+    Embedded,
+    /// A broker behind a socket.
+    Socket,
+    /// A broker behind a socket that has another machine's line.
+    Remote,
+}
+
+/// A telephone, whichever way its line is had.
+enum Phone {
+    Embedded(Box<Embedded>),
+    Attached(Box<Far>),
+}
+
+struct Far {
+    phone: Attached,
+    provider: Arc<OnceLock<Arc<H323Provider>>>,
+    brokers: Vec<Tapisrv>,
+    _dir: tempfile::TempDir,
+}
+
+impl Phone {
+    fn tapi(&self) -> &Tapi {
+        match self {
+            Self::Embedded(phone) => phone.tapi(),
+            Self::Attached(far) => far.phone.tapi(),
+        }
+    }
+
+    fn address(&self) -> &Address {
+        match self {
+            Self::Embedded(phone) => phone.address(),
+            Self::Attached(far) => far.phone.address(),
+        }
+    }
+
+    fn listening(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Embedded(phone) => phone.listening(),
+            Self::Attached(far) => far.provider.get()?.listening(),
+        }
+    }
+
+    async fn shutdown(self) {
+        match self {
+            Self::Embedded(phone) => phone.shutdown().await,
+            Self::Attached(far) => {
+                far.phone.shutdown().await;
+                for broker in far.brokers {
+                    broker.shutdown().await;
+                }
+            }
+        }
+    }
+}
+
+async fn phone(way: Way) -> Result<Phone, Box<dyn Error>> {
     let h323 = H323Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..H323Config::default() };
-    Ok(Embedded::start(EmbeddedConfig { h323, ..EmbeddedConfig::default() }).await?)
+    if let Way::Embedded = way {
+        let embedded = Embedded::start(EmbeddedConfig { h323, ..EmbeddedConfig::default() }).await?;
+        return Ok(Phone::Embedded(Box::new(embedded)));
+    }
+    let dir = tempfile::tempdir()?;
+    let provider = Arc::new(OnceLock::new());
+    let mut providers = Providers::usual();
+    let made = provider.clone();
+    providers.register("line", move |_| {
+        let (h323, made) = (h323.clone(), made.clone());
+        Ok(Box::pin(async move {
+            let line = Arc::new(H323Provider::new(h323, tokio::runtime::Handle::current()));
+            let tsp: Arc<dyn Tspi> = line.clone();
+            // One a test.
+            let _ = made.set(line);
+            Ok(Started::from(tsp))
+        }))
+    });
+    let entry = |kind: &str, name: &str| ProviderEntry {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        settings: Default::default(),
+    };
+    let mut config = TapisrvConfig {
+        socket: Some(dir.path().join("a.sock")),
+        providers: vec![entry("line", "line")],
+        ..TapisrvConfig::default()
+    };
+    let mut brokers = Vec::new();
+    if let Way::Remote = way {
+        let tls = certificates(dir.path())?;
+        config.remote_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        config.tls = Some(tls("far"));
+        let far = Tapisrv::start(config, &providers, |_| {}).await?;
+        let mut remote = entry("remote", "far");
+        let at = far.remote().ok_or("it listens for machines")?;
+        remote.settings.insert("address".to_owned(), at.to_string().into());
+        config = TapisrvConfig {
+            socket: Some(dir.path().join("b.sock")),
+            tls: Some(tls("near")),
+            providers: vec![remote],
+            ..TapisrvConfig::default()
+        };
+        brokers.push(far);
+    }
+    let near = Tapisrv::start(config, &providers, |_| {}).await?;
+    let socket = near.socket().to_owned();
+    brokers.insert(0, near);
+    let attached = AttachedConfig { application: "app".to_owned(), socket, ..AttachedConfig::default() };
+    let phone = Attached::connect(attached).await?;
+    Ok(Phone::Attached(Box::new(Far { phone, provider, brokers, _dir: dir })))
+}
+
+/// A CA's certificates for `near` and `far`.
+fn certificates(dir: &std::path::Path) -> Result<impl Fn(&str) -> TlsFiles, Box<dyn Error>> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    std::fs::write(dir.join("ca.pem"), ca.pem())?;
+    for name in ["near", "far"] {
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &ca)?;
+        std::fs::write(dir.join(format!("{name}.pem")), certificate.pem())?;
+        std::fs::write(dir.join(format!("{name}.key")), key.serialize_pem())?;
+    }
+    let dir = dir.to_owned();
+    Ok(move |name: &str| TlsFiles {
+        certificate: dir.join(format!("{name}.pem")),
+        key: dir.join(format!("{name}.key")),
+        ca: dir.join("ca.pem"),
+    })
 }
 
 /// Selects a tone and a sink that hears nothing.
@@ -69,7 +203,21 @@ fn place(told: &[String], what: &str) -> Result<usize, String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_ends_of_a_call_are_told_what_tapi_says_in_the_order_it_says() -> Result<(), Box<dyn Error>> {
-    let (alice, bob) = (phone().await?, phone().await?);
+    both_ends_are_told(Way::Embedded).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_socket_they_are_told_the_same() -> Result<(), Box<dyn Error>> {
+    both_ends_are_told(Way::Socket).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_their_lines_on_another_machine_they_are_told_the_same() -> Result<(), Box<dyn Error>> {
+    both_ends_are_told(Way::Remote).await
+}
+
+async fn both_ends_are_told(way: Way) -> Result<(), Box<dyn Error>> {
+    let (alice, bob) = (phone(way).await?, phone(way).await?);
     let mut at_bob = bob.tapi().events(EventFilter::ALL);
     bob.address().open(Privilege::Owner, MediaTypes::AUDIO).await?;
     alice.address().open(Privilege::None, MediaTypes::AUDIO).await?;
@@ -133,7 +281,21 @@ async fn both_ends_of_a_call_are_told_what_tapi_says_in_the_order_it_says() -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_refused_never_streams() -> Result<(), Box<dyn Error>> {
-    let (alice, bob) = (phone().await?, phone().await?);
+    refused_is_silent(Way::Embedded).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_one_over_a_socket() -> Result<(), Box<dyn Error>> {
+    refused_is_silent(Way::Socket).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_one_over_another_machine() -> Result<(), Box<dyn Error>> {
+    refused_is_silent(Way::Remote).await
+}
+
+async fn refused_is_silent(way: Way) -> Result<(), Box<dyn Error>> {
+    let (alice, bob) = (phone(way).await?, phone(way).await?);
     let mut at_bob = bob.tapi().events(EventFilter::ALL);
     bob.address().open(Privilege::Owner, MediaTypes::AUDIO).await?;
     alice.address().open(Privilege::None, MediaTypes::AUDIO).await?;

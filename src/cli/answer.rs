@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use offhook::capture::Capture;
 use offhook::{
-    AddressEvent, Call, CallState, DisconnectCode, Embedded, Event, EventFilter, EventStream, H323Config,
+    AddressEvent, Call, CallState, DisconnectCode, Event, EventFilter, EventStream, H323Config,
     LineDevState, MediaTypes, Privilege,
 };
 use serde_json::json;
@@ -20,6 +20,7 @@ use super::digits::Sending;
 use super::hold::Holding;
 use super::leg::{self, Course, Sound};
 use super::live::{INTERVAL, Live};
+use super::phone::Phone;
 use super::report::CallReport;
 use super::{Failure, Outcome, harmless, say};
 
@@ -37,7 +38,7 @@ pub(super) async fn run(args: AnswerArgs) -> Result<Outcome, Failure> {
     }
     let h323 = H323Config { listen: args.listen, ..H323Config::default() };
     let (config, tapes) = leg::configure("offhook answer", &args.media, &args.signalling, h323)?;
-    let phone = Embedded::start(config).await.map_err(Failure::new)?;
+    let phone = Phone::start(config, &args.broker).await.map_err(Failure::new)?;
     let served = serve(&phone, &args, tapes.capture.as_ref()).await;
     phone.shutdown().await;
     let taped = tapes.finish();
@@ -59,7 +60,7 @@ fn say_service(args: &AnswerArgs, state: &LineDevState) -> Result<(), Failure> {
     if args.output.json { say(format_args!("{what}\n")) } else { say(format_args!("{line}\n")) }
 }
 
-async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture>>) -> Result<(), Failure> {
+async fn serve(phone: &Phone, args: &AnswerArgs, capture: Option<&Arc<Capture>>) -> Result<(), Failure> {
     let address = phone.address();
     let filter = EventFilter::CALL_NOTIFICATION | EventFilter::ADDRESS;
     let mut events = phone.tapi().events(filter);
@@ -68,9 +69,14 @@ async fn serve(phone: &Embedded, args: &AnswerArgs, capture: Option<&Arc<Capture
     // What cannot be opened now cannot be opened for a caller either: say so now.
     answering.sound(0).terminals(address)?.release()?;
     answering.forget_probe();
-    let at = phone.listening().ok_or_else(|| Failure::new("the line does not listen"))?;
+    let at = match (phone, phone.listening()) {
+        (_, Some(at)) => at.to_string(),
+        // The broker's line says where it is.
+        (Phone::Attached(_), None) => address.caps().line_name.clone(),
+        (Phone::Embedded(_), None) => return Err(Failure::new("the line does not listen")),
+    };
     if args.output.json {
-        say(format_args!("{}\n", json!({ "event": "listening", "address": at.to_string() })))?;
+        say(format_args!("{}\n", json!({ "event": "listening", "address": at })))?;
     } else {
         say(format_args!("listening on {at}\n"))?;
     }

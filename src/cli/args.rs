@@ -10,8 +10,10 @@ use offhook::{CodecKind, CodecPreference, ConferenceGoal, DigitsVia, FastConnect
 use super::codecs;
 use super::gatekeeper::GatekeeperServerArgs;
 use super::load::LoadArgs;
+use super::phone::BrokerArgs;
 use super::playout::PlayoutArgs;
 use super::register::{GatekeeperArgs, RegisterArgs};
+use super::tapisrv::TapisrvArgs;
 
 /// An H.323/RTP telephone.
 #[derive(Debug, Parser)]
@@ -62,6 +64,13 @@ pub(crate) enum Command {
         offhook register --gatekeeper srv:example.com --alias bob --password-file secret --json\n  \
         offhook register --gatekeeper multicast --alias 100 --once")]
     Register(RegisterArgs),
+    /// Be a broker for applications in other processes, and for other machines, until Ctrl-C
+    #[command(after_help = "Examples:\n  \
+        offhook tapisrv                                   one H.323 line; applications: offhook call --socket PATH ...\n  \
+        offhook tapisrv --config tapisrv.toml --check\n  \
+        offhook tapisrv --make-certs certs                certificates for two machines, and how to use them\n\n\
+        More: docs/tapisrv.md")]
+    Tapisrv(Box<TapisrvArgs>),
     /// Be a small gatekeeper, for tests and for trying things out, until Ctrl-C
     #[command(after_help = "Examples:\n  \
         offhook gatekeeper --listen 192.0.2.1             whoever asks may register and call\n  \
@@ -148,6 +157,8 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
+    #[command(flatten)]
     pub(crate) media: MediaArgs,
     #[command(flatten)]
     pub(crate) signalling: SignallingArgs,
@@ -158,7 +169,7 @@ pub(crate) struct CallArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AnswerArgs {
     /// Where to take calls: `[::]` over IPv6 and IPv4; port 0 takes a free one and says which
-    #[arg(long, value_name = "ADDR", value_parser = listen_address, default_value = "[::]:1720")]
+    #[arg(long, value_name = "ADDR", value_parser = listen_address, default_value = "[::]:1720", conflicts_with = "socket")]
     pub(crate) listen: SocketAddr,
     /// Play this WAV file to every caller
     #[arg(long, value_name = "FILE.wav", conflicts_with_all = ["tone", "echo"])]
@@ -189,6 +200,8 @@ pub(crate) struct AnswerArgs {
     /// Refuse calls as busy while so many are up
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) max_calls: usize,
+    #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
     #[command(flatten)]
     pub(crate) media: MediaArgs,
     #[command(flatten)]

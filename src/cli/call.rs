@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use offhook::capture::Capture;
 use offhook::{
-    Call, DisconnectCode, Embedded, EventFilter, EventStream, Forwarding, H323Config, MediaTypes, Privilege,
+    Call, DisconnectCode, EventFilter, EventStream, Forwarding, H323Config, MediaTypes, Privilege,
     TapiError,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,6 +18,7 @@ use super::digits::Sending;
 use super::hold::Holding;
 use super::leg::{self, Course, Sound, Terminals};
 use super::live::{INTERVAL, Live};
+use super::phone::Phone;
 use super::report::CallReport;
 use super::{Failure, Outcome, harmless, say};
 
@@ -42,7 +43,7 @@ pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
         limit => Forwarding { limit, ..Forwarding::default() },
     };
     let (config, tapes) = leg::configure("offhook call", &args.media, &args.signalling, h323)?;
-    let phone = Embedded::start(config).await.map_err(Failure::new)?;
+    let phone = Phone::start(config, &args.broker).await.map_err(Failure::new)?;
     let result = place(&phone, &args, tapes.capture.as_deref(), report).await;
     phone.shutdown().await;
     let taped = tapes.finish();
@@ -52,7 +53,7 @@ pub(super) async fn run(args: CallArgs) -> Result<Outcome, Failure> {
 }
 
 async fn place(
-    phone: &Embedded,
+    phone: &Phone,
     args: &CallArgs,
     capture: Option<&Capture>,
     report_file: Option<File>,

@@ -48,30 +48,8 @@ pub(super) fn configure(
 ) -> Result<(EmbeddedConfig, Tapes), Failure> {
     let capture =
         media.capture.as_deref().map(Capture::create).transpose().map_err(Failure::new)?.map(Arc::new);
-    let mut timers = h323.call.timers.clone();
-    for setting in &signalling.timer {
-        setting.apply(&mut timers);
-    }
-    let repeated = if signalling.repeat_setup { SetupUnanswered::Repeat } else { SetupUnanswered::default() };
-    let call = CallConfig {
-        display: signalling.display.clone(),
-        aliases: signalling.alias.iter().map(|a| register::alias(a)).collect(),
-        fast_start: !signalling.no_fast_start,
-        tunnelling: !signalling.no_tunnel,
-        h245_in_setup: signalling.h245_in_setup,
-        fast_connect_answer: signalling.fast_start_answer,
-        repeat_fast_connect_answer: signalling.repeat_fast_start,
-        codec_preference: signalling.prefer,
-        multiple_calls: signalling.share_connection,
-        maintain_connection: signalling.keep_connection,
-        survive_signaling_loss: signalling.survive_signalling_loss,
-        setup_unanswered: repeated,
-        timers,
-        ..h323.call.clone()
-    };
-    let gatekeeper = signalling.gatekeeper.config(&call.aliases)?;
-    let name_servers = signalling.name_server.clone();
-    let h323 = H323Config { digits_via: signalling.digits_via, gatekeeper, name_servers, ..h323 };
+    let h323 = self::signalling(signalling, h323)?;
+    let call = h323.call.clone();
     let mut msp = MspConfig { bind: media.media_address, ..MspConfig::default() };
     msp.codecs.clone_from(&media.codec);
     msp.g711_fallback = !media.codec_only;
@@ -115,6 +93,34 @@ pub(super) fn configure(
     };
     let tapes = Tapes { capture, arrivals };
     Ok((EmbeddedConfig { application: application.to_owned(), h323, msp }, tapes))
+}
+
+/// The call control that the arguments describe.
+pub(super) fn signalling(signalling: &SignallingArgs, h323: H323Config) -> Result<H323Config, Failure> {
+    let mut timers = h323.call.timers.clone();
+    for setting in &signalling.timer {
+        setting.apply(&mut timers);
+    }
+    let repeated = if signalling.repeat_setup { SetupUnanswered::Repeat } else { SetupUnanswered::default() };
+    let call = CallConfig {
+        display: signalling.display.clone(),
+        aliases: signalling.alias.iter().map(|a| register::alias(a)).collect(),
+        fast_start: !signalling.no_fast_start,
+        tunnelling: !signalling.no_tunnel,
+        h245_in_setup: signalling.h245_in_setup,
+        fast_connect_answer: signalling.fast_start_answer,
+        repeat_fast_connect_answer: signalling.repeat_fast_start,
+        codec_preference: signalling.prefer,
+        multiple_calls: signalling.share_connection,
+        maintain_connection: signalling.keep_connection,
+        survive_signaling_loss: signalling.survive_signalling_loss,
+        setup_unanswered: repeated,
+        timers,
+        ..h323.call.clone()
+    };
+    let gatekeeper = signalling.gatekeeper.config(&call.aliases)?;
+    let name_servers = signalling.name_server.clone();
+    Ok(H323Config { call, digits_via: signalling.digits_via, gatekeeper, name_servers, ..h323 })
 }
 
 /// Refuses two options that name the same file: the one would destroy what the other reads.

@@ -16,9 +16,11 @@ mod leg;
 mod live;
 mod load;
 mod pdu;
+mod phone;
 mod playout;
 mod register;
 mod report;
+mod tapisrv;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -115,6 +117,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Call(args) => on_runtime(call::run(args)),
         Command::Answer(args) => on_runtime(answer::run(args)),
         Command::Register(args) => on_runtime(register::run(args)),
+        Command::Tapisrv(args) => on_runtime(tapisrv::run(*args)),
         Command::Gatekeeper(args) => on_runtime(gatekeeper::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
         Command::Playout(args) => playout::run(&args),

@@ -9,16 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use offhook_broker::Broker;
-use offhook_broker::scripted::{Drive, Scripted, ScriptedConfig};
 use offhook_rpc::proto::{self as p, client_frame, server_frame};
 use offhook_rpc::{Bounds, ConnectError, ListenError, Listening, Server, ServerConfig, ServerEvent};
+use offhook_scripted::{Drive, Scripted, ScriptedConfig, Step, Verb};
 use offhook_spi::{
-    AppEvent, AppReply, AppRequest, AppSink, DeviceId, LineCallState, LineError, Link, MediaTypes, Privilege,
-    RequestId,
+    AppEvent, AppReply, AppRequest, AppSink, CallParams, ConnectedMode, DeviceId, LineCallState, LineError,
+    Link, MediaTypes, Privilege, RequestId,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Outcome = Result<(), Box<dyn Error>>;
+
+const CONNECTED: LineCallState = LineCallState::Connected(ConnectedMode::Active);
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -399,5 +401,68 @@ async fn no_more_clients_than_the_broker_takes() -> Outcome {
     drop(one);
     until("there is room again", || served.server.clients().len() == 1).await?;
     Client::join(&served.path, "three").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_clients_place_a_thousand_calls_and_each_is_told_of_its_own() -> Outcome {
+    const CLIENTS: usize = 50;
+    const CALLS: usize = 20;
+    let served = serve(ServerConfig::default())?;
+    served.switch.script_dial(
+        "bob",
+        [
+            Step::Complete,
+            Step::State(LineCallState::Dialing),
+            Step::State(LineCallState::Ringback),
+            Step::State(CONNECTED),
+        ],
+    );
+    served.switch.script(Verb::Drop, [Step::Complete, Step::State(LineCallState::Idle)]);
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..CLIENTS {
+        let mut client = Client::join(&served.path, &format!("client {number}")).await?;
+        clients.spawn_blocking(move || -> Result<usize, String> {
+            let said = |why: Box<dyn Error>| why.to_string();
+            let line = client.open(Privilege::None).map_err(said)?;
+            let params = CallParams {
+                destination: "bob".to_owned(),
+                media: MediaTypes::AUDIO,
+                ..CallParams::default()
+            };
+            for _ in 0..CALLS {
+                let placed =
+                    client.ask(AppRequest::MakeCall { line, params: params.clone() }).map_err(said)?;
+                let Ok(AppReply::Call(call)) = placed else { return Err(format!("{placed:?}")) };
+                let mut states = Vec::new();
+                while states.len() < 3 {
+                    match client.event().map_err(said)? {
+                        AppEvent::CallState { call: of, state, .. } if of == call => states.push(state),
+                        other => return Err(format!("{other:?}")),
+                    }
+                }
+                let expected = [LineCallState::Dialing, LineCallState::Ringback, CONNECTED];
+                if states != expected {
+                    return Err(format!("{states:?}"));
+                }
+                let mode = offhook_spi::DisconnectMode::Normal;
+                client.ask(AppRequest::Drop { call, mode }).map_err(said)?.map_err(|why| why.to_string())?;
+                client.ask(AppRequest::Deallocate { call }).map_err(said)?.map_err(|why| why.to_string())?;
+            }
+            Ok(CALLS)
+        });
+    }
+    let mut calls = 0;
+    while let Some(done) = clients.join_next().await {
+        calls += done??;
+    }
+    assert_eq!(calls, CLIENTS * CALLS);
+    until("the broker holds nothing", || {
+        let census = served.broker.census();
+        (census.clients, census.calls, census.lines, census.requests) == (0, 0, 0, 0)
+    })
+    .await?;
+    let why = "it said good-bye";
+    assert!(served.left().iter().all(|(_, said)| said == why), "{:?}", served.left());
     Ok(())
 }

@@ -160,10 +160,15 @@ impl Inner {
         }
     }
 
+    /// Whether this is inside an event.
+    fn is_own_thread(&self) -> bool {
+        let own = *self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        own == Some(std::thread::current().id())
+    }
+
     /// Submits one and waits for its reply; not from inside an event.
     fn ask(&self, what: AppRequest) -> Result<AppReply, LineError> {
-        let own = *self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if own == Some(std::thread::current().id()) {
+        if self.is_own_thread() {
             return Err(LineError::failed("another machine cannot be asked from inside an event"));
         }
         if let Some(why) = self.lock().lost.clone() {

@@ -592,6 +592,10 @@ impl Tspi for RemoteProvider {
             let line = state.msps.get(&msp).and_then(|msp| msp.opening).ok_or(LineError::InvalLineHandle)?;
             AppRequest::MoveMedia { call: state.far_call(call)?, line }
         };
+        if self.inner.is_own_thread() {
+            // An owner has gone by an event: that media cannot be moved is then not told.
+            return self.inner.submit(what, Pending::Nobody);
+        }
         self.inner.ask(what).map(drop)
     }
 
