@@ -11,6 +11,7 @@ use super::codecs;
 use super::gatekeeper::GatekeeperServerArgs;
 use super::load::LoadArgs;
 use super::phone::BrokerArgs;
+use super::modem::ModemArgs;
 use super::playout::PlayoutArgs;
 use super::register::{GatekeeperArgs, RegisterArgs};
 use super::tapisrv::TapisrvArgs;
@@ -85,6 +86,13 @@ pub(crate) enum Command {
         offhook load user#@192.0.2.7 --rate 200 --total 5000 --hold 0 --fail-if 'failed>0' --fail-if 'setup_p99>5ms'\n\n\
         The other end: offhook answer --echo --max-calls 5000 (or --null). Exit status 5: a criterion is met.")]
     Load(LoadArgs),
+    /// Place or answer a call over a modem on a serial port, without sound, or say what is there
+    #[command(after_help = "Examples:\n  \
+        offhook modem --port /dev/ttyUSB0 --probe         what is there, and what it can do\n  \
+        offhook modem --port /dev/ttyUSB0 --dial 5551234 --duration 10\n  \
+        offhook modem --port /dev/ttyUSB2 --profile gsm --answer --json\n\n\
+        More: docs/modem.md")]
+    Modem(ModemArgs),
     /// Play a trace of arrivals offline: what a listener would have heard, and what it took
     #[command(after_help = "Examples:\n  \
         offhook call 192.0.2.7 --null --play hello.wav --trace-arrivals net.csv\n  \

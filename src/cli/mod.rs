@@ -15,6 +15,7 @@ mod hold;
 mod leg;
 mod live;
 mod load;
+mod modem;
 mod pdu;
 mod phone;
 mod playout;
@@ -120,6 +121,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Tapisrv(args) => on_runtime(tapisrv::run(*args)),
         Command::Gatekeeper(args) => on_runtime(gatekeeper::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
+        Command::Modem(args) => on_runtime(modem::run(args)),
         Command::Playout(args) => playout::run(&args),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),

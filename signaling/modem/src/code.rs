@@ -116,7 +116,9 @@ fn verbose(line: &str) -> Option<Code> {
         (_, "CONNECT") => Code::Connect,
         (_, "DELAYED") => Code::Delayed,
         (_, "BLACKLISTED" | "BLACKLIST") => Code::Blacklisted,
-        (_, "RING" | "+CRING") => Code::Ring,
+        (_, "RING") => Code::Ring,
+        // Calls of other kinds are not ours.
+        (_, "+CRING") if upper.contains("VOICE") || upper == "+CRING" => Code::Ring,
         _ => return None,
     })
 }
@@ -189,9 +191,18 @@ mod tests {
         for (line, code) in table {
             assert_eq!(of_line(line), Said::Code(code), "{line}");
         }
-        for line in
-            ["", "OKAY", "BUSYBODY", "RINGTONE", "CONNECTED", "NO", "AT", "+GMM: E1550", "CARRIER 9600"]
-        {
+        for line in [
+            "",
+            "OKAY",
+            "BUSYBODY",
+            "RINGTONE",
+            "CONNECTED",
+            "NO",
+            "AT",
+            "+GMM: E1550",
+            "CARRIER 9600",
+            "+CRING: FAX",
+        ] {
             assert_eq!(of_line(line), Said::Text, "{line}");
         }
     }

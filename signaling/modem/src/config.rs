@@ -14,7 +14,7 @@ pub struct ModemConfig {
 
 /// A modem on a serial port.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PortConfig {
     /// The port: `/dev/ttyUSB0`, `/dev/serial/by-id/…`.
     pub port: String,
@@ -204,12 +204,12 @@ impl PortConfig {
         }
         let ranges = [
             ("baud", u64::from(self.baud), 300, 4_000_000),
-            ("caller_id_wait_ms", self.caller_id_wait_ms, 0, 10_000),
-            ("ring_timeout_ms", self.ring_timeout_ms, 1_000, 60_000),
-            ("dial_timeout_ms", self.dial_timeout_ms, 1_000, 600_000),
-            ("command_timeout_ms", self.command_timeout_ms, 100, 60_000),
-            ("command_gap_ms", self.command_gap_ms, 0, 1_000),
-            ("reopen_max_ms", self.reopen_max_ms, 100, 3_600_000),
+            ("caller-id-wait-ms", self.caller_id_wait_ms, 0, 10_000),
+            ("ring-timeout-ms", self.ring_timeout_ms, 1_000, 60_000),
+            ("dial-timeout-ms", self.dial_timeout_ms, 1_000, 600_000),
+            ("command-timeout-ms", self.command_timeout_ms, 100, 60_000),
+            ("command-gap-ms", self.command_gap_ms, 0, 1_000),
+            ("reopen-max-ms", self.reopen_max_ms, 100, 3_600_000),
         ];
         for (name, value, lowest, highest) in ranges {
             if value < lowest || value > highest {
@@ -217,7 +217,7 @@ impl PortConfig {
             }
         }
         if self.check_every_ms != 0 && !(1_000..=3_600_000).contains(&self.check_every_ms) {
-            return Err(format!("check_every_ms = {}: 0, or 1000 to 3600000", self.check_every_ms));
+            return Err(format!("check-every-ms = {}: 0, or 1000 to 3600000", self.check_every_ms));
         }
         for command in &self.init {
             let legal = command.len() <= 128 && command.chars().all(|c| c.is_ascii_graphic() || c == ' ');
@@ -227,9 +227,9 @@ impl PortConfig {
             }
         }
         let prefixes = [
-            ("dial_prefix", Some(&self.dial_prefix)),
-            ("international_prefix", self.international_prefix.as_ref()),
-            ("block_id_prefix", self.block_id_prefix.as_ref()),
+            ("dial-prefix", Some(&self.dial_prefix)),
+            ("international-prefix", self.international_prefix.as_ref()),
+            ("block-id-prefix", self.block_id_prefix.as_ref()),
         ];
         for (name, prefix) in prefixes {
             let legal =
@@ -260,11 +260,11 @@ mod tests {
     #[test]
     fn everything_has_its_word_and_other_words_are_refused() {
         let config = read(
-            r#"{ "ports": [{ "port": "/dev/ttyS1", "name": "desk", "baud": 57600, "flow_control": true,
-                 "profile": "gsm", "init": ["AT+CLIR=0"], "dialling": "pulse", "dial_prefix": "0,",
-                 "international_prefix": "00", "block_id_prefix": "*67", "reject": "hang-up",
-                 "caller_id_wait_ms": 2500, "ring_timeout_ms": 7000, "dial_timeout_ms": 45000,
-                 "command_timeout_ms": 3000, "command_gap_ms": 50, "check_every_ms": 0, "reopen_max_ms": 5000 }] }"#,
+            r#"{ "ports": [{ "port": "/dev/ttyS1", "name": "desk", "baud": 57600, "flow-control": true,
+                 "profile": "gsm", "init": ["AT+CLIR=0"], "dialling": "pulse", "dial-prefix": "0,",
+                 "international-prefix": "00", "block-id-prefix": "*67", "reject": "hang-up",
+                 "caller-id-wait-ms": 2500, "ring-timeout-ms": 7000, "dial-timeout-ms": 45000,
+                 "command-timeout-ms": 3000, "command-gap-ms": 50, "check-every-ms": 0, "reopen-max-ms": 5000 }] }"#,
         )
         .unwrap();
         assert_eq!(config.check(), Ok(()));
@@ -290,9 +290,9 @@ mod tests {
         assert_eq!(wrong(|p| p.baud = 50), "modem /dev/ttyS1: baud = 50: 300 to 4000000");
         assert!(wrong(|p| p.init = vec!["ATZ\rATD123".to_owned()]).contains("no AT command"));
         assert!(wrong(|p| p.init = vec!["é".to_owned()]).contains("no AT command"));
-        assert!(wrong(|p| p.dial_prefix = "0;".to_owned()).contains("dial_prefix"));
-        assert!(wrong(|p| p.ring_timeout_ms = 0).contains("ring_timeout_ms"));
-        assert!(wrong(|p| p.check_every_ms = 1).contains("check_every_ms"));
+        assert!(wrong(|p| p.dial_prefix = "0;".to_owned()).contains("dial-prefix"));
+        assert!(wrong(|p| p.ring_timeout_ms = 0).contains("ring-timeout-ms"));
+        assert!(wrong(|p| p.check_every_ms = 1).contains("check-every-ms"));
         let twice = ModemConfig { ports: vec![PortConfig::new("/dev/ttyS1"), PortConfig::new("/dev/ttyS1")] };
         assert!(twice.check().unwrap_err().to_string().contains("twice"));
         assert!(ModemConfig::default().check().unwrap_err().to_string().contains("no ports"));

@@ -17,7 +17,7 @@ use offhook_spi::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::sleep_until;
-use tokio_serial::{SerialPort, SerialStream};
+use tokio_serial::{ClearBuffer, SerialPort, SerialStream};
 
 use crate::caller_id::{Absence, CallerId};
 use crate::config::PortConfig;
@@ -123,6 +123,9 @@ impl Driver {
             if let Some(by) = self.closing
                 && (by <= now || (self.machine.is_quiet() && self.unsent.is_empty()))
             {
+                if by <= now {
+                    self.close_port();
+                }
                 return;
             }
             let deadline = self.machine.poll_timeout().into_iter().chain(self.closing).min();
@@ -151,9 +154,18 @@ impl Driver {
         }
     }
 
-    fn open(&mut self) {
-        self.port = None;
+    /// Closes the port. What the modem has not taken is given up: the system would wait for it.
+    fn close_port(&mut self) {
         self.unsent.clear();
+        if let Some(port) = self.port.take()
+            && let Err(error) = port.clear(ClearBuffer::Output)
+        {
+            tracing::debug!(port = self.config.port, %error, "not cleared");
+        }
+    }
+
+    fn open(&mut self) {
+        self.close_port();
         let now = self.inner.now();
         match port::open(&self.config) {
             Ok(port) => {
@@ -230,10 +242,7 @@ impl Driver {
                         tracing::debug!(port = self.config.port, %error, "no DTR");
                     }
                 }
-                Output::Close => {
-                    self.port = None;
-                    self.unsent.clear();
-                }
+                Output::Close => self.close_port(),
                 Output::Open => self.open(),
                 Output::Event(event) => self.happened(event),
             }

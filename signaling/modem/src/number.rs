@@ -20,7 +20,7 @@ pub(crate) fn digits(config: &PortConfig, params: &CallParams) -> Result<String,
     if params.block_id && !is_gsm {
         let prefix = config.block_id_prefix.as_deref();
         number.push_str(prefix.ok_or_else(|| {
-            LineError::InvalParam("the line has no way to withhold the caller (block_id_prefix)".to_owned())
+            LineError::InvalParam("the line has no way to withhold the caller (block-id-prefix)".to_owned())
         })?);
     }
     number.push_str(&config.dial_prefix);
@@ -32,7 +32,7 @@ pub(crate) fn digits(config: &PortConfig, params: &CallParams) -> Result<String,
         Some(rest) => {
             let prefix = config.international_prefix.as_deref();
             number.push_str(
-                prefix.ok_or_else(|| invalid("international, and the line has no international_prefix"))?,
+                prefix.ok_or_else(|| invalid("international, and the line has no international-prefix"))?,
             );
             rest
         }

@@ -9,7 +9,7 @@
 //! | dial | ATDT*n* | ATDT*n*`;` | ATD*n*`;` or ATD*n*`I;` |
 //! | answer | ATA | ATH1 | ATA |
 //! | a digit | +VTS=*d* | ATDT*d*`;` | +VTS=*d* |
-//! | hang up | ATH | ATH | +CHUP |
+//! | hang up | ATH | ATH | +CHUP, or ATH without it |
 
 use crate::config::{Dialling, PortConfig, Profile};
 
@@ -18,6 +18,9 @@ pub(crate) const WAKE: &str = "ATQ0V1E0";
 
 /// Is it still there?
 pub(crate) const CHECK: &str = "AT";
+
+/// On hook.
+pub(crate) const HOOK: &str = "ATH";
 
 /// Which calls there are, and how far they have come.
 pub(crate) const LIST: &str = "AT+CLCC";
@@ -87,7 +90,7 @@ pub(crate) fn pick_up(config: &PortConfig) -> Option<&'static str> {
 /// Ends whatever call there is.
 pub(crate) fn hang_up(config: &PortConfig) -> &'static str {
     match config.profile {
-        Profile::Voice | Profile::Data => "ATH",
+        Profile::Voice | Profile::Data => HOOK,
         // ATH may be told to leave voice calls alone (+CVHU).
         Profile::Gsm => "AT+CHUP",
     }

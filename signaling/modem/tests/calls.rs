@@ -170,7 +170,7 @@ fn a_caller_who_gives_up_has_cancelled() {
 #[test]
 fn a_rejected_call_rings_on_unheard_and_the_next_is_announced() {
     let modem = Modem::plug("voice");
-    let desk = Desk::open(PortConfig { ring_timeout_ms: 1_000, ..modem.config() });
+    let desk = Desk::open(PortConfig { ring_timeout_ms: 3_000, ..modem.config() });
     modem.say("RING");
     desk.until("Offering");
     let first = desk.incoming();
@@ -183,7 +183,7 @@ fn a_rejected_call_rings_on_unheard_and_the_next_is_announced() {
     }
     wait("the next call", || {
         modem.say("RING");
-        std::thread::sleep(Duration::from_millis(1_500));
+        std::thread::sleep(Duration::from_millis(3_500));
         desk.told().contains(&"new call".to_owned())
     });
     assert_ne!(desk.incoming(), first);
@@ -351,6 +351,8 @@ fn a_module_that_has_to_be_asked_is_asked() {
     desk.drop_call(call);
     desk.until("Idle");
     modem.hears("AT+CHUP", 1);
+    // It does not have that.
+    modem.hears("ATH", 1);
     desk.provider.line_close_call(call).unwrap();
     for (number, mode) in [("0301001", "Busy"), ("0301002", "NoAnswer")] {
         let call = desk.dial(number).unwrap();

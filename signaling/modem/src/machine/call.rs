@@ -65,6 +65,9 @@ impl Call {
     }
 }
 
+/// How long a modem may take to pick up: cellular ones ask the network.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+
 /// How long after the end of a call (^CEND) the word that says why may take.
 const WHY_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -118,7 +121,7 @@ impl Machine {
                 return;
             }
         }
-        let patience = Duration::from_millis(self.config.dial_timeout_ms);
+        let patience = self.patience().max(ANSWER_PATIENCE);
         let text = profile::answer(&self.config).to_owned();
         self.push(Job { text, purpose: Purpose::Answer, patience });
         self.pump(now);
@@ -402,7 +405,8 @@ impl Machine {
     }
 
     /// The far end has answered, says a cellular module; ATD may still be out.
-    pub(super) fn answered_there(&mut self) {
+    pub(super) fn answered_there(&mut self, now: Duration) {
+        let patience = self.patience();
         match self.call.as_ref().map(|call| call.stage) {
             Some(Stage::Progressing { .. }) => self.connected(),
             Some(Stage::Dialling) => {
@@ -411,6 +415,7 @@ impl Machine {
                 {
                     // Its OK is yet to come and says nothing new.
                     running.job.purpose = Purpose::Aside;
+                    running.by = running.by.min(now.saturating_add(patience));
                 }
                 self.connected();
             }

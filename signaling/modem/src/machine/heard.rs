@@ -8,9 +8,10 @@ use std::time::Duration;
 use offhook_spi::LineError;
 
 use super::call::Stage;
-use super::{Event, MAX_INFO, Machine, Phase, Purpose, Running};
+use super::{Event, Job, MAX_INFO, Machine, Phase, Purpose, Running};
 use crate::code::{self, Code, Listed, Said};
 use crate::line::Token;
+use crate::profile;
 
 impl Machine {
     pub(super) fn heard(&mut self, now: Duration, token: Token) {
@@ -42,7 +43,7 @@ impl Machine {
             }
             Said::Originated => self.proceeding(),
             Said::Alerting => self.rings_there(),
-            Said::Answered => self.answered_there(),
+            Said::Answered => self.answered_there(now),
             Said::Over(cause) => self.over(now, cause),
             Said::Digit(digit) => self.key(digit, None),
             Said::Listed(_) | Said::Text => self.informed(line),
@@ -113,10 +114,12 @@ impl Machine {
             Purpose::Dial(_) => self.dialled(now, code),
             Purpose::Answer if aborted => {}
             Purpose::Answer => self.taken(now, code),
-            Purpose::HangUp(request) => {
-                // Whatever it says to ATH, it is on hook: ERROR comes of modems that are already.
-                self.hung_up(request, Ok(()));
+            // A module that does not have +CHUP.
+            Purpose::HangUp(_) if !is_ok && job.text != profile::HOOK => {
+                self.jobs.push_front(Job { text: profile::HOOK.to_owned(), ..job });
             }
+            // Whatever it says to ATH, it is on hook: ERROR comes of modems that are already.
+            Purpose::HangUp(request) => self.hung_up(request, Ok(())),
             Purpose::Digit { request, last: true } if is_ok => self.complete(request, Ok(())),
             Purpose::Digit { .. } if is_ok => {}
             Purpose::Digit { request, .. } => self.digits_failed(request, refused()),

@@ -245,7 +245,7 @@ impl Book {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// No panic, no heap without bound, states that may follow, one completion a request; and when the modem has been
     /// silent for long enough, nothing is left.
