@@ -55,10 +55,10 @@
 //!   dropped with `Reject`, any other with `Normal`. Requests outstanding on a closed call, line or phone are completed
 //!   with `OperationFailed` by the broker, whatever the provider does.
 //! - **Opaque buffers.** To an MSP: the instance named, or every instance on the line whose client holds the call;
-//!   nobody to deliver to is an error. To the TSP: only an owner's, only from the instance that has the call's media
-//!   (or, while none has, takes them by this), and only after the TSP has sent a buffer on that call to that instance
-//!   (`OperationFailed`: the TSP speaks first). Nothing is ever queued for later. Buffers pass until the call is
-//!   deallocated, also after its end.
+//!   nobody to deliver to is an error. To the TSP: only an owner's, only from an instance that has or had the call's
+//!   media (or, while none has, takes them by this), and only after the TSP has sent a buffer on that call to that
+//!   instance (`OperationFailed`: the TSP speaks first). Nothing is ever queued for later. Buffers pass until the call
+//!   is deallocated, also after its end.
 //! - **Extensions** (`extension.rs`). All openings of one device speak one version, negotiated by each; without it
 //!   nothing device-specific passes, and what passes is not read.
 //! - **Phones** (`phones.rs`). One owner and any number of monitors share one device.

@@ -222,6 +222,10 @@ impl Inner {
             let there: Vec<_> = state.calls.iter().filter(|(_, c)| c.media == Some(key)).collect();
             let there: Vec<_> = there.into_iter().map(|(ht, _)| *ht).collect();
             let moved: Vec<_> = there.into_iter().filter_map(|ht| state.rehome(ht, client)).collect();
+            for call in state.calls.values_mut().filter(|call| call.line == ht) {
+                call.spoken_to.retain(|known| *known != key);
+                call.had_media.retain(|known| *known != key);
+            }
             Some((state.lines.get(&ht)?.tsp.clone(), hd, moved))
         });
         if let Some((tsp, hd, moved)) = msp {

@@ -199,6 +199,8 @@ pub(crate) struct Call {
     pub(crate) spoken_to: Vec<HtMspLine>,
     /// The MSP instance that has the call's media, once one has answered or was given them.
     pub(crate) media: Option<HtMspLine>,
+    /// The instances that have or had them.
+    pub(crate) had_media: Vec<HtMspLine>,
     /// The application that placed, accepted or answered it.
     pub(crate) application: String,
     pub(crate) holders: Vec<Holder>,
@@ -224,6 +226,7 @@ impl Call {
             state_at: Timestamp::default(),
             spoken_to: Vec::new(),
             media: None,
+            had_media: Vec::new(),
             application: String::new(),
             holders: Vec::new(),
             reports: VecDeque::new(),

@@ -7,7 +7,7 @@
 //! | TSP | call, one MSP instance | that instance, if its client holds the call |
 //! | TSP | call, all | every instance on the line whose client holds the call |
 //! | TSP | address, one or all | that instance, or every instance on the line |
-//! | MSP | call | the TSP, if the client owns the call, the TSP has spoken to this instance on it, and it has the media |
+//! | MSP | call | the TSP, if the client owns the call, the TSP has spoken to this instance on it, and it has or had the media |
 //! | MSP | address | the TSP |
 //!
 //! Everything else is an error to the sender; nothing is kept. An MSP stands behind an opening of a line once
@@ -16,9 +16,11 @@
 //! the client's first on that line.) A call's buffers go in the order in which they were sent, among its other events.
 //!
 //! The media of a call are at one instance: the first owner's that answers the TSP takes them, and they move as
-//! `ownership.rs` says. After a move the TSP speaks first again, to the new instance; what the old one still says on
-//! the call is an error to it (`OperationFailed`), also while its client goes on owning the call: a late answer to the
-//! TSP's first word would otherwise be taken for the new instance's.
+//! `ownership.rs` says. To an instance that never had them the TSP speaks first after a move, whatever it said to all
+//! before. Who never had them may not speak on the call (`OperationFailed`), though its client owns it: it would answer
+//! what was meant for another. Who had them may, as long as its client owns the call: a provider takes its time to move
+//! media, and may give that up; until then the old instance plays, and says what there is to say. The TSP is told which
+//! instance speaks.
 
 use offhook_spi::{AppEvent, AppReply, HCall, HLine, HtCall, HtLine, HtMspLine, LineError, Opaque};
 
@@ -49,7 +51,7 @@ impl Inner {
                         return Err(LineError::InvalCallHandle);
                     }
                     owned(call, client)?;
-                    if call.media.is_some_and(|media| media != key) {
+                    if call.media.is_some() && !call.had_media.contains(&key) {
                         return Err(LineError::failed("another MSP instance has the call's media"));
                     }
                     if !call.spoken_to.contains(&key) {
@@ -59,8 +61,13 @@ impl Inner {
                 }
             };
             let (tsp, hd) = (entry.tsp.clone(), entry.hd);
-            if let Some(call) = hd_call.and_then(|(ht, _)| state.calls.get_mut(&ht)) {
+            if let Some(call) = hd_call.and_then(|(ht, _)| state.calls.get_mut(&ht))
+                && call.media.is_none()
+            {
                 call.media = Some(key);
+                if !call.had_media.contains(&key) {
+                    call.had_media.push(key);
+                }
             }
             Ok((tsp, hd, hd_call.map(|(_, hd)| hd), hd_msp))
         })?;

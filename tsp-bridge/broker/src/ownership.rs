@@ -19,8 +19,9 @@
 //!   ownership, its line or its life;
 //! - where MoveMedia says.
 //!
-//! Each time the provider is asked `line_move_media`; the exchange of buffers begins anew: the TSP speaks first. If the
-//! provider cannot move media they stay, and the handoff stands all the same. A receiver without an instance moves none.
+//! Each time the provider is asked `line_move_media`, and speaks first to an instance that is new to the media
+//! (`opaque.rs`). If the provider cannot move media they stay, and the handoff stands all the same. A receiver without an
+//! instance moves none.
 
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub(crate) struct Move {
     to: HtMspLine,
     hd_msp: HdMspLine,
     from: Option<HtMspLine>,
+    /// It never had them before.
+    fresh: bool,
 }
 
 impl Inner {
@@ -151,12 +154,15 @@ impl Inner {
     }
 
     fn perform_one_move(&self, moved: Move) -> Result<(), LineError> {
-        let Move { tsp, call, hd, to, hd_msp, from } = moved;
+        let Move { tsp, call, hd, to, hd_msp, from, fresh } = moved;
         tsp.line_move_media(hd, hd_msp).inspect_err(|_| {
             self.with(|state| {
                 let from = from.filter(|from| state.msps.contains_key(from));
                 if let Some(call) = state.calls.get_mut(&call).filter(|call| call.media == Some(to)) {
                     call.media = from;
+                    if fresh {
+                        call.had_media.retain(|known| *known != to);
+                    }
                 }
             });
         })
@@ -259,9 +265,13 @@ impl State {
         if call.state == Some(LineCallState::Idle) {
             return None;
         }
-        call.spoken_to.retain(|known| *known != to);
+        let fresh = !call.had_media.contains(&to);
+        if fresh {
+            call.spoken_to.retain(|known| *known != to);
+            call.had_media.push(to);
+        }
         let from = call.media.replace(to);
-        Some(Move { tsp, call: ht, hd, to, hd_msp, from })
+        Some(Move { tsp, call: ht, hd, to, hd_msp, from, fresh })
     }
 
     /// An owner has gone, or its instance: media that it had go to another owner.
