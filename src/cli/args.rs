@@ -9,6 +9,7 @@ use offhook::{CodecKind, CodecPreference, ConferenceGoal, DigitsVia, FastConnect
 
 use super::codecs;
 use super::gatekeeper::GatekeeperServerArgs;
+use super::hubs::HubsArgs;
 use super::load::LoadArgs;
 use super::phone::BrokerArgs;
 use super::modem::ModemArgs;
@@ -72,6 +73,13 @@ pub(crate) enum Command {
         offhook tapisrv --make-certs certs                certificates for two machines, and how to use them\n\n\
         More: docs/tapisrv.md")]
     Tapisrv(Box<TapisrvArgs>),
+    /// Show who is in a call with whom at a broker: every leg, also of other applications; live, or again from a log
+    #[command(after_help = "Examples:\n  \
+        offhook hubs                                      the tree as it stands\n  \
+        offhook hubs --watch --log hubs.jsonl             live, and written down\n  \
+        offhook hubs --replay hubs.jsonl --at 12.5        the tree as it was 12.5 s into the log\n\n\
+        The broker: offhook tapisrv. More: docs/call-hubs.md")]
+    Hubs(HubsArgs),
     /// Be a small gatekeeper, for tests and for trying things out, until Ctrl-C
     #[command(after_help = "Examples:\n  \
         offhook gatekeeper --listen 192.0.2.1             whoever asks may register and call\n  \

@@ -12,6 +12,7 @@ mod devices;
 mod digits;
 mod gatekeeper;
 mod hold;
+mod hubs;
 mod leg;
 mod live;
 mod load;
@@ -119,6 +120,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Answer(args) => on_runtime(answer::run(args)),
         Command::Register(args) => on_runtime(register::run(args)),
         Command::Tapisrv(args) => on_runtime(tapisrv::run(*args)),
+        Command::Hubs(args) => on_runtime(hubs::run(args)),
         Command::Gatekeeper(args) => on_runtime(gatekeeper::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
         Command::Modem(args) => on_runtime(modem::run(args)),
