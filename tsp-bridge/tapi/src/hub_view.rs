@@ -4,6 +4,8 @@
 //! Whatever prefix of what a client was told is applied, the view is what the broker would have answered to Hubs at
 //! that moment; replay and live are one.
 //! Not here: where records come from (`hub.rs`, or a file of them).
+//!
+//! A log is a file of records, a line of JSON each, in their order; [`HubRecord`] says its form.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -99,7 +101,7 @@ impl fmt::Display for HubView {
             return writeln!(f, "no call hubs");
         }
         for hub in self.hubs.values() {
-            writeln!(f, "hub {} of {}, call id {}", hub.hub.0, hub.provider, hub.call_id)?;
+            writeln!(f, "hub {}: {}, call id {}", hub.hub.0, hub.provider, hub.call_id)?;
             let mut members = hub.members.iter().peekable();
             while let Some(member) = members.next() {
                 let branch = if members.peek().is_some() { "├─" } else { "└─" };
@@ -107,6 +109,36 @@ impl fmt::Display for HubView {
             }
         }
         Ok(())
+    }
+}
+
+/// A record in one line, without its time. What it says of a call is short: the call's name in hubs stands for it.
+#[derive(Clone, Copy, Debug)]
+pub struct HubNews<'a>(
+    /// The record.
+    pub &'a HubRecord,
+);
+
+impl fmt::Display for HubNews<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HubRecord { hub, event, .. } = self.0;
+        write!(f, "hub {}", hub.0)?;
+        match event {
+            HubEvent::New { provider, call_id } => write!(f, " begins: {provider}, call id {call_id}"),
+            HubEvent::Join { member } => write!(f, ": joined by {}", Line(member)),
+            HubEvent::State { call, state } => write!(f, ": call {} is {}", call.0, Name(Some(*state))),
+            HubEvent::Info { call, info } => {
+                write!(f, ": call {} is from {} to {}", call.0, Who(&info.caller), Who(&info.called))?;
+                if let Some(connected) = &info.connected {
+                    write!(f, ", with {}", Who(connected))?;
+                }
+                Ok(())
+            }
+            HubEvent::Held { call, handle: Some(_) } => write!(f, ": call {} is held here", call.0),
+            HubEvent::Held { call, handle: None } => write!(f, ": call {} is not held here any more", call.0),
+            HubEvent::Leave { call } => write!(f, ": call {} leaves", call.0),
+            HubEvent::Idle => f.write_str(" ends"),
+        }
     }
 }
 
@@ -166,8 +198,8 @@ impl fmt::Display for Name {
             Some(S::Conferenced) => "in a conference",
             Some(S::OnHoldPendingConference) => "on hold for a conference",
             Some(S::OnHoldPendingTransfer) => "on hold for a transfer",
-            Some(S::Disconnected(_)) => "disconnected",
-            Some(S::Unknown) => "unknown",
+            Some(S::Disconnected(mode)) => return write!(f, "disconnected ({mode:?})"),
+            Some(S::Unknown) => "in an unknown state",
         })
     }
 }

@@ -73,7 +73,7 @@ pub use ends::{PcmReader, PcmWriter, RtpInjector, RtpTap, ToneGenerator, ToneMon
 pub use error::TapiError;
 pub use event::{AddressEvent, Event, EventFilter, EventStream, PhoneNotice};
 pub use hub::{CallHub, CallHubState, HubCall};
-pub use hub_view::{HubView, HubViewError};
+pub use hub_view::{HubNews, HubView, HubViewError};
 pub use phone::Phone;
 pub use state::{CallState, CallStatus, DisconnectCause, DisconnectCode};
 pub use stream::Stream;
