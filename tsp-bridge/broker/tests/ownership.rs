@@ -4,13 +4,14 @@ mod support;
 
 use std::sync::Arc;
 
+use offhook_broker::scripted::ScriptedConfig;
 use offhook_broker::{Broker, Census};
 use offhook_spi::{
     AppEvent, AppReply, AppRequest, CallInfoChange, DisconnectMode, HCall, HLine, HandoffTarget,
     LineCallState as S, LineError, MediaTypes, Privilege,
 };
 use support::puppet::Puppet;
-use support::{CONNECTED, Client, opaque, to};
+use support::{CONNECTED, Client, house, opaque, to};
 
 const BOTH: MediaTypes = MediaTypes::AUDIO.union(MediaTypes::VIDEO);
 
@@ -503,6 +504,31 @@ fn one_instance_stands_behind_each_opening_and_media_are_moved_between_them() {
         broker.census(),
         Census { clients: 1, lines: 1, calls: 1, msp_instances: 1, ..Census::default() }
     );
+}
+
+/// With a switch that says its words from inside `line_move_media`.
+#[test]
+fn a_switch_stops_the_old_instance_and_starts_the_new_one() {
+    let (broker, switch) = house(ScriptedConfig::switch(1));
+    let [mut from, to] = clients(&broker, ["from", "to"]);
+    from.open_with_msp(Privilege::Owner);
+    let line = to.open_with_msp(Privilege::Owner);
+    switch.ring(0, "5551234").unwrap();
+    let call = shown(&from).0;
+    done(&from, AppRequest::Answer { call });
+    let words = |client: &Client| client.buffers().into_iter().map(|(_, data)| data).collect::<Vec<_>>();
+    let (start, stop) = (opaque(b"start"), opaque(b"stop"));
+    assert_eq!((words(&from), words(&to)), (vec![start.clone()], vec![]));
+    done(&from, AppRequest::Handoff { call, to: by_name("to") });
+    assert_eq!((words(&from), words(&to)), (vec![start.clone(), stop], vec![start.clone()]));
+    let given = shown(&to).0;
+    done(&to, AppRequest::MspData { line, call: Some(given), data: opaque(b"here") });
+    assert_eq!(switch.received().last().map(|received| received.data.clone()), Some(opaque(b"here")));
+    from.link = None;
+    assert_eq!(words(&to), [start], "nothing more happens to it");
+    assert_eq!(to.states().last(), Some(&CONNECTED));
+    done(&to, AppRequest::Drop { call: given, mode: DisconnectMode::Normal });
+    assert_eq!(to.states().last(), Some(&S::Idle));
 }
 
 #[test]
