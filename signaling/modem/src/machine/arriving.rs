@@ -38,11 +38,11 @@ impl Machine {
     /// The line rings.
     pub(super) fn rang(&mut self, now: Duration) {
         let wait = Duration::from_millis(self.config.caller_id_wait_ms);
-        let early = self.early_caller.take();
-        let ringing = self.ringing.get_or_insert_with(|| Ringing {
+        let early = self.early_caller(now);
+        let ringing = self.ringing.get_or_insert(Ringing {
             first: now,
             last: now,
-            caller: early.filter(|(_, at)| now.saturating_sub(*at) <= EARLY_CALLER).unwrap_or_default().0,
+            caller: early,
             ignored: false,
             announce: None,
         });
@@ -62,29 +62,32 @@ impl Machine {
     pub(super) fn caller(&mut self, now: Duration, part: CallerId) {
         let Some(ringing) = &mut self.ringing else {
             if self.call.is_none() {
-                let (mut caller, _) = self.early_caller.take().unwrap_or_default();
+                let mut caller = self.early_caller(now);
                 caller.merge(part);
                 self.early_caller = Some((caller, now));
             }
             return;
         };
         ringing.caller.merge(part.clone());
-        match &mut self.call {
-            Some(call) if matches!(call.stage, Stage::Ringing | Stage::Answering(_)) => {
-                if call.caller.merge(part) {
-                    let caller = call.caller.clone();
-                    self.event(Event::Caller(caller));
-                }
-            }
-            Some(_) => {}
+        let Some(call) = &mut self.call else {
             // The number is what was waited for; a name follows or does not.
-            None if ringing.announce.is_some()
-                && (ringing.caller.number.is_some() || ringing.caller.absence.is_some()) =>
-            {
+            let is_told = ringing.caller.number.is_some() || ringing.caller.absence.is_some();
+            if ringing.announce.is_some() && is_told {
                 self.announce();
             }
-            None => {}
+            return;
+        };
+        let rings = matches!(call.stage, Stage::Ringing | Stage::Answering(_));
+        if rings && call.caller.merge(part) {
+            let caller = call.caller.clone();
+            self.event(Event::Caller(caller));
         }
+    }
+
+    /// What came of a caller before the first ring, unless it is too old to belong to it.
+    fn early_caller(&mut self, now: Duration) -> CallerId {
+        let early = self.early_caller.take();
+        early.filter(|(_, at)| now.saturating_sub(*at) <= EARLY_CALLER).unwrap_or_default().0
     }
 
     fn announce(&mut self) {
