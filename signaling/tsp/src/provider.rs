@@ -17,7 +17,7 @@ use offhook_spi::{
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use crate::call::{self, Command};
+use crate::call::{self, Command, Known};
 use crate::config::H323Config;
 use crate::destination::Destination;
 use crate::gate::{Counters, Gate};
@@ -82,6 +82,7 @@ pub(crate) struct CallEntry {
     pub(crate) line: HdLine,
     pub(crate) commands: mpsc::UnboundedSender<Command>,
     pub(crate) info: Arc<Mutex<CallInfo>>,
+    pub(crate) known: Arc<Known>,
 }
 
 impl H323Provider {
@@ -125,8 +126,38 @@ impl H323Provider {
         let _ = self.inner.active.subscribe().wait_for(|active| *active == 0).await;
     }
 
+    /// A call that the broker has not closed.
+    fn entry(&self, call: HdCall) -> Result<CallEntry, LineError> {
+        let state = self.inner.lock();
+        let entry = state.calls.get(&call).filter(|entry| !entry.known.is_closed());
+        entry.cloned().ok_or(LineError::InvalCallHandle)
+    }
+
     fn command(&self, call: HdCall, command: Command) -> Result<(), LineError> {
-        self.inner.command(call, command)
+        self.entry(call)?.commands.send(command).map_err(|_| LineError::InvalCallHandle)
+    }
+
+    /// A command that is completed.
+    fn request(&self, call: HdCall, request: RequestId, command: Command) -> Result<(), LineError> {
+        // Under the lock: a task that ends meanwhile fails what was entered, or takes the call out of the table before.
+        let state = self.inner.lock();
+        let entry = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?;
+        entry.known.ask(request)?;
+        match entry.commands.send(command) {
+            Err(_) if entry.known.completed(request) => Err(LineError::InvalCallHandle),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing names the calls any more, and their requests fail.
+    fn close_calls(&self, of: impl Fn(&CallEntry) -> bool, why: &str) {
+        let closed: Vec<_> = {
+            let state = self.inner.lock();
+            state.calls.values().filter(|entry| of(entry)).map(|entry| Arc::clone(&entry.known)).collect()
+        };
+        for known in closed {
+            self.inner.fail(&known, why);
+        }
     }
 
     fn release_calls(&self, of: impl Fn(&CallEntry) -> bool) {
@@ -166,6 +197,16 @@ impl Inner {
         let state = self.lock();
         let entry = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?;
         entry.commands.send(command).map_err(|_| LineError::InvalCallHandle)
+    }
+
+    /// Closes a call: what is outstanding fails.
+    pub(crate) fn fail(&self, known: &Known, why: &str) {
+        let outstanding = known.close();
+        if let Some(events) = self.events() {
+            for request in outstanding {
+                events.async_completion(request, Err(LineError::failed(why)));
+            }
+        }
     }
 
     /// Time since the provider began: what call machines are told.
@@ -336,6 +377,7 @@ impl Tspi for H323Provider {
             state.lines.remove(&line).ok_or(LineError::InvalLineHandle)?.close();
             state.msps.retain(|_, (of, _)| *of != line);
         }
+        self.close_calls(|entry| entry.line == line, "the line was closed");
         self.release_calls(|entry| entry.line == line);
         self.inner.trunks.retire();
         Ok(())
@@ -374,23 +416,27 @@ impl Tspi for H323Provider {
     }
 
     fn line_accept(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
-        self.command(call, Command::Accept(request))
+        self.request(call, request, Command::Accept(request))
     }
 
     fn line_answer(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
-        self.command(call, Command::Answer(request))
+        self.request(call, request, Command::Answer(request))
     }
 
     fn line_drop(&self, request: RequestId, call: HdCall, mode: DisconnectMode) -> Result<(), LineError> {
-        self.command(call, Command::Drop(request, mode))
+        self.request(call, request, Command::Drop(request, mode))
     }
 
     fn line_close_call(&self, call: HdCall) -> Result<(), LineError> {
-        self.command(call, Command::Close)
+        let entry = self.entry(call)?;
+        self.inner.fail(&entry.known, "the call was closed");
+        // A task that has ended has released its call.
+        let _ = entry.commands.send(Command::Close);
+        Ok(())
     }
 
     fn line_call_info(&self, call: HdCall) -> Result<CallInfo, LineError> {
-        let info = Arc::clone(&self.inner.lock().calls.get(&call).ok_or(LineError::InvalCallHandle)?.info);
+        let info = self.entry(call)?.info;
         let info = info.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         Ok(info.clone())
     }
@@ -406,7 +452,7 @@ impl Tspi for H323Provider {
         if digits.is_empty() || digits.len() > 128 || !digits.chars().all(legal) {
             return Err(LineError::InvalParam(format!("{digits:?}: 1 to 128 of 0-9 * # A-D !")));
         }
-        self.command(call, Command::Digits(request, digits.to_owned(), mode))
+        self.request(call, request, Command::Digits(request, digits.to_owned(), mode))
     }
 
     fn line_dial(
@@ -420,18 +466,18 @@ impl Tspi for H323Provider {
         if digits.len() > 128 || !digits.chars().all(legal) || (digits.is_empty() && !complete) {
             return Err(LineError::InvalParam(format!("{digits:?}: up to 128 of 0-9 * #")));
         }
-        self.command(call, Command::Dial(request, digits.to_owned(), complete))
+        self.request(call, request, Command::Dial(request, digits.to_owned(), complete))
     }
 
     fn line_redirect(&self, request: RequestId, call: HdCall, destination: &str) -> Result<(), LineError> {
         let destination = self.inner.destination(destination)?;
-        let state = self.inner.lock();
-        let commands = state.calls.get(&call).ok_or(LineError::InvalCallHandle)?.commands.clone();
+        let CallEntry { commands, known, .. } = self.entry(call)?;
+        known.ask(request)?;
         let inner = Arc::clone(&self.inner);
         self.inner.runtime.spawn(async move {
             let found = resolve(&inner.config, &destination).await;
             let to = found.map(|addresses| (addresses.first().copied(), destination.alias));
-            // A task that has ended has completed its requests.
+            // A task that has ended has failed its requests.
             let _ = commands.send(Command::Redirect(request, to));
         });
         Ok(())
@@ -443,22 +489,30 @@ impl Tspi for H323Provider {
         call: HdCall,
         data: &[u8],
     ) -> Result<(), LineError> {
-        self.command(call, Command::UserUser(request, info::user_user_from(data)?))
+        self.request(call, request, Command::UserUser(request, info::user_user_from(data)?))
     }
 
     fn line_q931(&self, request: RequestId, call: HdCall, what: Q931Verb) -> Result<(), LineError> {
         if let Q931Verb::Progress(code @ 128..) | Q931Verb::Notify(code @ 128..) = what {
             return Err(LineError::InvalParam(format!("{code}: descriptions have seven bits")));
         }
-        self.command(call, Command::Q931(request, what))
+        self.request(call, request, Command::Q931(request, what))
     }
 
     fn line_hold(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
-        self.command(call, Command::Hold(request))
+        self.request(call, request, Command::Hold(request))
     }
 
     fn line_unhold(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {
-        self.command(call, Command::Unhold(request))
+        self.request(call, request, Command::Unhold(request))
+    }
+
+    fn line_move_media(&self, call: HdCall, msp: HdMspLine) -> Result<(), LineError> {
+        let ht = match self.inner.lock().msps.get(&msp) {
+            Some((_, ht)) => *ht,
+            None => return Err(LineError::InvalParam("no such MSP instance".to_owned())),
+        };
+        self.command(call, Command::MoveMedia(ht))
     }
 
     fn line_create_msp_instance(

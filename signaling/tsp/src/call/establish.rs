@@ -159,6 +159,8 @@ pub(super) fn early(context: &mut Context, command: Option<Command>) -> Result<O
             context.complete(request, Err(LineError::InvalCallState));
             Ok(None)
         }
+        // No machine yet: who prepares now is the one that has the media.
+        Some(Command::MoveMedia(_)) => Ok(None),
         Some(Command::Drop(request, _)) => {
             stop_media(context);
             context.complete(request, Ok(()));

@@ -23,10 +23,31 @@ pub(super) struct Holding {
     paused: bool,
 }
 
+impl Holding {
+    /// We hold the far end, and nothing about that is under way.
+    pub(super) fn holds(&self) -> bool {
+        self.held && self.request.is_none()
+    }
+
+    /// A hold or unhold waits for the far end.
+    pub(super) fn is_changing(&self) -> bool {
+        self.request.is_some()
+    }
+
+    /// The far end is held, though nobody asked for it.
+    pub(super) fn is_held(&mut self) {
+        self.held = true;
+    }
+}
+
 impl Running {
     pub(super) fn hold(&mut self, request: RequestId) {
         let now = self.now();
-        if !matches!(self.context.state, Some(LineCallState::Connected(_))) || self.holding.request.is_some()
+        if self.moving.is_some() {
+            let why = "the call's media are on their way to another application";
+            self.context.complete(request, Err(LineError::failed(why)));
+        } else if !matches!(self.context.state, Some(LineCallState::Connected(_)))
+            || self.holding.request.is_some()
         {
             self.context.complete(request, Err(LineError::InvalCallState));
         } else if self.machine.hold(now) {
@@ -49,11 +70,15 @@ impl Running {
 
     /// What was asked for is so, or, with `why`, is not.
     pub(super) fn hold_changed(&mut self, held: bool, why: Option<&str>) {
+        if self.moving_hold_changed(held, why) {
+            return;
+        }
         self.holding.held = held;
         if let Some(request) = self.holding.request.take() {
             self.context.complete(request, why.map_or(Ok(()), |why| Err(LineError::failed(why))));
         }
         self.report_connected();
+        self.move_on();
     }
 
     pub(super) fn paused(&mut self, paused: bool) {

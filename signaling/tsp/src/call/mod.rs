@@ -15,7 +15,9 @@ mod digits;
 mod establish;
 mod heard;
 mod hold;
+mod known;
 mod legs;
+mod moved;
 mod running;
 mod sockets;
 
@@ -36,6 +38,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+pub(crate) use self::known::Known;
 pub(crate) use self::sockets::expire;
 
 use self::admit::Asked;
@@ -70,6 +73,8 @@ pub(crate) enum Command {
     Redirect(RequestId, Result<(Option<SocketAddr>, Option<String>), LineError>),
     /// User-user information.
     UserUser(RequestId, UserUser),
+    /// The media are to be at this MSP instance.
+    MoveMedia(HtMspLine),
     /// Hold the far end.
     Hold(RequestId),
     /// Take it back.
@@ -114,6 +119,7 @@ pub(crate) fn outgoing(
     let info = info::outgoing(params, goal, &local_name(&config));
     let (mut context, commands) = enter(inner, hd_line, line, info)?;
     context.ht = Some(call);
+    context.known.ask(request)?;
     context.partial = params.partial;
     context.take_place(identity.names(goal));
     let hd = context.hd;
@@ -216,8 +222,12 @@ fn enter(
 ) -> Result<(Context, mpsc::UnboundedReceiver<Command>), LineError> {
     let (sender, commands) = mpsc::unbounded_channel();
     let info = Arc::new(Mutex::new(info));
-    let hd = inner.enter(CallEntry { line: hd_line, commands: sender, info: Arc::clone(&info) })?;
+    let known = Arc::new(Known::default());
+    let entry =
+        CallEntry { line: hd_line, commands: sender, info: Arc::clone(&info), known: Arc::clone(&known) };
+    let hd = inner.enter(entry)?;
     let context = Context {
+        known,
         inner: Arc::clone(inner),
         registrar: inner.registrar(hd_line),
         asked: None,
@@ -286,6 +296,7 @@ struct Context {
     hd: HdCall,
     ht: Option<HtCall>,
     info: Arc<Mutex<CallInfo>>,
+    known: Arc<Known>,
     inbound: bool,
     /// The broker has forgotten the call: nothing may name it any more.
     closed: bool,
@@ -310,6 +321,8 @@ struct Context {
 impl Drop for Context {
     fn drop(&mut self) {
         self.inner.leave(self.hd);
+        // What came too late for the task to hear of it.
+        self.inner.fail(&self.known, "the call has ended");
     }
 }
 
@@ -326,8 +339,8 @@ impl Context {
     }
 
     fn complete(&self, request: RequestId, result: Result<(), LineError>) {
-        // A closed call's requests were completed by the broker.
-        if let Some(events) = self.inner.events().filter(|_| !self.closed) {
+        // A closed call's requests have failed already.
+        if let Some(events) = self.inner.events().filter(|_| self.known.completed(request)) {
             events.async_completion(request, result);
         }
     }
@@ -357,12 +370,16 @@ impl Context {
 
     /// Sends a buffer to the MSP that prepared the call, or, before one has, to all.
     fn to_msp(&self, message: &ToMsp) -> Result<(), LineError> {
+        self.to_instance(self.msp, message)
+    }
+
+    fn to_instance(&self, msp: Option<HtMspLine>, message: &ToMsp) -> Result<(), LineError> {
         let (events, ht) = self.inner.events().zip(self.valid()).ok_or(LineError::InvalCallHandle)?;
-        events.send_msp_data(self.line, Some(ht), self.msp, Opaque::new(message.encode())?)
+        events.send_msp_data(self.line, Some(ht), msp, Opaque::new(message.encode())?)
     }
 
     /// The broker's handle, while the call may be named.
     fn valid(&self) -> Option<HtCall> {
-        self.ht.filter(|_| !self.closed)
+        self.ht.filter(|_| !self.closed && !self.known.is_closed())
     }
 }

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use offhook_h323::{
-    Alias, Call, Cause, Channel, ConferenceGoal, Event, Forward, Origin, Release, ReleaseInfo, ReleaseReason,
-    SetupInfo,
+    Alias, Call, Cause, Channel, ChannelPlan, ConferenceGoal, Event, Forward, Origin, Release, ReleaseInfo,
+    ReleaseReason, SetupInfo,
 };
 use offhook_pair::{Channel as PairChannel, DigitWay, Flow, ToMsp, ToTsp};
 use offhook_spi::{
@@ -23,6 +23,7 @@ use super::admit::{self, Asked};
 use super::digits::Digits;
 use super::heard::Way;
 use super::hold::Holding;
+use super::moved::Moving;
 use super::sockets::{Connecting, Signaling, accept, connect, drive, hear};
 use super::{Command, Context};
 use crate::connection::Connection;
@@ -71,6 +72,10 @@ pub(super) struct Running {
     pub(super) held: Vec<PairChannel>,
     pub(super) digits: Digits,
     pub(super) holding: Holding,
+    /// Media that go to another MSP instance.
+    pub(super) moving: Option<Moving>,
+    /// A channel was agreed at some time.
+    pub(super) channels_agreed: bool,
     /// The far end's flow control of what we send, in bit/s.
     pub(super) rate_limit: Option<u32>,
 }
@@ -101,6 +106,8 @@ impl Running {
             held: Vec::new(),
             digits: Digits::default(),
             holding: Holding::default(),
+            moving: None,
+            channels_agreed: false,
             rate_limit: None,
         }
     }
@@ -173,7 +180,8 @@ impl Running {
     /// When something is due at the latest.
     fn deadline(&self) -> Instant {
         let digits = self.digits.deadline(self.now());
-        let by = [self.machine.poll_timeout(), self.prepare_by, digits].into_iter().flatten().min();
+        let moving = self.move_deadline();
+        let by = [self.machine.poll_timeout(), self.prepare_by, digits, moving].into_iter().flatten().min();
         self.context.inner.deadline(by.unwrap_or(Duration::MAX))
     }
 
@@ -184,6 +192,7 @@ impl Running {
         }
         self.machine.handle_timeout(now);
         self.digits_expired();
+        self.move_expired();
     }
 
     /// Carries out everything that the machine wants.
@@ -260,6 +269,7 @@ impl Running {
                 };
                 self.complete_if(request, taken);
             }
+            Command::MoveMedia(to) => self.move_media(to),
             Command::Hold(request) => self.hold(request),
             Command::Unhold(request) => self.unhold(request),
             Command::Drop(request, mode) => self.drop_call(request, mode),
@@ -321,6 +331,7 @@ impl Running {
 
     fn msp_said(&mut self, msp: HtMspLine, data: &Opaque) {
         match ToTsp::decode(data.as_bytes()) {
+            Ok(message) if self.moving_msp_said(msp, &message) => {}
             Ok(ToTsp::Prepared { sessions }) if self.prepare_by.take().is_some() => {
                 self.context.msp = Some(msp);
                 let mut media = media::local_media(&sessions);
@@ -434,8 +445,9 @@ impl Running {
                     self.start_channels(held);
                     self.next_digits();
                 }
+                self.move_on();
             }
-            Event::ChannelOpened(plan) => match media::channel(&plan) {
+            Event::ChannelOpened(plan) => match self.agreed_channel(&plan) {
                 Some(channel) if self.may_flow(channel.id.flow) => {
                     let channel = self.agreed(channel);
                     self.start_channels(vec![channel]);
@@ -477,7 +489,13 @@ impl Running {
         }
     }
 
-    fn note_id(&self, key: &str, value: &str) {
+    /// A channel that was agreed, in the pair's words.
+    fn agreed_channel(&mut self, plan: &ChannelPlan) -> Option<PairChannel> {
+        self.channels_agreed = true;
+        media::channel(plan)
+    }
+
+    pub(super) fn note_id(&self, key: &str, value: &str) {
         self.context.note(CallInfoChange::Other, |info| info::set_id(info, key, value));
     }
 
@@ -554,6 +572,7 @@ impl Running {
             self.context.complete(request, Err(LineError::failed(&release.text)));
         }
         self.end_hold(&release.text);
+        self.moving = None;
         if let Some(asked) = &mut self.context.asked {
             asked.cause = Some(release.effective_cause());
         }
