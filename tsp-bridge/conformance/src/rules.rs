@@ -66,7 +66,7 @@ rules! {
     Info "info" "TSPI_lineGetCallInfo" "origin and media are told; readable after the end until CloseCall";
     CallId "info.callid" "TAPI.md 1.10" "with hub tracking in its capabilities a call says its call id";
     CloseOutstanding "close.outstanding" "TSPI_lineCloseCall" "requests outstanding at CloseCall fail";
-    CloseSilent "close.silent" "TSPI_lineCloseCall" "a closed call is not named again, and its handle is void";
+    CloseSilent "close.silent" "TSPI_lineCloseCall" "a closed call is not named again but by a report under way, and its handle is void";
     Reentry "reentry" "tspi::TspEvents" "reports are made without a lock that requests need";
     MspIdentity "msp.identity" "TAPI.md 1.1" "an MSP instance exactly if the capabilities say MSP, else OperationUnavail";
     OpaqueUnknown "opaque.unknown" "TAPI.md 1.5" "a buffer for a call or instance that is not known is an error";

@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use offhook_spi::{
     ApiVersion, CallFeatures, CallParams, Completion, DisconnectMode, HdCall, HdLine, HdMspLine, HtCall,
@@ -18,6 +18,9 @@ use crate::rules::Rule;
 
 /// The device that the suite opens.
 pub(crate) const DEVICE: u32 = 0;
+
+/// How long a report that was under way when a call or a line was closed may take to arrive.
+pub(crate) const UNDER_WAY: Duration = Duration::from_millis(10);
 
 pub(crate) struct Session<'a> {
     pub(crate) provider: Arc<dyn Tspi>,
@@ -423,8 +426,8 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn close(&mut self, call: Call) {
-        // Reports that are on their way while CloseCall runs are its provider's right.
         let closed = self.safely("CloseCall", |provider| provider.line_close_call(call.hd));
+        std::thread::sleep(UNDER_WAY);
         self.log(|log| log.close(call.ht));
         if let Some(Err(error)) = closed {
             self.broken(Rule::CloseSilent, format!("CloseCall fails: {error}"));

@@ -3,7 +3,7 @@
 use offhook_spi::{DisconnectMode, LineCallState as S};
 
 use crate::rules::Rule;
-use crate::session::Session;
+use crate::session::{Session, UNDER_WAY};
 
 /// Calls that are closed.
 pub(crate) fn ends(session: &mut Session<'_>) {
@@ -86,6 +86,7 @@ pub(crate) fn line_close(session: &mut Session<'_>) {
     let call = session.talk();
     let (provider, line, ht) = (session.provider.clone(), session.line, session.ht_line);
     let closed = session.safely("Close", |p| p.line_close(line));
+    std::thread::sleep(UNDER_WAY);
     session.log(|log| {
         log.lines.remove(&ht);
         if let Some(call) = call {
