@@ -507,6 +507,14 @@ impl Tspi for H323Provider {
         self.request(call, request, Command::Unhold(request))
     }
 
+    fn line_move_media(&self, call: HdCall, msp: HdMspLine) -> Result<(), LineError> {
+        let ht = match self.inner.lock().msps.get(&msp) {
+            Some((_, ht)) => *ht,
+            None => return Err(LineError::InvalParam("no such MSP instance".to_owned())),
+        };
+        self.command(call, Command::MoveMedia(ht))
+    }
+
     fn line_create_msp_instance(
         &self,
         line: HdLine,

@@ -17,6 +17,7 @@ mod heard;
 mod hold;
 mod known;
 mod legs;
+mod moved;
 mod running;
 mod sockets;
 
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     Redirect(RequestId, Result<(Option<SocketAddr>, Option<String>), LineError>),
     /// User-user information.
     UserUser(RequestId, UserUser),
+    /// The media are to be at this MSP instance.
+    MoveMedia(HtMspLine),
     /// Hold the far end.
     Hold(RequestId),
     /// Take it back.
@@ -367,8 +370,12 @@ impl Context {
 
     /// Sends a buffer to the MSP that prepared the call, or, before one has, to all.
     fn to_msp(&self, message: &ToMsp) -> Result<(), LineError> {
+        self.to_instance(self.msp, message)
+    }
+
+    fn to_instance(&self, msp: Option<HtMspLine>, message: &ToMsp) -> Result<(), LineError> {
         let (events, ht) = self.inner.events().zip(self.valid()).ok_or(LineError::InvalCallHandle)?;
-        events.send_msp_data(self.line, Some(ht), self.msp, Opaque::new(message.encode())?)
+        events.send_msp_data(self.line, Some(ht), msp, Opaque::new(message.encode())?)
     }
 
     /// The broker's handle, while the call may be named.
