@@ -5,7 +5,8 @@ mod support;
 use offhook_broker::scripted::{Scripted, ScriptedConfig};
 use offhook_broker::{Broker, Census};
 use offhook_spi::{
-    AppEvent, AppReply, AppRequest, HPhone, LampMode, LineError, PhoneEvent, PhoneId, PhoneSetting, Privilege,
+    AppEvent, AppReply, AppRequest, HPhone, LampMode, LineError, PhoneEvent, PhoneId, PhoneSetting,
+    Privilege, RequestId,
 };
 use support::Client;
 use support::puppet::Puppet;
@@ -115,6 +116,46 @@ fn a_phone_that_its_provider_closes_is_void_and_can_be_opened_anew() {
     assert_eq!(broker.diagnostics().late_events, 1);
     open(&two, Privilege::Owner).unwrap();
     assert!(!puppet.log().contains(&"phone_close".to_owned()), "the provider closed it itself");
+}
+
+/// What else may happen while the provider opens the phone.
+#[test]
+fn who_comes_while_a_phone_is_opened_waits_for_what_comes_of_it() {
+    let ask = |link: &std::sync::Arc<dyn offhook_spi::Link>, id, privilege| {
+        link.submit(RequestId(id), AppRequest::OpenPhone { phone: PhoneId(0), privilege }).unwrap();
+    };
+    let unplugged = || LineError::ResourceUnavail("unplugged".to_owned());
+    for ending in 0..3 {
+        let (broker, puppet) = Puppet::house();
+        let [one, two] = ["one", "two"].map(|name| Client::new(&broker, name));
+        let other = two.link.clone().unwrap();
+        puppet.next(move |puppet, _| {
+            ask(&other, 70, Privilege::Owner);
+            ask(&other, 71, Privilege::Monitor);
+            match ending {
+                0 => Ok(()),
+                1 => Err(unplugged()),
+                _ => {
+                    puppet.events().phone_closed(puppet.phone(), unplugged());
+                    Ok(())
+                }
+            }
+        });
+        let first = open(&one, Privilege::Owner);
+        let [owner, monitor] = [70, 71].map(|id| two.reply(RequestId(id)).expect("answered"));
+        if ending == 0 {
+            assert!(first.is_ok() && matches!(owner, Err(LineError::ResourceUnavail(_))), "{owner:?}");
+            assert!(matches!(monitor, Ok(AppReply::Phone(_))));
+            assert_eq!(broker.census().phones, 1);
+        } else {
+            assert_eq!(
+                (first, owner.map(drop), monitor.map(drop)),
+                (Err(unplugged()), Err(unplugged()), Err(unplugged()))
+            );
+            assert_eq!(broker.census(), Census { clients: 2, ..Census::default() });
+            assert!(open(&one, Privilege::Owner).is_ok(), "{ending}: it can be opened anew");
+        }
+    }
 }
 
 #[test]

@@ -363,6 +363,8 @@ impl Tspi for Puppet {
     fn phone_open(&self, _device: u32, phone: HtPhone) -> Result<HdPhone, LineError> {
         self.note("phone_open");
         self.phones.lock().unwrap().push(phone);
+        let hook = self.hook.lock().unwrap().take();
+        hook.map_or(Ok(()), |hook| hook(self, RequestId(0)))?;
         Ok(HdPhone(self.handle()))
     }
     fn phone_close(&self, _phone: HdPhone) -> Result<(), LineError> {
