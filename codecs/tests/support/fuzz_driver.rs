@@ -101,6 +101,7 @@ const LONGEST: usize = 2_048;
 const POOL: usize = 5_000;
 
 /// Runs a property: so many executions as fit a test, or as the environment wants.
+#[allow(clippy::disallowed_methods, reason = "it is the fuzzer that asks the time, not the decoders")]
 pub fn run(name: &str, property: fn(&[u8]) -> Outcome, executions: u64) {
     let number = |variable| std::env::var(variable).ok().map(|text: String| text.parse::<u64>().unwrap());
     let (asked, seconds) = (number("FUZZ_EXECUTIONS"), number("FUZZ_SECONDS"));

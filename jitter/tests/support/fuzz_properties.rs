@@ -72,7 +72,7 @@ pub fn playout(octets: &[u8]) -> Outcome {
     let mut config = PlayoutConfig::for_codec(kind);
     config.max_payload = 2_048;
     config.max_octets = 20_480;
-    if script.octet() % 4 == 0 {
+    if script.octet().is_multiple_of(4) {
         config.max_packets = 4;
         config.max_octets = 2_048;
         config.max_packet_ms = 60;

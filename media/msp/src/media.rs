@@ -102,9 +102,11 @@ impl Media {
         offers
     }
 
-    /// Packets with copies that we take and send, beside what else is offered: the highest payload type that is free.
+    /// Packets with copies that we take and send, beside what else is offered: the highest payload type that is free. Not
+    /// where the application's own packets may pass through, which it would have to take apart.
     pub(crate) fn redundancy(&self, codecs: &[CodecOffer]) -> Option<Redundancy> {
-        let copies = self.config.redundancy?;
+        let runs = |offer: &CodecOffer| self.codec(offer.codec).is_ok_and(CodecKind::is_runnable);
+        let copies = self.config.redundancy.filter(|_| codecs.iter().all(runs))?;
         let taken = |number: &u8| {
             Some(*number) == self.config.telephone_event
                 || codecs.iter().any(|offer| offer.payload_type == *number)

@@ -80,6 +80,12 @@ fn copies_are_offered_under_a_number_that_is_free_and_only_if_they_are_wanted() 
     assert_eq!(with(CodecKind::Opus, Some(0)).prepare().redundancy, expected(127, 0));
     let config = MspConfig { redundancy: Some(4), telephone_event: Some(127), ..MspConfig::default() };
     assert_eq!(End::with(config).prepare().redundancy, expected(126, 4));
+    // Nor where packets may pass through; where terminals deal in sound, such codecs are not offered.
+    let mut passing = with(CodecKind::G729, Some(1));
+    assert_eq!(passing.prepare().redundancy, None);
+    let mut sounding = with(CodecKind::G729, Some(1));
+    sounding.tone(440.0);
+    assert_eq!(sounding.prepare().redundancy, expected(127, 1));
 }
 
 #[test]

@@ -208,6 +208,10 @@ impl TxProcessor {
                 let clock_rate = self.sender.stats().clock_rate;
                 self.sender.restart(sender_config(identity, payload_type, clock_rate));
                 self.events.reset();
+                // Timestamps begin anew: how far back a copy lies could not be told.
+                if let Some(redundancy) = self.format.as_mut().and_then(|format| format.redundancy.as_mut()) {
+                    redundancy.forget();
+                }
                 None
             }
             TxCommand::PlayEvents(events) => {
