@@ -270,7 +270,7 @@ async fn a_call_on_hold_is_taken_back_by_who_it_was_handed_to() -> Tested {
     at_desk.answer().await?;
     far_sound.hears(DESK.into(), DESK.into()).await?;
     at_desk.hold().await?;
-    assert_eq!(at_desk.state(), CallState::Hold);
+    tokio::time::timeout(PATIENCE, at_desk.wait(|status| status.state == CallState::Hold)).await?;
     at_desk.handoff(HandoffTarget::Application("room".to_owned())).await?;
     let (at_room, _) = room.told().await?;
     assert_eq!(at_room.state(), CallState::Hold);

@@ -224,6 +224,12 @@ pub(crate) enum Pending {
     },
     /// The pump forgets the hubs that are not in the answer before later events name others.
     Hubs(oneshot::Sender<Result<AppReply, LineError>>),
+    /// The pump gives the handle of a busy call to the one that waits on in its place.
+    CampOn {
+        from: Arc<CallShared>,
+        to: Arc<CallShared>,
+        tx: oneshot::Sender<Result<AppReply, LineError>>,
+    },
     /// The pump enters the phone before later events name it.
     OpenPhone(Arc<PhoneShared>, oneshot::Sender<Result<AppReply, LineError>>),
     /// A buffer of the MSP: a failure is counted.
@@ -236,6 +242,7 @@ impl Pending {
         let (one, other) = match self {
             Self::MakeCall(call, _) => (Some(call), None),
             Self::Conference { conference, consult, .. } => (Some(conference), Some(consult)),
+            Self::CampOn { to, .. } => (Some(to), None),
             _ => (None, None),
         };
         one.into_iter().chain(other)

@@ -329,7 +329,11 @@ impl HubShared {
                 None
             }
         };
-        found.and_then(|own| own.call.upgrade())
+        drop(inner);
+        let own = found?;
+        // The call that has the handle now, if that was passed on within this application.
+        let now = lock(&core.registry).calls.get(&own.handle).cloned();
+        now.or_else(|| own.call.upgrade())
     }
 }
 

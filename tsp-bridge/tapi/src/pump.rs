@@ -213,6 +213,20 @@ fn reply(core: &Arc<Core>, request: RequestId, result: Result<AppReply, LineErro
             dialled(core, &consult, handles.map(|(_, consult)| consult));
             let _ = tx.send(result);
         }
+        Some(Pending::CampOn { from, to, tx }) => {
+            let handle = result.as_ref().map_err(Clone::clone).and_then(|_| {
+                let phase = &mut lock(&from.inner).phase;
+                match std::mem::replace(phase, Phase::Void) {
+                    Phase::Bound(handle) => Ok(handle),
+                    other => {
+                        *phase = other;
+                        Err(LineError::InvalCallHandle)
+                    }
+                }
+            });
+            dialled(core, &to, handle);
+            let _ = tx.send(result);
+        }
         Some(Pending::OpenPhone(phone, tx)) => {
             if let Ok(AppReply::Phone(handle)) = &result {
                 phone::opened(core, &phone, *handle);

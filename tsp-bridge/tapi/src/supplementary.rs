@@ -18,7 +18,7 @@ use crate::core::{Pending, lock, unexpected_reply};
 use crate::{Address, Call, Tapi, TapiError};
 
 impl Call {
-    /// Puts the call on hold; returns once it is.
+    /// Puts the call on hold; returns when the provider has done so, and the state follows as an event.
     #[doc(alias = "ITBasicCallControl::Hold")]
     #[doc(alias = "lineHold")]
     pub async fn hold(&self) -> Result<(), TapiError> {
@@ -130,13 +130,35 @@ impl Call {
     }
 
     /// Has a call that meets a busy party or no answer completed; by what it can be cancelled
-    /// ([`Address::uncomplete_call`]).
+    /// ([`Address::uncomplete_call`]). To camp on there is [`camp_on`](Self::camp_on).
     #[doc(alias = "lineCompleteCall")]
     pub async fn complete(&self, mode: CompletionMode) -> Result<u32, TapiError> {
         let call = self.shared().bound()?;
+        if mode == CompletionMode::CampOn {
+            let why = "who camps on gets another call: Call::camp_on";
+            return Err(LineError::InvalParam(why.to_owned()).into());
+        }
         match self.ask(AppRequest::CompleteCall { call, mode }).await? {
             AppReply::CompletionId(id) => Ok(id),
             _ => Err(unexpected_reply()),
+        }
+    }
+
+    /// Waits with a call that met a busy party until that is free. To an application a call that met a busy party is
+    /// over, and stays so: what goes on is the call answered here, which has the streams from now on; and by what it can
+    /// be cancelled.
+    #[doc(alias = "LINECALLCOMPLMODE_CAMPON")]
+    pub async fn camp_on(&self) -> Result<(Call, u32), TapiError> {
+        let call = self.shared().bound()?;
+        let waiting = self.address().arising("")?;
+        let shared = waiting.shared();
+        shared.begin_to_dial()?;
+        let what = AppRequest::CompleteCall { call, mode: CompletionMode::CampOn };
+        let pending = |tx| Pending::CampOn { from: self.shared().clone(), to: shared.clone(), tx };
+        match self.shared().address.core.request_with(what, pending).await {
+            Ok(AppReply::CompletionId(id)) => Ok((waiting, id)),
+            Ok(_) => Err(unexpected_reply()),
+            Err(error) => Err(shared.not_dialled(error)),
         }
     }
 

@@ -39,6 +39,10 @@ impl Trace {
         self.0.lock().unwrap().push(line.into());
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
