@@ -7,17 +7,18 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Tested, tool};
+use common::{Process, Tested, errors, offhook, run, tool};
 use offhook::capture::Capture;
 use offhook::{
     Call, ConferenceGoal, DisconnectCode, Embedded, EmbeddedConfig, Event, EventFilter, EventStream,
-    H323Config, HHub, HubEvent, HubRecord, HubView, MediaTypes, MspConfig, Privilege,
+    H323Config, HHub, HubEvent, HubMember, HubRecord, HubView, LineCallState, MediaTypes, MspConfig,
+    Privilege,
 };
 use serde_json::Value;
 
@@ -99,6 +100,10 @@ impl House {
     }
 }
 
+fn is_up(member: &HubMember) -> bool {
+    matches!(member.state, Some(LineCallState::Connected(_)))
+}
+
 fn members(view: &HubView) -> usize {
     view.hubs().map(|hub| hub.members.len()).sum()
 }
@@ -108,7 +113,8 @@ fn members(view: &HubView) -> usize {
 async fn a_call_to_oneself_is_one_hub_with_two_calls() -> Tested {
     let mut house = House::new(None).await?;
     let placed = house.call(house.at()?, None).await?;
-    let view = house.until(|view| members(view) == 2).await?;
+    let up = |view: &HubView| view.hubs().flat_map(|hub| &hub.members).all(is_up);
+    let view = house.until(|view| members(view) == 2 && up(view)).await?;
     assert_eq!(view.hubs().len(), 1, "{view}");
     let hub = placed.call_hub().await?;
     let other = house.answered.lock().unwrap()[0].clone();
@@ -117,7 +123,9 @@ async fn a_call_to_oneself_is_one_hub_with_two_calls() -> Tested {
     let calls = hub.calls().await?;
     let own: Vec<_> = calls.iter().map(|call| call.call.clone()).collect();
     assert!(own.contains(&Some(placed.clone())) && own.contains(&Some(other)), "{calls:?}");
-    assert_eq!(house.phone.tapi().hub_view().await?, view, "told is answered");
+    // What is asked may be newer than what was told so far; when nothing happens any more they are the same.
+    let answered = house.phone.tapi().hub_view().await?;
+    house.until(|view| *view == answered).await?;
     hub.clear().await?;
     house.until(|view| view.hubs().len() == 0).await?;
     let kinds: Vec<_> =
@@ -250,4 +258,95 @@ async fn the_hubs_are_those_that_tshark_sees_in_the_capture() -> Tested {
         written.iter().map(|line| serde_json::from_str(line)).collect::<Result<_, _>>()?;
     assert_eq!(read, house.log);
     Ok(())
+}
+
+/// The broker in its own process, two applications in a call, and the command that watches: live, logged, replayed.
+#[test]
+fn the_command_shows_calls_of_other_applications_and_their_log_shows_them_again() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let (socket, log) = (dir.path().join("tapisrv.sock"), dir.path().join("hubs.jsonl"));
+    let line = format!("127.0.0.1:{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
+    let mut broker =
+        Process::start(offhook().args(["tapisrv", "--json", "--listen", &line, "--socket"]).arg(&socket))?;
+    while broker.json()?["event"] != "listening" {}
+    let empty = run(offhook().args(["hubs", "--socket"]).arg(&socket))?;
+    assert_eq!(
+        (stdout(&empty), empty.status.code()),
+        ("no call hubs\n".to_owned(), Some(0)),
+        "{}",
+        errors(&empty)
+    );
+    let mut watch = Process::start(
+        offhook().args(["hubs", "--watch", "--json", "--log"]).arg(&log).arg("--socket").arg(&socket),
+    )?;
+    let mut answer = Process::start(
+        offhook().args(["answer", "--null", "--calls", "1", "--json", "--socket"]).arg(&socket),
+    )?;
+    while answer.json()?["event"] != "listening" {}
+    let call = Process::start(
+        offhook().args(["call", &line, "--null", "--duration", "600", "--json", "--socket"]).arg(&socket),
+    )?;
+    let (mut view, mut records) = (HubView::default(), Vec::new());
+    let mut hear = |view: &mut HubView| -> Result<HubRecord, Box<dyn Error>> {
+        let record: HubRecord = serde_json::from_str(&watch.line()?)?;
+        view.apply(&record)?;
+        records.push(record.clone());
+        Ok(record)
+    };
+    while members(&view) < 2 || !view.hubs().flat_map(|hub| &hub.members).all(is_up) {
+        hear(&mut view)?;
+    }
+    assert_eq!(view.hubs().len(), 1, "{view}");
+    let applications: BTreeSet<_> =
+        view.hubs().flat_map(|hub| &hub.members).map(|member| member.info.application.clone()).collect();
+    assert_eq!(applications, BTreeSet::from(["offhook answer".to_owned(), "offhook call".to_owned()]));
+    assert!(view.hubs().flat_map(|hub| &hub.members).all(|member| member.call.is_none()), "held by others");
+    // Another look, of who comes now, is the same but for what has no end: times.
+    let look = run(offhook().args(["hubs", "--json", "--socket"]).arg(&socket))?;
+    let hub: Value = serde_json::from_slice(&look.stdout)?;
+    assert_eq!(hub["members"].as_array().map(Vec::len), Some(2), "{hub:#}");
+    assert_eq!(hub["call_id"], view.hubs().next().map_or(0, |hub| hub.call_id));
+    let coarse = run(offhook().args(["hubs", "--without-calls", "--socket"]).arg(&socket))?;
+    assert_eq!(stdout(&coarse).lines().count(), 1, "{}", stdout(&coarse));
+    call.interrupt()?;
+    while view.hubs().len() > 0 {
+        hear(&mut view)?;
+    }
+    // What the log replays to at each moment of its records is what was seen then.
+    let first = records.first().ok_or("records")?.at;
+    for n in [records.len() / 3, records.len() / 2, records.len() - 1] {
+        let at = records[n].at;
+        let mut then = HubView::default();
+        for record in records.iter().take_while(|record| record.at <= at) {
+            then.apply(record)?;
+        }
+        let seconds = format!("{:.9}", at.since(first).as_secs_f64());
+        let again = run(offhook().args(["hubs", "--at", &seconds, "--replay"]).arg(&log))?;
+        assert_eq!((stdout(&again), again.status.code()), (then.to_string(), Some(0)), "{}", errors(&again));
+    }
+    // The broker goes: the watcher says so.
+    broker.interrupt()?;
+    let (_, code) = watch.end(PATIENCE)?;
+    assert_eq!(code, Some(1), "the broker is gone");
+    // A log that lacks its beginning, one that is no log, none at all, and a line that is not there.
+    let text = std::fs::read_to_string(&log)?;
+    let damaged = dir.path().join("damaged.jsonl");
+    std::fs::write(&damaged, text.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>())?;
+    let refused = run(offhook().args(["hubs", "--replay"]).arg(&damaged))?;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(errors(&refused).contains("damaged.jsonl: line 1: hub "), "{}", errors(&refused));
+    std::fs::write(&damaged, "no JSON\n")?;
+    let refused = run(offhook().args(["hubs", "--replay"]).arg(&damaged))?;
+    assert!(errors(&refused).contains("damaged.jsonl: line 1: "), "{}", errors(&refused));
+    let refused = run(offhook().args(["hubs", "--replay", "/no/such/log"]))?;
+    assert!(errors(&refused).contains("/no/such/log: "), "{}", errors(&refused));
+    let refused = run(offhook().args(["hubs", "--at", "1"]))?;
+    assert_eq!(refused.status.code(), Some(2), "--at is about a log");
+    let refused = run(offhook().args(["hubs", "--socket", "/no/such/socket"]))?;
+    assert!(errors(&refused).contains("/no/such/socket"), "{}", errors(&refused));
+    Ok(())
+}
+
+fn stdout(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
