@@ -6,7 +6,7 @@
 //! # Who is told
 //!
 //! Who receives a call by handoff gets NewCall (or CallPrivilege, if it held the call before) and then the call's state.
-//! Who changes its own privilege gets the reply. Everybody else who holds the call gets CallInfo with
+//! Who changes its own privilege gets CallPrivilege, then the reply. Everybody else who holds the call gets CallInfo with
 //! [`CallInfoChange::Holders`](offhook_spi::CallInfoChange::Holders), from the call's first state to its Idle. Which
 //! application accepted or answered a call is no news (there is no LINECALLINFOSTATE for it): it is read.
 //!
@@ -67,6 +67,7 @@ impl Inner {
                 Privilege::Monitor | Privilege::Owner => {}
             }
             state.privilege(ht, client, privilege);
+            state.push(client, AppEvent::CallPrivilege { call, privilege });
             let moved = match privilege {
                 Privilege::Owner if !others => state.move_to_holder(ht, client),
                 Privilege::Owner => None,

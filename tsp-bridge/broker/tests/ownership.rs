@@ -130,7 +130,14 @@ fn the_sole_owner_may_not_give_up_a_call_that_is_not_idle() {
     assert_eq!(set(&owner, call, Privilege::Owner), Ok(AppReply::Done), "it is");
     assert_eq!(holders(&monitor), []);
 
+    monitor.clear();
     assert_eq!(set(&monitor, seen, Privilege::Owner), Ok(AppReply::Done));
+    let told = AppEvent::CallPrivilege { call: seen, privilege: Privilege::Owner };
+    assert_eq!(
+        (monitor.events().first(), monitor.events().len()),
+        (Some(&told), 2),
+        "the change, then the reply"
+    );
     assert_eq!(holders(&owner), [(2, 0, String::new())]);
     assert_eq!(set(&owner, call, Privilege::Monitor), Ok(AppReply::Done));
     assert_eq!(holders(&monitor), [(1, 1, String::new())], "who does it has the reply");
