@@ -1,21 +1,24 @@
 //! A call is handed from one application to another, and its sound goes along: signalling stays where it is, the far end
 //! sends to the other application's MSP.
 
+mod common;
+
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::{Process, Tested, offhook, run, samples};
 use offhook::{
-    Address, Call, CallConfig, CallState, Direction, DisconnectCode, Embedded, EmbeddedConfig, Event,
-    EventFilter, EventStream, H323Config, HandoffTarget, MediaTypes, MspConfig, PcmReader, Privilege, Tapi,
-    Terminal, TerminalClass,
+    Address, Attached, AttachedConfig, Call, CallConfig, CallState, Direction, DisconnectCode, Embedded,
+    EmbeddedConfig, Event, EventFilter, EventStream, H323Config, HandoffTarget, MediaTypes, MspConfig,
+    PcmReader, Privilege, Tapi, Terminal, TerminalClass,
 };
 use offhook_broker::Broker;
 use offhook_msp::Msp;
 use offhook_tsp::H323Provider;
-
-type Tested = Result<(), Box<dyn Error>>;
+use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -284,4 +287,98 @@ async fn a_call_on_hold_is_taken_back_by_who_it_was_handed_to() -> Tested {
     drop((desk, room));
     house.close().await;
     Ok(())
+}
+
+/// A process that answers over a broker's socket, says a tone and records.
+fn answers(
+    socket: &Path,
+    name: &str,
+    tone: f32,
+    dir: &Path,
+    more: &[&str],
+) -> Result<Process, Box<dyn Error>> {
+    let mut process = Process::start(
+        offhook()
+            .args(["answer", "--json", "--null", "--calls", "1", "--name", name, "--tone", &tone.to_string()])
+            .args(more)
+            .arg("--socket")
+            .arg(socket)
+            .arg("--record")
+            .arg(dir.join(name)),
+    )?;
+    while process.json()?["event"] != "listening" {}
+    Ok(process)
+}
+
+/// The call's report of such a process.
+fn report(process: &mut Process) -> Result<Value, Box<dyn Error>> {
+    loop {
+        let said = process.json()?;
+        if said["event"] == "call" {
+            return Ok(said);
+        }
+    }
+}
+
+/// Pieces of 10 ms of a recording in which that tone is.
+fn pieces(recording: &[i16], hz: f32) -> Vec<usize> {
+    let with = recording.chunks_exact(80).enumerate().filter(|(_, piece)| strength(piece, hz.into()) > -20.0);
+    with.map(|(number, _)| number).collect()
+}
+
+/// Broker, first application, second application and far end, each a process of its own: what all of them recorded.
+#[test]
+fn sound_goes_on_across_two_processes() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let socket = dir.path().join("tapisrv.sock");
+    let mut broker = Process::start(
+        offhook().args(["tapisrv", "--json", "--listen", "127.0.0.1:0", "--socket"]).arg(&socket),
+    )?;
+    while broker.json()?["event"] != "listening" {}
+    let handing = ["--hand-to", "room", "--hand-after", "2"];
+    let mut desk = answers(&socket, "desk", DESK, dir.path(), &handing)?;
+    let mut room = answers(&socket, "room", ROOM, dir.path(), &[])?;
+    // The line listens now: where, its name says.
+    let at = listening_at(&socket)?;
+    let far = dir.path().join("far.wav");
+    let out = run(offhook()
+        .args(["call", &at, "--json", "--null", "--duration", "5", "--tone", &FAR.to_string(), "--record"])
+        .arg(&far))?;
+    let of_far: Value = serde_json::from_slice(&out.stdout)?;
+    assert_eq!(out.status.code(), Some(0), "{of_far:#}");
+    let (of_desk, of_room) = (report(&mut desk)?, report(&mut room)?);
+    assert_eq!(of_desk["handed_to"], "room", "{of_desk:#}");
+    assert_eq!(of_room["ended"], "disconnected (normal)", "{of_room:#}");
+
+    let heard = samples(&far)?;
+    let (first, then) = (pieces(&heard, DESK), pieces(&heard, ROOM));
+    let (last, next) = (*first.last().ok_or("no desk")?, *then.first().ok_or("no room")?);
+    assert!(last < next + 10, "one after the other: {last} {next}");
+    assert!(first.len() > 120 && then.len() > 150, "{} and {} pieces", first.len(), then.len());
+    println!("at the far end: {} ms between the two", (next.saturating_sub(last + 1)) * 10);
+    let mut recorded = 0;
+    for of in [&of_desk, &of_room] {
+        let path = of["recorded"]["path"].as_str().ok_or("no recording")?;
+        recorded += pieces(&samples(path.as_ref())?, FAR).len();
+    }
+    let seconds = of_far["seconds"].as_f64().ok_or("no length")?;
+    println!(
+        "of {seconds:.2} s of the far end's tone, {:.2} s are in the two recordings",
+        recorded as f64 / 100.0
+    );
+    assert!(recorded as f64 / 100.0 > seconds - 1.5, "{recorded} pieces of 10 ms in {seconds} s");
+    broker.interrupt()
+}
+
+/// Where the broker's line listens.
+fn listening_at(socket: &Path) -> Result<String, Box<dyn Error>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let named = runtime.block_on(async {
+        let config = AttachedConfig { socket: socket.to_owned(), ..AttachedConfig::default() };
+        let client = Attached::connect(config).await?;
+        let name = client.address().caps().line_name.clone();
+        client.shutdown().await;
+        Ok::<_, Box<dyn Error>>(name)
+    })?;
+    Ok(named.rsplit(' ').next().ok_or("no name")?.to_owned())
 }

@@ -28,7 +28,11 @@ fn every_call_of_a_plan_is_placed_and_told_of() -> Tested {
         let calls: u64 = of.values().filter_map(Value::as_u64).sum();
         assert_eq!(calls, 24, "{count} in {report:#}");
     }
-    assert_eq!(report["codecs"].as_object().map(serde_json::Map::len), Some(2), "both of the mix: {report:#}");
+    assert_eq!(
+        report["codecs"].as_object().map(serde_json::Map::len),
+        Some(2),
+        "both of the mix: {report:#}"
+    );
     let lines = std::fs::read_to_string(&csv)?;
     let fields: Vec<_> = lines.lines().map(|line| line.split(',').count()).collect();
     assert_eq!(fields.len(), 25);

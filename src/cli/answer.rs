@@ -8,7 +8,7 @@ use std::time::Duration;
 use offhook::capture::Capture;
 use offhook::{
     AddressEvent, Call, CallState, DisconnectCode, Event, EventFilter, EventStream, H323Config,
-    LineDevState, MediaTypes, Privilege,
+    HandoffTarget, LineDevState, MediaTypes, Privilege,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -169,6 +169,8 @@ struct Shared {
     duration: Option<Duration>,
     digits: Option<String>,
     hold: HoldArgs,
+    hand_to: Option<String>,
+    hand_after: Duration,
     json: bool,
     quiet: bool,
     capture: Option<PathBuf>,
@@ -196,6 +198,8 @@ impl Answering {
             duration: args.duration,
             digits: args.digits.clone(),
             hold: args.hold.clone(),
+            hand_to: args.hand_to.clone(),
+            hand_after: args.hand_after,
             json: args.output.json,
             quiet: args.output.no_live_line(),
             capture: capture.and(args.media.capture.clone()),
@@ -285,8 +289,19 @@ impl Answering {
         let mut asked = false;
         let mut sending = Sending::new(self.0.digits.clone());
         let mut holding = Holding::new(&self.0.hold);
+        let mut hand_over = None;
+        // A call that was handed to us is connected before we know of it.
+        let mut connected = false;
         while course.ended.is_none() {
-            let connected = course.connect.is_some();
+            if !connected && course.connect.is_some() {
+                connected = true;
+                until = tokio::time::Instant::now() + hang_up;
+                sending.begin(call);
+                holding.begin(call);
+                hand_over =
+                    self.0.hand_to.clone().map(|to| (tokio::time::Instant::now() + self.0.hand_after, to));
+            }
+            let hand_at = hand_over.as_ref().map(|(at, _)| *at);
             tokio::select! {
                 event = events.next() => match event {
                     Some(event) => course.note(&event),
@@ -306,11 +321,17 @@ impl Answering {
                     asked = disconnect(call).await;
                 }
                 () = told(&mut leaving), if !asked => asked = disconnect(call).await,
-            }
-            if !connected && course.connect.is_some() {
-                until = tokio::time::Instant::now() + hang_up;
-                sending.begin(call);
-                holding.begin(call);
+                () = tokio::time::sleep_until(hand_at.unwrap_or(until)), if hand_at.is_some() => {
+                    let Some((_, to)) = hand_over.take() else { continue };
+                    match call.handoff(HandoffTarget::Application(to.clone())).await {
+                        Ok(()) => {
+                            // The other application has it: what is left is to let go.
+                            course.handed_to = Some(to);
+                            break;
+                        }
+                        Err(why) => course.troubles.push(format!("not handed to {to}: {why}")),
+                    }
+                }
             }
         }
         sending.cut_off(course);
@@ -324,6 +345,9 @@ impl Answering {
 
     /// Rings, then answers.
     async fn answer(&self, call: &Call) -> Result<(), Failure> {
+        if call.state() != CallState::Offering {
+            return Ok(());
+        }
         call.accept().await.map_err(Failure::new)?;
         sleep(self.0.ring).await;
         call.answer().await.map_err(Failure::new)

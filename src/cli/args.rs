@@ -11,8 +11,8 @@ use super::codecs;
 use super::gatekeeper::GatekeeperServerArgs;
 use super::hubs::HubsArgs;
 use super::load::LoadArgs;
-use super::phone::BrokerArgs;
 use super::modem::ModemArgs;
+use super::phone::BrokerArgs;
 use super::playout::PlayoutArgs;
 use super::register::{GatekeeperArgs, RegisterArgs};
 use super::tapisrv::TapisrvArgs;
@@ -60,6 +60,12 @@ pub(crate) enum Command {
         offhook codecs\n  \
         offhook codecs --json")]
     Codecs(CodecsArgs),
+    /// Hold a telephony service provider to the rules of TSPI, a line a rule
+    #[command(after_help = "Examples:\n  \
+        offhook conformance\n  \
+        offhook conformance --provider h323 --json\n\n\
+        Your own provider: the crate offhook-conformance, with docs/conformance.md.")]
+    Conformance(ConformanceArgs),
     /// Register with a gatekeeper and stay registered until Ctrl-C
     #[command(after_help = "Examples:\n  \
         offhook register --gatekeeper 192.0.2.1 --alias 100 --alias bob\n  \
@@ -213,6 +219,12 @@ pub(crate) struct AnswerArgs {
     pub(crate) digits: Option<String>,
     #[command(flatten)]
     pub(crate) hold: HoldArgs,
+    /// Hand each call to another application of the broker, by the name that it goes by there; its sound goes along
+    #[arg(long, value_name = "NAME", requires = "socket")]
+    pub(crate) hand_to: Option<String>,
+    /// Do so when the call has been connected for so many seconds
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "0", requires = "hand_to")]
+    pub(crate) hand_after: Duration,
     /// Refuse calls as busy while so many are up
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) max_calls: usize,
@@ -429,6 +441,25 @@ pub(crate) struct CodecsArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConformanceArgs {
+    /// Which provider; without it, each in turn
+    #[arg(long, value_enum)]
+    pub(crate) provider: Option<ConformanceProvider>,
+    /// Print JSON, a line a provider
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A provider that is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ConformanceProvider {
+    /// H.323, called by another of its kind over loopback
+    H323,
+    /// The fake switch
+    Scripted,
 }
 
 #[derive(Debug, Args)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 use offhook::arrivals::Arrivals;
 use offhook::capture::Capture;
 use offhook::{
-    Address, Call, CallConfig, CallStatus, CardStatus, ConnectedMode, Direction, EmbeddedConfig, Event, H323Config,
-    LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, SetupUnanswered, Stream, Terminal,
-    TerminalClass, Timestamp,
+    Address, Call, CallConfig, CallStatus, CardStatus, ConnectedMode, Direction, EmbeddedConfig, Event,
+    H323Config, LineCallState, MspCallEvent, MspConfig, MspEventCause, OpusSettings, SetupUnanswered, Stream,
+    Terminal, TerminalClass, Timestamp,
 };
 
 use super::args::{MediaArgs, SignallingArgs};
@@ -310,6 +310,8 @@ pub(super) struct Course {
     pub(super) digits: String,
     /// Digits that were sent, all of them.
     pub(super) digits_sent: Option<String>,
+    /// The application that the call was handed to.
+    pub(super) handed_to: Option<String>,
     /// Failures of streams and terminals, for people.
     pub(super) troubles: Vec<String>,
     /// What happened to the media, in order.

@@ -48,6 +48,9 @@ pub(crate) struct BrokerArgs {
     /// Which of the broker's lines: its number, its name, or the machine that it is on
     #[arg(long, value_name = "LINE", requires = "socket")]
     pub(crate) line: Option<String>,
+    /// The name that this application goes by at the broker: calls can be handed to it by that
+    #[arg(long = "name", value_name = "NAME", requires = "socket")]
+    pub(crate) application: Option<String>,
 }
 
 /// A telephone.
@@ -64,6 +67,7 @@ impl Phone {
             None => Self::Embedded(Box::new(Embedded::start(config).await?)),
             Some(socket) => {
                 let EmbeddedConfig { application, msp, .. } = config;
+                let application = broker.application.clone().unwrap_or(application);
                 let (socket, line) = (socket.clone(), broker.line.clone());
                 let attached = AttachedConfig { application, socket, line, msp };
                 Self::Attached(Attached::connect(attached).await?)

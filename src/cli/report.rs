@@ -5,7 +5,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use offhook::{Call, CardStatus, ConnectedMode, Direction, LineCallState, StreamStatistics, Terminal, Timestamp};
+use offhook::{
+    Call, CardStatus, ConnectedMode, Direction, LineCallState, StreamStatistics, Terminal, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
@@ -70,6 +72,9 @@ pub(crate) struct CallReport {
     /// Digits that were sent to the end.
     #[serde(default)]
     pub(crate) digits_sent: Option<String>,
+    /// The application that it was handed to; its report says how the call went on.
+    #[serde(default)]
+    pub(crate) handed_to: Option<String>,
     /// What failed on the way.
     pub(crate) troubles: Vec<String>,
     /// What happened to streams and terminals, in order.
@@ -244,6 +249,7 @@ impl CallReport {
             capture: capture.map(Path::to_owned),
             digits: course.digits.clone(),
             digits_sent: course.digits_sent.clone(),
+            handed_to: course.handed_to.clone(),
             troubles: course.troubles.clone(),
             media_events: course
                 .media
@@ -389,6 +395,9 @@ impl fmt::Display for CallReport {
         }
         if !self.digits.is_empty() {
             writeln!(f, "  digits           {}", self.digits)?;
+        }
+        if let Some(to) = &self.handed_to {
+            writeln!(f, "  handed to        {}", super::harmless(to))?;
         }
         for trouble in &self.troubles {
             writeln!(f, "  trouble          {trouble}")?;
