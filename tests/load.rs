@@ -12,7 +12,7 @@ fn every_call_of_a_plan_is_placed_and_told_of() -> Tested {
     let (_answer, at) = answering(&["--null", "--echo"])?;
     let load = run(offhook()
         .args(["load", &at, "--rate", "20", "--total", "24", "--concurrent", "10", "--hold", "0.2-0.6"])
-        .args(["--codec-mix", "pcma:1,g722:1", "--start-mix", "fast,separate", "--tone", "440", "--json"])
+        .args(["--codec-mix", "pcma:1,pcmu:1", "--start-mix", "fast,separate", "--tone", "440", "--json"])
         .args(["--fail-if", "failed>0", "--fail-if", "first_sound_p50>30s", "--csv"])
         .arg(&csv))?;
     assert_eq!(load.status.code(), Some(0), "{}{}", String::from_utf8_lossy(&load.stdout), errors(&load));
