@@ -86,8 +86,7 @@ fn the_packets_are_those_of_rfc_2198_and_begin_anew_after_a_pause() {
     run(&mut world, 300);
     world.ends[0].control.tx(TxCommand::Start).unwrap();
     run(&mut world, 500);
-    let identity =
-        SenderIdentity { ssrc: 77, first_sequence_number: 9, first_timestamp: 0xFFFF_FF00 + 160 * 40 };
+    let identity = SenderIdentity { ssrc: 77, first_sequence_number: 9, first_timestamp: 160 * 60 - 256 };
     world.ends[0].control.tx(TxCommand::Restart(identity)).unwrap();
     run(&mut world, 100);
     let (mut copies_of, mut renamed) = (Vec::new(), Vec::new());
