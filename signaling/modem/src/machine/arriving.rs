@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use offhook_spi::{DisconnectMode, LineCallState};
+use offhook_spi::{DisconnectMode, LineCallState, LineError};
 
 use super::call::{Call, Stage};
 use super::{Event, Machine, Phase};
@@ -47,13 +47,19 @@ impl Machine {
             announce: None,
         });
         ringing.last = now;
-        if self.call.is_some() || ringing.ignored || self.phase != Phase::Ready {
+        let at = ringing.first.saturating_add(wait);
+        let is_due = ringing.caller != CallerId::default() || at <= now;
+        let is_ignored = ringing.ignored;
+        if let Some(Stage::Waiting { request, .. }) = self.call.as_ref().map(|call| call.stage) {
+            // To dial now would be to answer.
+            self.give_up_waiting(request, LineError::ResourceUnavail("the line rings".to_owned()));
+        }
+        if self.call.is_some() || is_ignored || self.phase != Phase::Ready {
             return;
         }
-        let at = ringing.first.saturating_add(wait);
-        if ringing.caller != CallerId::default() || at <= now {
+        if is_due {
             self.announce();
-        } else {
+        } else if let Some(ringing) = &mut self.ringing {
             ringing.announce = Some(at);
         }
     }

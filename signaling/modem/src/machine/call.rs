@@ -268,7 +268,7 @@ impl Machine {
         }
     }
 
-    fn give_up_waiting(&mut self, request: RequestId, error: LineError) {
+    pub(super) fn give_up_waiting(&mut self, request: RequestId, error: LineError) {
         self.jobs.retain(|job| job.purpose != Purpose::Dial(request));
         self.call = None;
         self.complete(request, Err(error));
@@ -323,25 +323,27 @@ impl Machine {
                 self.connected();
             }
             Code::Connect | Code::Machine => {
-                self.not_taken(now, LineError::failed("a modem calls, or a facsimile machine"), false);
+                let error = LineError::failed("a modem calls, or a facsimile machine");
+                self.not_taken(now, error, DisconnectMode::Incompatible);
             }
-            _ => self.not_taken(now, LineError::failed("the caller has gone"), false),
+            Code::Error | Code::Cme(_) => {
+                self.not_taken(now, LineError::failed("the modem does not pick up"), DisconnectMode::Unavail);
+            }
+            _ => self.not_taken(now, LineError::failed("the caller has gone"), DisconnectMode::Cancelled),
         }
     }
 
     /// ATA has failed.
-    pub(super) fn not_taken(&mut self, now: Duration, error: LineError, aborted: bool) {
+    pub(super) fn not_taken(&mut self, now: Duration, error: LineError, mode: DisconnectMode) {
         let Some(Stage::Answering(request)) = self.call.as_ref().map(|call| call.stage) else { return };
-        if !aborted {
-            if let Some(call) = &mut self.call {
-                call.stage = Stage::Ringing;
-            }
-            self.ringing = None;
-            self.complete(request, Err(error));
-            self.ended(now, DisconnectMode::Cancelled);
-            // Half picked up may be picked up.
-            self.queue_hang_up_after_end();
+        if let Some(call) = &mut self.call {
+            call.stage = Stage::Ringing;
         }
+        self.ringing = None;
+        self.complete(request, Err(error));
+        self.ended(now, mode);
+        // Half picked up may be picked up.
+        self.queue_hang_up_after_end();
     }
 
     /// The modem has hung up, or as good as.

@@ -27,7 +27,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use offhook_spi::{LineCallState, LineDevState, LineError, RequestId};
+use offhook_spi::{DisconnectMode, LineCallState, LineDevState, LineError, RequestId};
 
 use self::arriving::Ringing;
 use self::call::Call;
@@ -520,7 +520,8 @@ impl Machine {
             Purpose::Name => self.ready(now),
             Purpose::Dial(_) if running.aborted => {}
             Purpose::Dial(_) => self.not_answered(now),
-            Purpose::Answer => self.not_taken(now, silence(), running.aborted),
+            Purpose::Answer if running.aborted => {}
+            Purpose::Answer => self.not_taken(now, silence(), DisconnectMode::Unavail),
             Purpose::HangUp(request) => self.does_not_hang_up(now, request),
             Purpose::Digit { request, .. } => self.digits_failed(request, silence()),
             Purpose::Raw(token) => self.event(Event::Answer(token, Err(silence()))),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use offhook_spi::DisconnectMode;
 use proptest::prelude::*;
 
 use super::*;
@@ -367,5 +366,47 @@ fn a_modem_that_does_not_hang_up_is_made_to() {
     for expected in [incompatible, Output::Transmit(b"ATH\r".to_vec()), Output::Dtr(false), Output::Dtr(true)]
     {
         assert!(said.contains(&expected), "no {expected:?} in {said:?}");
+    }
+}
+
+#[test]
+fn a_call_that_waits_is_not_dialled_into_a_line_that_rings() {
+    let mut machine = Machine::new(PortConfig::new("/dev/modem"));
+    machine.listen(true);
+    machine.handle_opened(Duration::ZERO);
+    machine.dial(Duration::ZERO, RequestId(1), "111", false);
+    machine.handle_bytes(Duration::ZERO, b"\r\nRING\r\n");
+    let said = outputs(&mut machine);
+    let refused = |output: &Output| matches!(output, Output::Event(Event::Complete(RequestId(1), Err(_))));
+    assert!(said.iter().any(refused), "{said:?}");
+    let mut now = Duration::ZERO;
+    for _ in 0..40 {
+        now += Duration::from_millis(100);
+        machine.handle_bytes(now, b"\r\nOK\r\n");
+        machine.handle_timeout(now);
+    }
+    let said = outputs(&mut machine);
+    assert!(!said.contains(&Output::Transmit(b"ATDT111\r".to_vec())), "{said:?}");
+}
+
+#[test]
+fn an_answer_that_comes_to_nothing_says_why() {
+    let table = [
+        ("\r\nNO CARRIER\r\n", DisconnectMode::Cancelled),
+        ("\r\nCONNECT 9600\r\n", DisconnectMode::Incompatible),
+        ("\r\nERROR\r\n", DisconnectMode::Unavail),
+    ];
+    for (word, mode) in table {
+        let mut machine = ready(PortConfig::new("/dev/modem"));
+        machine.handle_bytes(AT, b"\r\nRING\r\n");
+        machine.announced(true);
+        machine.answer(AT, RequestId(1));
+        machine.handle_bytes(AT + Duration::from_millis(10), word.as_bytes());
+        let said = outputs(&mut machine);
+        assert!(
+            said.iter().any(|o| matches!(o, Output::Event(Event::Complete(RequestId(1), Err(_))))),
+            "{said:?}"
+        );
+        assert!(said.contains(&Output::Event(Event::State(LineCallState::Disconnected(mode)))), "{said:?}");
     }
 }
