@@ -8,7 +8,8 @@
 //!
 //! In: [`Tspi`](offhook_spi::Tspi) providers, clients with an [`AppSink`](offhook_spi::AppSink). Out: requests to the
 //! providers, events to the clients.
-//! Not here: any thread, runtime or clock (everything runs on the caller's thread, and times are the providers');
+//! Not here: any thread, runtime or clock (everything runs on the caller's thread, and times are the providers'; the
+//! one clock that is read stamps those hub events whose cause no provider timed);
 //! sockets (`rpc`); what opaque buffers mean (this crate does not depend on `pair` and cannot read them).
 //!
 //! # Rules, and what is decided here where TAPI is silent
@@ -59,13 +60,15 @@
 //!   media (or, while none has, takes them by this), and only after the TSP has sent a buffer on that call to that
 //!   instance (`OperationFailed`: the TSP speaks first). Nothing is ever queued for later. Buffers pass until the call
 //!   is deallocated, also after its end.
+//! - **Hubs** (`hubs.rs`). Calls of one provider with one call id are one hub, of lines whose provider tells of hubs,
+//!   tracked or not; who tracks is told, in the order of [`offhook_spi::hub`]. docs/call-hubs.md has the rules.
 //! - **Extensions** (`extension.rs`). All openings of one device speak one version, negotiated by each; without it
 //!   nothing device-specific passes, and what passes is not read.
 //! - **Phones** (`phones.rs`). One owner and any number of monitors share one device.
 //! - **A line or phone that its provider closed** is forgotten with everything on it without another word to
 //!   the provider; it can be opened anew.
 //! - **Re-entry.** No lock is held while a provider or a sink is called. The broker asks `line_call_info` from inside
-//!   `call_state` (of a call that is to be announced) and `call_info`: a provider must not report while it holds a
+//!   `call_state` (of a call that is to be announced or may join a hub) and `call_info`: a provider must not report while it holds a
 //!   lock that it needs to answer this.
 //! - **A poisoned lock** (a thread panicked under it) is taken as it is: no code of others runs under it.
 

@@ -13,6 +13,8 @@
 //!   [`TspEvents::call_state`].
 //! - After [`Tspi::line_drop`] the provider reports `Idle`, unless [`Tspi::line_close_call`] comes first. After that
 //!   it never names the call again.
+//! - A call that takes over from another (transfer, diversion, pickup) is announced before the other ends, and has its
+//!   [`CallInfo::call_id`] from its first state on: so their hub goes on. No id is used again while its hub is there.
 //! - The provider opens the exchange of opaque buffers on a call; a buffer that arrives for a call it does not know
 //!   is an error to the sender and is not queued.
 

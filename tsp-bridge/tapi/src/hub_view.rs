@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use offhook_spi::{
-    ConnectedMode, HHub, HubCallId, HubEvent, HubMember, HubRecord, HubSnapshot, LineCallState, Party,
+    CallInfo, ConnectedMode, HHub, HubCallId, HubEvent, HubMember, HubRecord, HubSnapshot, LineCallState,
+    Party,
 };
 
 /// The hubs that a list of records leaves. Begins empty, or with what [`Tapi::hub_view`](crate::Tapi::hub_view) answers.
@@ -126,17 +127,11 @@ impl fmt::Display for HubNews<'_> {
         match event {
             HubEvent::New { provider, call_id } => write!(f, " begins: {provider}, call id {call_id}"),
             HubEvent::Join { member } => write!(f, ": joined by {}", Line(member)),
-            HubEvent::State { call, state } => write!(f, ": call {} is {}", call.0, Name(Some(*state))),
-            HubEvent::Info { call, info } => {
-                write!(f, ": call {} is from {} to {}", call.0, Who(&info.caller), Who(&info.called))?;
-                if let Some(connected) = &info.connected {
-                    write!(f, ", with {}", Who(connected))?;
-                }
-                Ok(())
-            }
-            HubEvent::Held { call, handle: Some(_) } => write!(f, ": call {} is held here", call.0),
-            HubEvent::Held { call, handle: None } => write!(f, ": call {} is not held here any more", call.0),
-            HubEvent::Leave { call } => write!(f, ": call {} leaves", call.0),
+            HubEvent::State { call, state } => write!(f, ": call {}, {}", call.0, Name(Some(*state))),
+            HubEvent::Info { call, info } => write!(f, ": call {}: {}", call.0, About(info)),
+            HubEvent::Held { call, handle: Some(_) } => write!(f, ": call {}, held here", call.0),
+            HubEvent::Held { call, handle: None } => write!(f, ": call {}, not held here any more", call.0),
+            HubEvent::Leave { call } => write!(f, ": left by call {}", call.0),
             HubEvent::Idle => f.write_str(" ends"),
         }
     }
@@ -148,16 +143,29 @@ struct Line<'a>(&'a HubMember);
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(HubMember { id, device, call, state, info }) = self;
-        write!(f, "call {} on line {}, {}: ", id.0, device.0, Name(*state))?;
+        write!(f, "call {} on line {}, {}: {}", id.0, device.0, Name(*state), About(info))?;
+        if call.is_some() {
+            f.write_str(", held here")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is known of a call, in a part of a line.
+struct About<'a>(&'a CallInfo);
+
+impl fmt::Display for About<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(info) = self;
         write!(f, "{} to {}", Who(&info.caller), Who(&info.called))?;
+        if let Some(connected) = &info.connected {
+            write!(f, ", with {}", Who(connected))?;
+        }
         if info.related_call_id != 0 {
             write!(f, ", out of call id {}", info.related_call_id)?;
         }
         if !info.application.is_empty() {
-            write!(f, ", {}", info.application)?;
-        }
-        if call.is_some() {
-            f.write_str(", held here")?;
+            write!(f, ", of {}", info.application)?;
         }
         Ok(())
     }
@@ -201,5 +209,74 @@ impl fmt::Display for Name {
             Some(S::Disconnected(mode)) => return write!(f, "disconnected ({mode:?})"),
             Some(S::Unknown) => "in an unknown state",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HubNews, HubView, HubViewError};
+    use offhook_spi::{
+        CallInfo, CallOrigin, CallReason, ConnectedMode, DeviceId, HCall, HHub, HubCallId, HubEvent,
+        HubMember, HubRecord, LineCallState, MediaTypes, Timestamp,
+    };
+
+    const HUB: HHub = HHub(7);
+    const CALL: HubCallId = HubCallId(9);
+
+    fn new() -> HubEvent {
+        HubEvent::New { provider: "scripted".to_owned(), call_id: 3 }
+    }
+
+    fn join(id: HubCallId) -> HubEvent {
+        let mut info = CallInfo::new(CallOrigin::Inbound, CallReason::Direct, MediaTypes::AUDIO);
+        "alice".clone_into(&mut info.caller.address);
+        info.caller.name = Some("Alice".to_owned());
+        let member = HubMember { id, device: DeviceId(2), call: Some(HCall(4)), state: None, info };
+        HubEvent::Join { member: Box::new(member) }
+    }
+
+    fn told(events: &[HubEvent]) -> (HubView, Result<(), HubViewError>) {
+        let mut view = HubView::default();
+        for event in events {
+            let before = view.clone();
+            let record = HubRecord { at: Timestamp(0), hub: HUB, event: event.clone() };
+            if let Err(error) = view.apply(&record) {
+                assert_eq!(view, before, "an error changes nothing");
+                return (view, Err(error));
+            }
+        }
+        (view, Ok(()))
+    }
+
+    #[test]
+    fn records_that_do_not_fit_are_refused_and_say_where() {
+        let state = HubEvent::State { call: CALL, state: LineCallState::Offering };
+        let table: [(&[HubEvent], HubViewError); 6] = [
+            (&[join(CALL)], HubViewError::UnknownHub(HUB)),
+            (&[HubEvent::Idle], HubViewError::UnknownHub(HUB)),
+            (&[new(), state], HubViewError::UnknownCall(HUB, CALL)),
+            (&[new(), HubEvent::Leave { call: CALL }], HubViewError::UnknownCall(HUB, CALL)),
+            (&[new(), join(CALL), join(CALL)], HubViewError::JoinsTwice(HUB, CALL)),
+            (&[new(), join(CALL), HubEvent::Idle], HubViewError::EndsEarly(HUB)),
+        ];
+        for (events, error) in table {
+            assert_eq!(told(events).1, Err(error), "{events:?}");
+        }
+    }
+
+    #[test]
+    fn the_tree_has_a_line_a_hub_and_a_line_a_call() {
+        let up = HubEvent::State { call: CALL, state: LineCallState::Connected(ConnectedMode::Active) };
+        let given_up = HubEvent::Held { call: HubCallId(10), handle: None };
+        let (view, _) = told(&[new(), join(CALL), join(HubCallId(10)), up, given_up]);
+        let tree = "hub 7: scripted, call id 3\n\
+                    ├─ call 9 on line 2, connected: Alice (alice) to somebody, held here\n\
+                    └─ call 10 on line 2, new: Alice (alice) to somebody\n";
+        assert_eq!(view.to_string(), tree);
+        assert_eq!(HubView::of(view.hubs().cloned()), view);
+        let (ended, _) = told(&[new(), join(CALL), HubEvent::Leave { call: CALL }, HubEvent::Idle]);
+        assert_eq!(ended.to_string(), "no call hubs\n");
+        let record = HubRecord { at: Timestamp(0), hub: HUB, event: HubEvent::Leave { call: CALL } };
+        assert_eq!(HubNews(&record).to_string(), "hub 7: left by call 9");
     }
 }

@@ -332,7 +332,7 @@ impl World {
 
     /// Groups the providers' calls anew.
     fn regroup(&mut self) {
-        let mut now: BTreeMap<(usize, u32), Vec<(String, HdCall, u32)>> = BTreeMap::new();
+        let mut now: BTreeMap<(usize, u32), Vec<_>> = BTreeMap::new();
         for (provider, hd, call) in self.truth() {
             if call.info.call_id != 0 && call.state.is_some() && !is_over(call.state) {
                 let device = DEVICES.iter().position(|known| *known == (provider, call.device)).unwrap();
