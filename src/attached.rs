@@ -9,8 +9,12 @@ use std::sync::Arc;
 use offhook_msp::{Msp, MspConfig};
 use offhook_rpc::ConnectError;
 use offhook_tapi::{Address, Tapi};
+use tokio::sync::watch;
 
 use crate::StartError;
+
+/// How long the broker may take to hear that we leave.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What an attached telephone is made of.
 #[derive(Clone, Default)]
@@ -35,12 +39,14 @@ pub async fn join(socket: &Path, application: &str) -> Result<Tapi, StartError> 
 pub struct Attached {
     tapi: Tapi,
     address: Address,
+    over: watch::Receiver<bool>,
 }
 
 impl Attached {
     /// Joins the broker, on the current tokio runtime.
     pub async fn connect(config: AttachedConfig) -> Result<Self, StartError> {
         let broker = offhook_rpc::connect(&config.socket, &config.application).await?;
+        let over = broker.over();
         let msp = Msp::new(config.msp).map_err(|why| StartError::Media(why.to_string()))?;
         let tapi = Tapi::connect(|sink| broker.attach(sink), Some(Arc::new(msp)))?;
         let lines = tapi.addresses().await?;
@@ -62,7 +68,7 @@ impl Attached {
                 return Err(StartError::WhichLine(known.collect::<Vec<_>>().join(", ")));
             }
         };
-        Ok(Self { tapi, address })
+        Ok(Self { tapi, address, over })
     }
 
     /// The line.
@@ -76,8 +82,11 @@ impl Attached {
     }
 
     /// Drops and releases what this application has and leaves the broker; its other clients' calls go on.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         self.tapi.close().await;
+        drop(self.address);
+        // A broker that does not answer is not waited for.
+        let _ = tokio::time::timeout(FAREWELL, self.over.wait_for(|over| *over)).await;
     }
 }
 

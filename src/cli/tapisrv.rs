@@ -132,8 +132,13 @@ pub(super) async fn run(args: TapisrvArgs) -> Result<Outcome, Failure> {
         "remote": served.remote().map(|at| at.to_string()),
     });
     let remote = served.remote().map_or_else(String::new, |at| format!(", for other machines on {at}"));
-    let mut result =
-        tell_line(json, format_args!("serving {}{remote}", served.socket().display()), &listening);
+    let mut result = Ok(());
+    while let Ok(what) = happenings.try_recv() {
+        result = result.and_then(|()| show(json, what));
+    }
+    result = result.and_then(|()| {
+        tell_line(json, format_args!("serving {}{remote}", served.socket().display()), &listening)
+    });
     while result.is_ok() {
         tokio::select! {
             Some(what) = happenings.recv() => result = show(json, what),

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use offhook_spi::{AppEvent, AppRequest, AppSink, LineError, Link, LinkClosed, RequestId, Timestamp};
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Streaming};
@@ -27,7 +27,7 @@ use crate::pipe::{Bounds, Pipe};
 use crate::proto::{self as p, client_frame, server_frame};
 use crate::tls::{TlsIdentity, causes};
 use crate::wire::{
-    ACKNOWLEDGE_EVERY, Farewell, MAX_CLIENT_FRAME, MAX_SERVER_FRAME, PINGS_MISSED, Requests, VERSION, silence,
+    ACKNOWLEDGE_EVERY, Farewell, MAX_CLIENT_FRAME, MAX_SERVER_FRAME, Requests, VERSION, silence,
 };
 
 /// How long making a connection may take, its first answer included.
@@ -126,6 +126,7 @@ struct Shared {
     clock: Clock,
     left: AtomicBool,
     gone: AtomicBool,
+    over: watch::Sender<bool>,
     refused: Mutex<Option<mpsc::UnboundedSender<AppEvent>>>,
 }
 
@@ -155,6 +156,7 @@ impl Connection {
             clock: Clock::default(),
             left: AtomicBool::new(false),
             gone: AtomicBool::new(false),
+            over: watch::Sender::new(false),
             refused: Mutex::default(),
         });
         let (inbound, welcome) = shared.open(None).await?;
@@ -172,6 +174,12 @@ impl Connection {
     /// How long the session survives the loss of its connection.
     pub fn resumes_within(&self) -> Duration {
         Duration::from_secs(self.welcome.resume_seconds.into())
+    }
+
+    /// Is true once the session, attached, has ended: after its link was dropped, once the broker has heard so. A process
+    /// that leaves earlier is taken for one that died, which on a Unix socket is the same but for the broker's log.
+    pub fn over(&self) -> watch::Receiver<bool> {
+        self.shared.over.subscribe()
     }
 
     /// The session's link; `sink` is told what the broker reports, until it is dropped.
@@ -459,6 +467,7 @@ async fn run(
     tracing::debug!(at = %shared.target, why, "session over");
     watcher.ended(&why);
     drop(sink);
+    shared.over.send_replace(true);
 }
 
 /// Makes a lost connection again.
@@ -468,15 +477,18 @@ async fn again(
     patience: Duration,
 ) -> Result<Streaming<p::ServerFrame>, String> {
     let until = Instant::now() + patience;
+    // An attempt that a half-dead link swallows must leave time for others.
+    let attempt = CONNECT.min(patience / 4);
     let mut pause = AGAIN.0;
     loop {
-        match tokio::time::timeout_at(until, shared.open(Some(token))).await {
+        let give_up = until.min(Instant::now() + attempt);
+        match tokio::time::timeout_at(give_up, shared.open(Some(token))).await {
             Ok(Ok((inbound, _))) => return Ok(inbound),
             Ok(Err(refused @ (ConnectError::Refused(..) | ConnectError::Contract(..)))) => {
                 return Err(refused.to_string());
             }
             Ok(Err(error)) => tracing::debug!(%error, "not yet"),
-            Err(_) => return Err(format!("not made again within {} s", patience.as_secs())),
+            Err(_) => tracing::debug!("no answer in time"),
         }
         if shared.left.load(Ordering::Acquire) {
             return Err("left meanwhile".to_owned());
@@ -501,7 +513,7 @@ async fn listen(
     let period = if keep_alive.is_zero() { Duration::from_secs(1) } else { keep_alive };
     let mut tick = tokio::time::interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut heard, mut pings) = (Instant::now(), 0);
+    let mut heard = Instant::now();
     let mut leaving: Option<Instant> = None;
     loop {
         tokio::select! {
@@ -512,7 +524,7 @@ async fn listen(
                     Ok(None) => return Turn::Lost("the broker closed the connection".to_owned()),
                     Err(status) => return Turn::Lost(causes(&status)),
                 };
-                (heard, pings) = (Instant::now(), 0);
+                heard = Instant::now();
                 shared.pipe.acknowledged(frame.received);
                 match frame.frame {
                     Some(server_frame::Frame::Event(event)) => match shared.pipe.receive(frame.sequence) {
@@ -536,6 +548,9 @@ async fn listen(
                 }
             }
             Some(refusal) = refusals.recv() => sink.deliver(refusal),
+            () = tokio::time::sleep_until(heard + silence(keep_alive)), if !keep_alive.is_zero() => {
+                return Turn::Lost(format!("silent for {} ms", heard.elapsed().as_millis()));
+            }
             _ = tick.tick() => {
                 if shared.left.load(Ordering::Acquire)
                     && leaving.get_or_insert_with(Instant::now).elapsed() > LEAVE
@@ -543,10 +558,6 @@ async fn listen(
                     return Turn::Over("left".to_owned());
                 }
                 if !keep_alive.is_zero() {
-                    if pings >= PINGS_MISSED {
-                        return Turn::Lost(format!("silent for {} ms", heard.elapsed().as_millis()));
-                    }
-                    pings += 1;
                     shared.pipe.control(client_frame::Frame::Ping(p::Ping { sent: Timestamp::now().0 }));
                 }
             }

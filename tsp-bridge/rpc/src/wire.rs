@@ -22,7 +22,7 @@ pub const MAX_NAME: usize = 256;
 pub(crate) const ACKNOWLEDGE_EVERY: u64 = 64;
 
 /// How many pings may be missing before a connection is taken for lost.
-pub(crate) const PINGS_MISSED: u32 = 3;
+const PINGS_MISSED: u32 = 3;
 
 /// From client to broker.
 pub(crate) struct Requests;

@@ -464,8 +464,20 @@ async fn only_machines_that_the_ca_signed_are_let_in_and_only_by_their_names() -
         let mut client = offhook_rpc::proto::tapisrv_client::TapisrvClient::new(channel);
         assert!(client.session(tokio_stream::empty()).await.is_err(), "nor without a certificate");
     }
+    // Octets that are no TLS, and handshakes that go no further.
+    let mut held = Vec::new();
+    for round in 0_u8..60 {
+        let mut stream = tokio::net::TcpStream::connect(&address).await?;
+        let octets: Vec<u8> = (0..200).map(|n: u8| n.wrapping_mul(round).wrapping_add(round)).collect();
+        let hello: &[u8] =
+            if round % 2 == 0 { &octets } else { b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" };
+        // It may be closed already.
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, hello).await;
+        held.push(stream);
+    }
     assert!(far.server.clients().is_empty());
     RemoteProvider::connect(config("far", ca.identity("near")?)).await?;
+    drop(held);
     Ok(())
 }
 

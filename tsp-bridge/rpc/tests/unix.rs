@@ -466,3 +466,36 @@ async fn fifty_clients_place_a_thousand_calls_and_each_is_told_of_its_own() -> O
     assert!(served.left().iter().all(|(_, said)| said == why), "{:?}", served.left());
     Ok(())
 }
+
+/// A22: what an application that was written for an older TAPI hears, beside one of today.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_an_older_tapi_hears_the_words_that_it_knows() -> Outcome {
+    use offhook_spi::{ApiVersion, DisconnectMode};
+
+    let served = serve(ServerConfig::default())?;
+    served.switch.script_dial("bob", [Step::Complete, Step::State(CONNECTED)]);
+    for (highest, heard) in
+        [(ApiVersion(0x0001_0004), DisconnectMode::Unknown), (ApiVersion::V3_1, DisconnectMode::TempFailure)]
+    {
+        let mut client = Client::join(&served.path, "app").await?;
+        let (device, lowest) = (DeviceId(0), ApiVersion(0x0001_0003));
+        let agreed = client.ask(AppRequest::NegotiateApiVersion { device, lowest, highest })?;
+        assert_eq!(agreed, Ok(AppReply::ApiVersion(highest)));
+        let line = client.open(Privilege::None)?;
+        let params =
+            CallParams { destination: "bob".to_owned(), media: MediaTypes::AUDIO, ..CallParams::default() };
+        client.ask(AppRequest::MakeCall { line, params })??;
+        assert!(matches!(client.event()?, AppEvent::CallState { state: CONNECTED, .. }));
+        let call = served.switch.calls().last().copied().ok_or("a call")?;
+        served.switch.hang_up(call, DisconnectMode::TempFailure);
+        let told = client.event()?;
+        assert!(
+            matches!(told, AppEvent::CallState { state: LineCallState::Disconnected(mode), .. } if mode == heard),
+            "{told:?}"
+        );
+        let (device, lowest) = (DeviceId(0), ApiVersion(0x0004_0000));
+        let none = client.ask(AppRequest::NegotiateApiVersion { device, lowest, highest: lowest })?;
+        assert_eq!(none, Err(LineError::IncompatibleApiVersion));
+    }
+    Ok(())
+}

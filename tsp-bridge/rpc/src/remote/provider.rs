@@ -184,7 +184,8 @@ impl Tspi for RemoteProvider {
         Ok(LineDevCaps { machine: Some(self.inner.name.clone()), ..caps })
     }
 
-    fn line_open(&self, device: u32, line: HtLine, _: ApiVersion) -> Result<HdLine, LineError> {
+    fn line_open(&self, device: u32, line: HtLine, version: ApiVersion) -> Result<HdLine, LineError> {
+        self.line_negotiate_version(device, version, version)?;
         let media = self.line_dev_caps(device)?.media;
         let base = self.inner.open(device, Privilege::None, media)?;
         let mut state = self.inner.lock();
@@ -714,16 +715,21 @@ impl Tspi for RemoteProvider {
     /// Handed on; that the far TSP refuses a buffer is not told here.
     fn line_receive_msp_data(
         &self,
-        _: HdLine,
+        line: HdLine,
         call: Option<HdCall>,
         msp: HdMspLine,
         data: Opaque,
     ) -> Result<(), LineError> {
         let what = {
             let state = self.inner.lock();
-            let line = state.msps.get(&msp).and_then(|msp| msp.opening).ok_or(LineError::InvalLineHandle)?;
+            let instance = state.msps.get(&msp).filter(|msp| msp.line == line);
+            let opening = instance.and_then(|msp| msp.opening).ok_or(LineError::InvalLineHandle)?;
+            let on_line = |call: &HdCall| state.calls.get(call).is_some_and(|call| call.line == line);
+            if call.as_ref().is_some_and(|call| !on_line(call)) {
+                return Err(LineError::InvalCallHandle);
+            }
             let call = call.map(|call| state.far_call(call)).transpose()?;
-            AppRequest::MspData { line, call, data }
+            AppRequest::MspData { line: opening, call, data }
         };
         self.inner.submit(what, Pending::Nobody)
     }
