@@ -7,6 +7,7 @@ mod answer;
 mod args;
 mod call;
 mod codecs;
+mod conformance;
 mod demo;
 mod devices;
 mod digits;
@@ -128,6 +129,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Devices(args) => devices::run(&args),
         Command::Codecs(args) => codecs::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Pdu(args) => pdu::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
