@@ -27,6 +27,8 @@ pub(crate) struct Modem {
     pub(crate) port: PathBuf,
     orders: Sender<Order>,
     heard: Arc<Mutex<Vec<String>>>,
+    /// Orders carried out so far.
+    obeyed: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -58,6 +60,8 @@ impl Modem {
         let port = std::env::temp_dir().join(unique);
         let (orders, receiver) = mpsc::channel();
         let heard = Arc::new(Mutex::new(Vec::new()));
+        let obeyed = Arc::<AtomicU32>::default();
+        let counter = Arc::clone(&obeyed);
         let line = Some(Line::plug(&port));
         let echo = manners.echo;
         let emulator = Emulator {
@@ -74,33 +78,40 @@ impl Modem {
             breakable: false,
             due: Instant::now(),
         };
-        let thread = std::thread::spawn(move || emulator.run(&receiver));
-        Self { port, orders, heard, thread: Some(thread) }
+        let thread = std::thread::spawn(move || emulator.run(&receiver, &counter));
+        Self { port, orders, heard, obeyed, thread: Some(thread) }
+    }
+
+    /// Gives an order; it is carried out when this returns.
+    fn order(&self, order: Order) {
+        let before = self.obeyed.load(Ordering::SeqCst);
+        self.orders.send(order).unwrap();
+        wait("an order", || self.obeyed.load(Ordering::SeqCst) > before);
     }
 
     /// Says a line by itself.
     pub(crate) fn say(&self, line: &str) {
-        self.orders.send(Order::Say(line.to_owned())).unwrap();
+        self.order(Order::Say(line.to_owned()));
     }
 
     pub(crate) fn octets(&self, octets: &[u8]) {
-        self.orders.send(Order::Octets(octets.to_vec())).unwrap();
+        self.order(Order::Octets(octets.to_vec()));
     }
 
     pub(crate) fn mute(&self, mute: bool) {
-        self.orders.send(Order::Mute(mute)).unwrap();
+        self.order(Order::Mute(mute));
     }
 
     pub(crate) fn forget(&self) {
-        self.orders.send(Order::Forget).unwrap();
+        self.order(Order::Forget);
     }
 
     pub(crate) fn unplug(&self) {
-        self.orders.send(Order::Unplug).unwrap();
+        self.order(Order::Unplug);
     }
 
     pub(crate) fn replug(&self) {
-        self.orders.send(Order::Plug).unwrap();
+        self.order(Order::Plug);
     }
 
     /// The commands that it has heard so far.
@@ -237,10 +248,13 @@ struct Emulator {
 }
 
 impl Emulator {
-    fn run(mut self, orders: &Receiver<Order>) {
+    fn run(mut self, orders: &Receiver<Order>, obeyed: &AtomicU32) {
         loop {
             match orders.try_recv() {
-                Ok(order) => self.obey(order),
+                Ok(order) => {
+                    self.obey(order);
+                    obeyed.fetch_add(1, Ordering::SeqCst);
+                }
                 Err(mpsc::TryRecvError::Disconnected) => return,
                 Err(mpsc::TryRecvError::Empty) => {}
             }
