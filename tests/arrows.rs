@@ -54,7 +54,14 @@ const MEDIA: [&str; 7] = [
 
 #[test]
 fn the_bridge_cannot_read_the_buffers_it_carries() -> Result<(), Box<dyn Error>> {
-    for bridge in ["offhook-spi", "offhook-broker", "offhook-tapi", "offhook-rpc"] {
+    for bridge in [
+        "offhook-spi",
+        "offhook-scripted",
+        "offhook-conformance",
+        "offhook-broker",
+        "offhook-tapi",
+        "offhook-rpc",
+    ] {
         never(bridge, &["offhook-pair"])?;
         never(bridge, &SIGNALING)?;
         never(bridge, &MEDIA)?;

@@ -69,3 +69,13 @@ fn a_report_is_a_text_and_a_json_object() {
     );
     assert!(json.contains(r#""outcome":"ok""#) && json.contains(r#""outcome":"not-applicable","why":""#));
 }
+
+#[test]
+fn the_documentation_has_every_rule() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conformance.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let told: Vec<_> =
+        text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| rule ")).collect();
+    let row = |rule: &Rule| format!("| {} | {} | {} |", rule.id(), rule.says(), rule.reference());
+    assert_eq!(told, Rule::ALL.iter().map(row).collect::<Vec<_>>());
+}
