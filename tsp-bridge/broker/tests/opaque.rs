@@ -140,7 +140,7 @@ fn nobody_to_deliver_to_is_an_error() {
 }
 
 #[test]
-fn an_application_has_one_msp_instance_a_line_and_none_where_there_are_none() {
+fn an_opening_has_one_msp_instance_and_none_where_there_are_none() {
     let (broker, switch) = immediate();
     let client = Client::new(&broker, "app");
     let line = client.open_with_msp(Privilege::Owner);
