@@ -26,6 +26,10 @@ fn a_probe_says_what_is_there() -> Tested {
             assert_eq!(said[0]["said"]["classes"], json!(["0,1,8"]));
             assert_eq!(said[0]["said"]["calling_line"], Value::Null);
         }
+        if kind == "huawei" {
+            assert!(said[0]["with"].as_str().is_some_and(|with| with.starts_with("E1550 on ")), "{said:?}");
+            assert_eq!(said[0]["said"]["calling_line"], json!(["+CLIP: (0-1)"]));
+        }
         // It dials nothing and picks nothing up.
         let heard = modem.heard();
         assert!(

@@ -340,6 +340,13 @@ fn a_stick_that_reports_its_calls_is_followed() {
     let call = desk.dial_with("0301004", withheld).unwrap();
     desk.until("Connected");
     desk.end(call);
+    // The answer to a question is not a caller.
+    let asked = desk.runtime.block_on(desk.provider.command(0, "AT+CLIP?")).unwrap();
+    assert_eq!(asked, ["+CLIP: 1,1"]);
+    modem.say("RING");
+    desk.until("Offering");
+    assert_eq!(desk.info(desk.incoming()).caller, Party::default());
+    desk.end(desk.incoming());
 }
 
 #[test]

@@ -32,6 +32,10 @@ impl Machine {
             self.echoed();
             return;
         }
+        if self.is_asked_for(&line) {
+            self.informed(line);
+            return;
+        }
         match code::of_line(&line) {
             Said::Code(code) => self.code(now, code),
             Said::Caller(part) => self.caller(now, part),
@@ -55,6 +59,18 @@ impl Machine {
         let ours = |text: &str| line.eq_ignore_ascii_case(text.trim());
         self.running.as_ref().is_some_and(|running| ours(&running.job.text))
             || (self.phase != Phase::Ready && line.starts_with("AT"))
+    }
+
+    /// `+CLIP: …` in answer to an application's AT+CLIP? is no call.
+    fn is_asked_for(&self, line: &str) -> bool {
+        let Some(Running { job, .. }) = &self.running else { return false };
+        let name =
+            |text: &str| text.split([':', '=', '?']).next().unwrap_or_default().trim().to_ascii_uppercase();
+        let asked = name(&job.text);
+        matches!(job.purpose, Purpose::Raw(_))
+            && line.contains(':')
+            && asked.len() > 2
+            && asked.strip_prefix("AT") == Some(name(line).as_str())
     }
 
     fn informed(&mut self, line: String) {
@@ -107,7 +123,7 @@ impl Machine {
                 tracing::info!(port = self.config.port, command = job.text, "the modem does not have this");
             }
             Purpose::Name => {
-                self.name = info.first().filter(|_| is_ok).and_then(|line| name(line));
+                self.name = info.iter().filter(|_| is_ok).find_map(|line| name(line));
                 self.ready(now);
             }
             Purpose::Dial(_) if aborted => {}
@@ -236,6 +252,10 @@ fn words(code: Code) -> String {
 /// The name in `+GMM: "MODEL"` or `MODEL`.
 fn name(line: &str) -> Option<String> {
     let text = line.strip_prefix("+GMM:").unwrap_or(line).trim().trim_matches('"').trim();
+    // A report that came between.
+    if text.starts_with(['+', '^', '*', '%']) {
+        return None;
+    }
     let text: String = text.chars().filter(|c| !c.is_control()).take(64).collect();
     (!text.is_empty()).then_some(text)
 }
