@@ -158,7 +158,7 @@ pub struct TxFormat {
     /// What is not speech is described now and then instead of sent, under this payload type.
     pub(crate) comfort_noise: Option<(DiscontinuousTransmission, u8)>,
     /// Packets have copies of those before them.
-    pub(crate) redundancy: Option<RedundancySender>,
+    pub(crate) redundancy: Option<Box<RedundancySender>>,
 }
 
 impl TxFormat {
@@ -223,7 +223,7 @@ impl TxFormat {
     /// Sends under `payload_type` packets that hold up to `copies` of those before them as well (RFC 2198), as far as they do
     /// not make a payload longer than `most_octets`. The first packet after a pause has none.
     pub fn with_redundancy(mut self, payload_type: u8, copies: usize, most_octets: usize) -> TxFormat {
-        self.redundancy = Some(RedundancySender::new(payload_type, copies, most_octets));
+        self.redundancy = Some(Box::new(RedundancySender::new(payload_type, copies, most_octets)));
         self
     }
 

@@ -6,20 +6,22 @@
 /// Packets remembered: as far back as the copies in one packet can reach.
 const REMEMBERED: usize = offhook_rtp::MAX_BLOCKS;
 
-/// The packets that came last, by extended number and timestamp; number 0 is none.
+/// The packets that came last, by the lower half of the extended number and timestamp.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    packets: [(u64, u32); REMEMBERED],
-    next: usize,
+    packets: [(u32, u32); REMEMBERED],
+    /// Packets noted; the next one's place is this, taken round.
+    count: usize,
 }
 
 impl Heard {
     /// A packet of sound or noise came.
     pub(crate) fn note(&mut self, extended_sequence: u64, timestamp: u32) {
-        if let Some(slot) = self.packets.get_mut(self.next) {
-            *slot = (extended_sequence, timestamp);
+        if let Some(slot) = self.packets.get_mut(self.count % REMEMBERED) {
+            *slot = (extended_sequence as u32, timestamp);
         }
-        self.next = (self.next + 1) % REMEMBERED;
+        // Once all places are taken only the place matters.
+        self.count = if self.count + 1 < 2 * REMEMBERED { self.count + 1 } else { REMEMBERED };
     }
 
     /// Another numbering.
@@ -33,19 +35,26 @@ impl Heard {
     /// before the later one as its timestamp says, where packets follow one another without pauses.
     pub(crate) fn number(&self, carrier: (u64, u32), timestamp: u32, ticks: u32) -> Option<u64> {
         let ahead = |of: u32| i64::from(of.wrapping_sub(timestamp) as i32);
-        let known = || self.packets.iter().filter(|(number, _)| (1..=carrier.0).contains(number));
+        // The carrier and those before it, whole.
+        let known = || {
+            self.packets.iter().take(self.count).filter_map(|(low, at)| {
+                let back = (carrier.0 as u32).wrapping_sub(*low);
+                let number = carrier.0.checked_sub(back.into()).filter(|_| back < 1 << 31)?;
+                Some((number, *at))
+            })
+        };
         if let Some((number, _)) = known().find(|(_, at)| *at == timestamp) {
-            return Some(*number);
+            return Some(number);
         }
         let (later, later_at) = known().filter(|(_, at)| ahead(*at) > 0).min_by_key(|(number, _)| *number)?;
-        let before = known().filter(|(_, at)| ahead(*at) < 0).map(|(number, _)| *number).max();
+        let before = known().filter(|(_, at)| ahead(*at) < 0).map(|(number, _)| number).max();
         let missing = before.map(|before| later.saturating_sub(before).saturating_sub(1));
         if missing == Some(1) {
             return later.checked_sub(1);
         }
         let ticks = i64::from(ticks.max(1));
-        let back = u64::try_from(ahead(*later_at) / ticks).ok()?;
-        let is_whole = ahead(*later_at) % ticks == 0 && back > 0;
+        let back = u64::try_from(ahead(later_at) / ticks).ok()?;
+        let is_whole = ahead(later_at) % ticks == 0 && back > 0;
         if !is_whole || missing.is_some_and(|missing| back > missing) {
             return None;
         }

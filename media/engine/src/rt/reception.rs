@@ -1,5 +1,5 @@
 //! Who is heard: each datagram is judged, and the peer's packets go to playout in their order.
-//! In: datagrams with their source and arrival. Out: packets in a [`Playout`] and at a tap; digits; counts.
+//! In: datagrams with their source and arrival. Out: packets in their order for `outlet.rs`; counts.
 //!
 //! # The first packet
 //!

@@ -61,7 +61,7 @@ pub struct RxProcessor {
     /// What takes over with its first packet.
     next: Option<Next>,
     /// What was to take over and will not.
-    obsolete: Option<Next>,
+    obsolete: Option<Trash>,
     packet_tap: Option<Box<PacketTap>>,
     has_started: bool,
     reception: Reception,
@@ -156,7 +156,7 @@ impl RxProcessor {
         loop {
             // An order retires one object at most; what another left over goes first.
             if self.obsolete.is_some() && self.orders.has_room() {
-                let obsolete = self.obsolete.take().map(Next::into_trash);
+                let obsolete = self.obsolete.take();
                 self.orders.retire(obsolete);
             }
             let Some(order) = self.orders.next() else { break };
@@ -263,7 +263,7 @@ impl RxProcessor {
 
     /// Plays another format, or with another decoder, from now on, whatever was expected; what it retires.
     fn take_over_now(&mut self, next: Next) -> Option<Trash> {
-        self.obsolete = self.next.take();
+        self.obsolete = self.next.take().map(Next::into_trash);
         self.take_over(next)
     }
 
