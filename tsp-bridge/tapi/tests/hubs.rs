@@ -9,13 +9,14 @@ mod bare;
 mod support;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bare::Bare;
 use offhook_broker::scripted::{Scripted, ScriptedConfig};
 use offhook_broker::{Broker, Census};
 use offhook_spi::{
-    CallInfoChange, DisconnectMode, HHub, HubCallId, HubEvent, HubMember, LineError, MediaTypes,
+    AppEvent, AppSink, CallInfoChange, DisconnectMode, HHub, HubCallId, HubEvent, HubMember, LineError,
+    MediaTypes,
 };
 use offhook_tapi::{
     Address, Call, CallHub, CallHubState, CallState, DisconnectCode, Event, EventFilter, EventStream,
@@ -347,6 +348,68 @@ async fn a_broker_that_ends_says_that_calls_and_hubs_do() {
     floor.trace.compare("hub_broker_ends");
 }
 
+/// What the broker says, until it says no more.
+struct Relay(Mutex<Option<Arc<dyn AppSink>>>);
+
+impl AppSink for Relay {
+    fn deliver(&self, event: AppEvent) {
+        let sink = self.0.lock().unwrap().clone();
+        if let Some(sink) = sink {
+            sink.deliver(event);
+        }
+    }
+}
+
+/// A broker that is killed says nothing: calls and hubs are over all the same, in the same order.
+#[tokio::test]
+async fn a_broker_that_is_killed_ends_calls_and_hubs() {
+    let broker = Broker::new();
+    let provider = Bare::new("bare", 2, HubTracking::AllCalls);
+    broker.add_provider(provider.clone()).unwrap();
+    let other = Desk::new(&broker, "other").await;
+    other.addresses[1].open(Privilege::Owner, MediaTypes::AUDIO).await.unwrap();
+    let relay = Arc::new(Relay(Mutex::default()));
+    let link = broker.connect("desk", relay.clone());
+    let given = relay.clone();
+    let joined = Tapi::connect(
+        move |sink| {
+            *given.0.lock().unwrap() = Some(sink);
+            link
+        },
+        None,
+    );
+    let tapi = joined.unwrap();
+    let address = tapi.addresses().await.unwrap().swap_remove(0);
+    address.open(Privilege::Owner, MediaTypes::AUDIO).await.unwrap();
+    address.track_call_hubs(HubTracking::AllCalls).await.unwrap();
+    let mut events = tapi.events(EventFilter::ALL);
+    provider.arrive(0, "alice", 1, S::Offering).unwrap();
+    provider.arrive(1, "bob", 1, S::Offering).unwrap();
+    tapi.settled().await.unwrap();
+    let mut calls = Vec::new();
+    while let Some(event) = events.try_next() {
+        if let Event::CallNotification { call, .. } = event {
+            calls.push(call);
+        }
+    }
+    let hub = calls[0].call_hub().await.unwrap();
+    drop(relay.0.lock().unwrap().take());
+    tapi.settled().await.unwrap();
+    let mut told = Vec::new();
+    while let Some(event) = events.try_next() {
+        match event {
+            Event::CallState { state, .. } => told.push(format!("{state:?}")),
+            Event::CallHub { event: HubEvent::Leave { .. }, call, .. } => {
+                told.push(format!("Leave {}", if call.is_some() { "own" } else { "other" }));
+            }
+            Event::CallHub { event, .. } => told.push(format!("{event:?}")),
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["Disconnected", "Leave own", "Leave other", "Idle"]);
+    assert_eq!(hub.state().await, Ok(CallHubState::Idle));
+}
+
 /// A26: what each level is told of the same call, counted.
 #[tokio::test]
 async fn each_tracking_level_is_told_its_share() {
@@ -427,6 +490,10 @@ async fn a_level_beyond_the_device_is_refused_and_so_is_what_its_provider_refuse
     desk.tapi.settled().await.unwrap();
     assert_eq!(desk.tapi.hub_view().await.unwrap(), HubView::default(), "refused is not tracked");
     coarse.refuse_tracking(false);
+    desk.addresses[1].close().await.unwrap();
+    desk.addresses[1].open(Privilege::Owner, MediaTypes::AUDIO).await.unwrap();
+    assert_eq!(coarse.told(0), Some(HubTracking::None), "what was refused is not wanted later either");
+    coarse.arrive(0, "bob", 7, S::Offering).unwrap();
     desk.tapi.set_call_hub_tracking(&desk.addresses[1..], true).await.unwrap();
     let view = desk.tapi.hub_view().await.unwrap();
     let hub = view.hubs().next().expect("told when tracking began");
@@ -491,6 +558,40 @@ async fn a_call_has_no_hub_before_its_provider_says_which() {
     call.release().await;
     assert_eq!(call.call_hub().await, Err(TapiError::Released));
     assert_eq!(broker.census().hubs, 0);
+}
+
+/// Nothing is told any more of a hub that is not tracked any more, not even that the broker has gone.
+#[tokio::test]
+async fn a_hub_that_is_not_tracked_any_more_is_forgotten() {
+    let broker = Broker::new();
+    let provider = Bare::new("bare", 2, HubTracking::AllCalls);
+    broker.add_provider(provider.clone()).unwrap();
+    let mut desk = Desk::new(&broker, "desk").await;
+    for address in &desk.addresses {
+        address.open(Privilege::Monitor, MediaTypes::AUDIO).await.unwrap();
+    }
+    desk.tapi.set_call_hub_tracking(&desk.addresses, true).await.unwrap();
+    provider.arrive(0, "alice", 1, S::Offering).unwrap();
+    let kept = provider.arrive(1, "bob", 2, S::Offering).unwrap();
+    desk.tapi.settled().await.unwrap();
+    let mut calls = Vec::new();
+    while let Some(event) = desk.events.try_next() {
+        if let Event::CallNotification { call, .. } = event {
+            calls.push(call);
+        }
+    }
+    assert_eq!(calls.len(), 2);
+    desk.tapi.set_call_hub_tracking(&desk.addresses[..1], false).await.unwrap();
+    provider.report(kept, S::Disconnected(DisconnectMode::Normal));
+    broker.shutdown();
+    desk.tapi.settled().await.unwrap();
+    let mut told = Vec::new();
+    while let Some(event) = desk.events.try_next() {
+        if let Event::CallHub { hub, .. } = event {
+            told.push(hub.call_id());
+        }
+    }
+    assert_eq!(told, [2, 2, 2], "State, Leave and Idle of the other");
 }
 
 /// Clearing is an attempt: calls of others stay.
