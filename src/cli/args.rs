@@ -10,6 +10,7 @@ use offhook::{CodecKind, CodecPreference, ConferenceGoal, DigitsVia, FastConnect
 use super::codecs;
 use super::gatekeeper::GatekeeperServerArgs;
 use super::hubs::HubsArgs;
+use super::latency::LatencyArgs;
 use super::load::LoadArgs;
 use super::modem::ModemArgs;
 use super::phone::BrokerArgs;
@@ -93,6 +94,12 @@ pub(crate) enum Command {
         On standard input: list, unregister ALIAS, query ALIAS, disconnect CALL, bandwidth CALL BPS.\n\
         It has no neighbours, no accounting, no rules for numbers and no proxy for media: GNU Gatekeeper has.")]
     Gatekeeper(GatekeeperServerArgs),
+    /// Measure how long sound takes, by probes in calls
+    #[command(after_help = "Examples:\n  \
+        offhook latency                                   two ends of this process, one way each\n  \
+        offhook latency 192.0.2.7                         round trip; there: offhook answer --echo\n  \
+        offhook latency --codec pcma,opus --packets 10,20 --probes 50 --json")]
+    Latency(LatencyArgs),
     /// Place many calls by a plan, and say what became of them
     #[command(after_help = "Examples:\n  \
         offhook load 192.0.2.7 --rate 50 --concurrent 500 --for 60 --hold exp:10\n  \

@@ -14,6 +14,7 @@ mod digits;
 mod gatekeeper;
 mod hold;
 mod hubs;
+mod latency;
 mod leg;
 mod live;
 mod load;
@@ -123,6 +124,7 @@ fn execute(command: Command) -> Result<Outcome, Failure> {
         Command::Tapisrv(args) => on_runtime(tapisrv::run(*args)),
         Command::Hubs(args) => on_runtime(hubs::run(args)),
         Command::Gatekeeper(args) => on_runtime(gatekeeper::run(args)),
+        Command::Latency(args) => on_runtime(latency::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
         Command::Modem(args) => on_runtime(modem::run(args)),
         Command::Playout(args) => playout::run(&args),
