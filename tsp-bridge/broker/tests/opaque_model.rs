@@ -142,7 +142,7 @@ impl Model {
         }
     }
 
-    fn to_apps(&mut self, level: bool, data: u8, to: impl Fn(&Self, usize) -> bool) -> Answer {
+    fn hand_out(&mut self, level: bool, data: u8, to: impl Fn(&Self, usize) -> bool) -> Answer {
         let targets: Vec<_> = (0..2).filter(|n| self.msp[*n] && to(self, *n)).collect();
         for n in &targets {
             self.delivered[*n].push((level, data));
@@ -158,7 +158,7 @@ impl Model {
         for n in 0..2 {
             self.spoke[n] |= self.msp[n] && hears(self, n);
         }
-        self.to_apps(true, data, hears)
+        self.hand_out(true, data, hears)
     }
 
     fn step(&mut self, case: &Case, actor: Actor) -> Answer {
@@ -172,7 +172,7 @@ impl Model {
                 let what = case.tsp[self.at[2]];
                 self.at[2] += 1;
                 match what {
-                    Tsp::Address(data) => self.to_apps(false, data, |_, _| true),
+                    Tsp::Address(data) => self.hand_out(false, data, |_, _| true),
                     Tsp::One(n, data) => self.about_call(data, Some(n)),
                     Tsp::Ring => {
                         (self.placed, self.valid) = (true, true);

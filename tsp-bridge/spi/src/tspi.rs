@@ -192,8 +192,8 @@ pub trait Tspi: Send + Sync {
         Err(LineError::OperationUnavail)
     }
 
-    /// Makes a conference of `call` (which goes OnHoldPendingConference, or of none), and a call to consult by;
-    /// asynchronous. Alias `TSPI_lineSetupConference`.
+    /// Makes a conference of `call` (which goes Conferenced, or of none), which is OnHoldPendingConference, and a call to
+    /// consult by; asynchronous. Alias `TSPI_lineSetupConference`.
     fn line_setup_conference(
         &self,
         request: RequestId,
