@@ -118,3 +118,50 @@ fn the_samples_stay_short_and_the_readme_shows_one_of_them() -> Result<(), Box<d
     assert!(readme.contains(program.trim()), "the README's program is samples/src/bin/call.rs");
     Ok(())
 }
+
+/// The watcher has no line and no call: it sees those of another application.
+#[tokio::test(flavor = "multi_thread")]
+async fn hub_watch_sees_a_call_of_another_application() -> Result<(), Box<dyn Error>> {
+    use offhook::tapisrv::{ProviderEntry, Providers, Tapisrv, TapisrvConfig};
+    use offhook::{Attached, AttachedConfig, DisconnectCode, Event, EventFilter, MediaTypes, Privilege};
+
+    let dir = tempfile::tempdir()?;
+    let socket = dir.path().join("tapisrv.sock");
+    let at = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let (kind, name) = ("h323".to_owned(), "line".to_owned());
+    let mut line = ProviderEntry { kind, name, settings: Default::default() };
+    line.settings.insert("listen".to_owned(), at.clone().into());
+    let config =
+        TapisrvConfig { socket: Some(socket.clone()), providers: vec![line], ..TapisrvConfig::default() };
+    let broker = Tapisrv::start(config, &Providers::usual(), |_| {}).await?;
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_hub-watch"));
+    let mut watch = Running(watch.arg(&socket).stdout(Stdio::piped()).spawn()?, None);
+    let mut said = BufReader::new(watch.0.stdout.take().ok_or("no output")?);
+
+    let phone = Attached::connect(AttachedConfig { socket, ..AttachedConfig::default() }).await?;
+    let mut events = phone.tapi().events(EventFilter::CALL_NOTIFICATION);
+    phone.address().open(Privilege::Owner, MediaTypes::AUDIO).await?;
+    let placed = phone.address().create_call(&at, MediaTypes::AUDIO)?;
+    placed.dial().await?;
+    let Some(Event::CallNotification { call: offered, .. }) = events.next().await else {
+        return Err("it is called".into());
+    };
+    offered.answer().await?;
+    let until = move |what: &'static str, mut said: BufReader<ChildStdout>| {
+        let mut line = String::new();
+        while !line.contains(what) {
+            line.clear();
+            if said.read_line(&mut line)? == 0 {
+                return Err(std::io::Error::other(format!("not told: {what}")));
+            }
+        }
+        Ok(said)
+    };
+    said = tokio::task::spawn_blocking(move || until("├─", said)).await??;
+    placed.disconnect(DisconnectCode::Normal).await?;
+    tokio::task::spawn_blocking(move || until(" ends", said)).await??;
+    drop(watch);
+    phone.shutdown().await;
+    broker.shutdown().await;
+    Ok(())
+}
