@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use offhook::tapisrv::{Providers, Started, Tapisrv, TapisrvConfig, Tspi};
+use offhook::tapisrv::{Happening, ProviderError, Providers, Started, Tapisrv, TapisrvConfig, Tspi};
 use offhook::{Attached, AttachedConfig, LineError, MediaTypes, Privilege};
 use offhook_spi::{
     ApiVersion, CallInfo, CallParams, DigitMode, DisconnectMode, HdCall, HdLine, HdMspLine, HtCall, HtLine,
@@ -169,5 +171,44 @@ async fn its_settings_are_checked_like_any_others() -> Result<(), Box<dyn Error>
         why("[[provider]]\nkind='foreign'\nlines='two'")?.starts_with("provider \"foreign-1\": invalid type")
     );
     assert!(why("[[provider]]\nkind='foreign'")?.contains("missing field `lines`"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_cannot_be_had_yet_is_tried_again_and_its_lines_come_later()
+-> Result<(), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let text = "socket = 'x.sock'\n[[provider]]\nkind = 'late'\n[[provider]]\nkind = 'scripted'\n";
+    let config = TapisrvConfig::parse(text, dir.path().to_owned())?;
+    let mut providers = Providers::usual();
+    let tried = Arc::new(AtomicBool::new(false));
+    providers.register("late", move |_| {
+        let tried = tried.clone();
+        Ok(Box::pin(async move {
+            if !tried.swap(true, Ordering::Relaxed) {
+                return Err(ProviderError::Unavailable("not yet".to_owned()));
+            }
+            let tsp: Arc<dyn Tspi> = Arc::new(Foreign { lines: 1 });
+            Ok(Started::from(tsp))
+        }))
+    });
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let served = Tapisrv::start(config, &providers, move |what| drop(tell.send(what))).await?;
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let what =
+            tokio::time::timeout(Duration::from_secs(60), told.recv()).await?.ok_or("it told no more")?;
+        seen.push(match what {
+            Happening::Provider(name, lines) => format!("{name}: {}", lines[0].device.0),
+            Happening::Unavailable(name, why) => format!("{name}: {why}"),
+            Happening::Client(event) => format!("{event:?}"),
+        });
+    }
+    assert_eq!(
+        seen,
+        ["late-1: not yet", "scripted-2: 0", "late-1: 1"],
+        "numbered after those that are there"
+    );
+    served.shutdown().await;
     Ok(())
 }

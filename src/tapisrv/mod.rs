@@ -60,12 +60,15 @@ pub enum ProviderError {
     Unavailable(String),
 }
 
+/// The end of a provider's last word.
+pub type Drained = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A provider that runs.
 pub struct Started {
     /// The provider.
     pub tsp: Arc<dyn Tspi>,
     /// What to wait for after its shutdown, until its last word is on the wire.
-    pub drained: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pub drained: Option<Drained>,
 }
 
 impl From<Arc<dyn Tspi>> for Started {
@@ -201,7 +204,7 @@ pub struct Tapisrv {
     listening: Vec<Listening>,
     remote: Option<SocketAddr>,
     socket: PathBuf,
-    drains: Arc<Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>>,
+    drains: Arc<Mutex<Vec<Drained>>>,
     waiting: tokio::task::JoinSet<()>,
 }
 
@@ -312,7 +315,7 @@ fn enter(
     broker: &Broker,
     name: &str,
     started: Started,
-    drains: &Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    drains: &Mutex<Vec<Drained>>,
     watcher: &Watcher,
 ) -> Result<(), ProviderError> {
     let Started { tsp, drained } = started;

@@ -128,23 +128,16 @@ impl App {
         Ok(RequestId(self.next))
     }
 
-    /// The reply, and what came before it.
-    fn ask_all(
-        &mut self,
-        what: AppRequest,
-    ) -> Result<(Result<AppReply, LineError>, Vec<AppEvent>), Box<dyn Error>> {
+    /// The reply; what comes before it is passed over.
+    fn ask(&mut self, what: AppRequest) -> Result<Result<AppReply, LineError>, Box<dyn Error>> {
         let id = self.submit(what)?;
-        let mut before = Vec::new();
         loop {
-            match self.event()? {
-                AppEvent::Reply { request, result } if request == id => return Ok((result, before)),
-                other => before.push(other),
+            if let AppEvent::Reply { request, result } = self.event()?
+                && request == id
+            {
+                return Ok(result);
             }
         }
-    }
-
-    fn ask(&mut self, what: AppRequest) -> Result<Result<AppReply, LineError>, Box<dyn Error>> {
-        Ok(self.ask_all(what)?.0)
     }
 
     fn open(&mut self, privilege: Privilege) -> Result<HLine, Box<dyn Error>> {
@@ -284,7 +277,7 @@ async fn a_handoff_here_moves_the_media_there() -> Outcome {
     one.states(CONNECTED)?;
     until("the far TSP has heard the MSP", || !house.far.switch.received().is_empty()).await?;
     let to = HandoffTarget::Application("two".to_owned());
-    let (handed, _) = one.ask_all(AppRequest::Handoff { call, to })?;
+    let handed = one.ask(AppRequest::Handoff { call, to })?;
     assert_eq!(handed, Ok(AppReply::Done));
     let theirs = loop {
         if let AppEvent::NewCall { call, privilege: Privilege::Owner, .. } = two.event()? {

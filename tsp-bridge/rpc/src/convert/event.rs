@@ -86,7 +86,7 @@ impl Word for AppEvent {
         Ok(match message.what.ok_or_else(|| Unreadable::absent("the event"))? {
             What::Reply(m) => {
                 let result = match m.result {
-                    Some(Answer::Error(error)) => LineError::read(error).and_then(|e| Ok(Err(e))),
+                    Some(Answer::Error(error)) => LineError::read(error).map(Err),
                     Some(other) => read_answer(other).map(Ok),
                     None => Err(Unreadable::absent("the reply")),
                 };

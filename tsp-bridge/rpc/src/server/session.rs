@@ -104,7 +104,7 @@ impl Drop for Sink {
 /// How one connection ended.
 enum Turn {
     Lost(String),
-    Replaced(Streaming<p::ClientFrame>),
+    Replaced(Box<Streaming<p::ClientFrame>>),
     Over(String),
 }
 
@@ -222,7 +222,7 @@ impl Session {
         let mut inbound = first;
         let why = loop {
             match self.listen(&server, &*link, inbound, &mut next).await {
-                Turn::Replaced(newer) => inbound = newer,
+                Turn::Replaced(newer) => inbound = *newer,
                 Turn::Over(why) => break why,
                 Turn::Lost(why) if self.token.is_none() => break why,
                 Turn::Lost(why) => {
@@ -285,7 +285,7 @@ impl Session {
             tokio::select! {
                 biased;
                 () = self.ending.notified() => return self.depart(inbound).await,
-                Some(newer) = next.recv() => return Turn::Replaced(newer),
+                Some(newer) = next.recv() => return Turn::Replaced(Box::new(newer)),
                 _ = tick.tick() => {
                     if self.pipe.stuck() > server.config.stuck {
                         let text = format!("nothing was read for {} s", server.config.stuck.as_secs());
