@@ -39,6 +39,7 @@ pub use embedded::{Embedded, EmbeddedConfig, StartError};
 pub use offhook_codecs::{CodecKind, CodecSettings, OpusSettings};
 pub use offhook_device as device;
 pub use offhook_gatekeeper as gatekeeper;
+pub use offhook_h323_ext as h323_ext;
 pub use offhook_modem as modem;
 pub use offhook_msp::{Latch, MspConfig};
 pub use offhook_tapi::*;

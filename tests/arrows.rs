@@ -62,11 +62,18 @@ fn the_bridge_cannot_read_the_buffers_it_carries() -> Result<(), Box<dyn Error>>
         "offhook-tapi",
         "offhook-rpc",
     ] {
-        never(bridge, &["offhook-pair"])?;
+        never(bridge, &["offhook-pair", "offhook-h323-ext"])?;
         never(bridge, &SIGNALING)?;
         never(bridge, &MEDIA)?;
     }
     Ok(())
+}
+
+#[test]
+fn the_words_of_an_extension_are_linked_without_who_understands_them() -> Result<(), Box<dyn Error>> {
+    never("offhook-h323-ext", &SIGNALING)?;
+    never("offhook-h323-ext", &MEDIA)?;
+    never("offhook-h323-ext", &["offhook-spi", "offhook-pair", "offhook-broker", "offhook-tapi"])
 }
 
 #[test]

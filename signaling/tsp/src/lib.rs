@@ -18,6 +18,7 @@ mod config;
 mod connection;
 mod destination;
 mod dial;
+mod extension;
 mod gate;
 mod hub;
 mod info;

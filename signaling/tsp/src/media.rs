@@ -65,7 +65,7 @@ pub(crate) fn channel_id(session: u8, flow: Flow) -> pair::ChannelId {
     pair::ChannelId { session, flow }
 }
 
-/// The pair's codecs and the machine's, one of the former for each row. G.729 is four of the latter: with Annex A or
+/// The pair's codecs and the machine's, one of the former for each row, in the order of `offhook_h323_ext::CODECS`. G.729 is four of the latter: with Annex A or
 /// without, with the silence of Annex B or without, it is the same packets.
 const CODECS: &[(pair::Codec, &[AudioCodec])] = &[
     (pair::Codec::Pcmu, &[AudioCodec::Pcmu]),
@@ -102,6 +102,12 @@ fn to_machine(codec: pair::Codec) -> &'static [AudioCodec] {
 /// The machine's name for a codec of the pair; the first of several.
 pub(crate) fn machine_codec(codec: pair::Codec) -> Option<AudioCodec> {
     to_machine(codec).first().copied()
+}
+
+/// A codec's name in the provider's extension.
+pub(crate) fn name(codec: AudioCodec) -> Option<&'static str> {
+    let at = CODECS.iter().position(|(_, codecs)| codecs.contains(&codec))?;
+    offhook_h323_ext::CODECS.get(at).copied()
 }
 
 fn to_pair(codec: AudioCodec) -> Option<pair::Codec> {
@@ -143,6 +149,19 @@ mod tests {
             assert_eq!(to_machine(*codec), *names);
         }
         assert_eq!(to_pair(AudioCodec::G728), None);
+    }
+
+    #[test]
+    fn every_codec_has_its_name_in_the_extension() {
+        assert_eq!(CODECS.len(), offhook_h323_ext::CODECS.len(), "the two lists stand in one order");
+        for (codec, names) in CODECS {
+            // As the pair calls it, but for punctuation.
+            let plain = |name: &str| name.to_lowercase().replace(['-', '.', '_'], "");
+            assert_eq!(
+                names.first().and_then(|first| name(*first)).map(plain),
+                Some(plain(&format!("{codec:?}")))
+            );
+        }
     }
 
     #[test]

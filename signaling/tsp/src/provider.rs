@@ -9,10 +9,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use offhook_h323_ext::Protocol;
 use offhook_spi::{
-    AddressTypes, ApiVersion, CallFeatures, CallInfo, CallParams, DeviceId, DigitMode, DisconnectMode,
-    HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine, HubTracking, LineDevCaps, LineError, MediaTypes,
-    Opaque, Q931Verb, RequestId, TspEvents, Tspi,
+    AddressTypes, ApiVersion, CallFeatures, CallInfo, CallParams, Completion, DeviceId, DigitMode,
+    DisconnectMode, ExtensionId, ExtensionVersion, HdCall, HdLine, HdMspLine, HtCall, HtLine, HtMspLine,
+    HubTracking, LineDevCaps, LineError, MediaTypes, Opaque, Q931Verb, RequestId, TspEvents, Tspi,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use crate::call::{self, Command, Known};
 use crate::config::H323Config;
 use crate::destination::Destination;
+use crate::extension::{self, Extension};
 use crate::gate::{Counters, Gate};
 use crate::hub::Hubs;
 use crate::info;
@@ -55,6 +57,7 @@ pub(crate) struct Inner {
     active: watch::Sender<usize>,
     pub(crate) gate: Arc<Gate>,
     hubs: Mutex<Hubs>,
+    pub(crate) extension: Extension,
     pub(crate) trunks: Trunks,
     pub(crate) registration: watch::Sender<RegistrationStatus>,
     /// Registrations that have not ended: more than one while a closed line still takes leave.
@@ -97,6 +100,7 @@ impl H323Provider {
             active: watch::channel(0).0,
             gate: Arc::default(),
             hubs: Mutex::default(),
+            extension: Extension::default(),
             trunks: Trunks::default(),
             registration: watch::Sender::default(),
             registrars: AtomicUsize::new(0),
@@ -259,7 +263,14 @@ impl Inner {
         self.active.send_modify(|active| *active = active.saturating_sub(1));
     }
 
+    /// The registration stands like this now.
+    pub(crate) fn registered(&self, status: RegistrationStatus) {
+        self.extension.registered(self, &status);
+        self.registration.send_replace(status);
+    }
+
     pub(crate) fn tap_ras(&self, source: SocketAddr, destination: SocketAddr, message: &[u8]) {
+        self.extension.wire(self, Protocol::Ras, source, destination, message);
         if let Some(tap) = &self.config.tap {
             tap.ras(source, destination, message);
         }
@@ -272,6 +283,7 @@ impl Inner {
     }
 
     pub(crate) fn tap_octets(&self, source: SocketAddr, destination: SocketAddr, octets: &[u8]) {
+        self.extension.wire(self, Protocol::Tcp, source, destination, octets);
         if let Some(tap) = &self.config.tap {
             tap.octets(source, destination, octets);
         }
@@ -377,6 +389,7 @@ impl Tspi for H323Provider {
             state.lines.remove(&line).ok_or(LineError::InvalLineHandle)?.close();
             state.msps.retain(|_, (of, _)| *of != line);
         }
+        self.inner.extension.forget(line);
         self.close_calls(|entry| entry.line == line, "the line was closed");
         self.release_calls(|entry| entry.line == line);
         self.inner.trunks.retire();
@@ -497,6 +510,49 @@ impl Tspi for H323Provider {
             return Err(LineError::InvalParam(format!("{code}: descriptions have seven bits")));
         }
         self.request(call, request, Command::Q931(request, what))
+    }
+
+    fn line_extension(&self, device: u32) -> Result<ExtensionId, LineError> {
+        if device != 0 {
+            return Err(LineError::BadDeviceId);
+        }
+        Ok(ExtensionId(offhook_h323_ext::EXTENSION))
+    }
+
+    fn line_negotiate_ext_version(
+        &self,
+        device: u32,
+        lowest: ExtensionVersion,
+        highest: ExtensionVersion,
+    ) -> Result<ExtensionVersion, LineError> {
+        if device != 0 {
+            return Err(LineError::BadDeviceId);
+        }
+        extension::negotiate(lowest, highest)
+    }
+
+    fn line_select_ext_version(&self, line: HdLine, version: ExtensionVersion) -> Result<(), LineError> {
+        let ht = self.inner.lock().lines.get(&line).ok_or(LineError::InvalLineHandle)?.ht;
+        self.inner.extension.select(line, ht, version)
+    }
+
+    fn line_dev_specific(
+        &self,
+        request: RequestId,
+        line: HdLine,
+        call: Option<HdCall>,
+        data: &Opaque,
+    ) -> Result<(), LineError> {
+        if !self.inner.lock().lines.contains_key(&line) {
+            return Err(LineError::InvalLineHandle);
+        }
+        if call.is_some() {
+            return Err(LineError::InvalParam("the extension has words about the line only".to_owned()));
+        }
+        let answer = self.inner.extension.ask(&self.inner, line, data)?;
+        let events = self.inner.events().ok_or(LineError::NoDriver)?;
+        events.async_answer(request, Ok(Completion::DevSpecific(answer)));
+        Ok(())
     }
 
     fn line_hold(&self, request: RequestId, call: HdCall) -> Result<(), LineError> {

@@ -211,7 +211,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         // Of a line that was opened anew meanwhile another speaks.
         if self.inner.registrars.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.inner.registration.send_replace(RegistrationStatus::default());
+            self.inner.registered(RegistrationStatus::default());
         }
         self.inner.end();
     }
@@ -342,7 +342,7 @@ impl Task {
         // After the line has closed only who opens it anew has something to say.
         let is_last = self.inner.registrars.load(Ordering::Acquire) == 1;
         if news && (!self.stopping || is_last) {
-            self.inner.registration.send_replace(RegistrationStatus {
+            self.inner.registered(RegistrationStatus {
                 state: ras.state(),
                 registration: ras.registration().cloned(),
                 why_not: ras.why_not(self.inner.now()),

@@ -162,7 +162,10 @@ pub(super) fn why_ordered(order: ReleaseOrder) -> String {
 
 /// Leaves of `media` the codecs that may go both ways within what the gatekeeper grants (H.225.0 7.11.2, bandWidth: the sum
 /// of both directions). Fast connect and H.245 then agree on nothing beyond it. The error, for people: none may.
+///
+/// Before that, applications may have said which codecs they want, and how much.
 pub(super) fn fit(context: &Context, media: &mut LocalMedia) -> Result<(), String> {
+    context.inner.extension.prefer(media)?;
     let Some(granted) = context.asked.as_ref().and_then(|asked| asked.granted) else { return Ok(()) };
     let granted = granted.saturating_mul(100);
     let had_some = !media.sessions.is_empty();

@@ -33,6 +33,9 @@ struct Events {
     provider: OnceLock<H323Provider>,
     line: OnceLock<(HdLine, HdMspLine)>,
     calls: Mutex<Vec<HdCall>>,
+    /// What lineDevSpecific was answered, and what the provider told by LINE_DEVSPECIFIC.
+    answers: Mutex<Vec<Opaque>>,
+    notices: Mutex<Vec<Opaque>>,
     placed: OnceLock<HdCall>,
     this: OnceLock<Weak<Events>>,
     msp_port: u16,
@@ -63,6 +66,9 @@ impl Events {
 
 impl TspEvents for Events {
     fn async_answer(&self, request: RequestId, result: Result<Completion, LineError>) {
+        if let Ok(Completion::DevSpecific(answer)) = &result {
+            self.answers.lock().unwrap().push(answer.clone());
+        }
         let result = result.map_or_else(|e| format!("failed: {e}"), |_| "done".to_owned());
         self.say(format!("request {} {result}", request.0));
     }
@@ -158,7 +164,9 @@ impl TspEvents for Events {
         Ok(())
     }
 
-    fn line_dev_specific(&self, _: HtLine, _: Option<HtCall>, _: Opaque) {}
+    fn line_dev_specific(&self, _: HtLine, _: Option<HtCall>, data: Opaque) {
+        self.notices.lock().unwrap().push(data);
+    }
 
     fn phone_event(&self, _: HtPhone, _: PhoneEvent) {}
 
@@ -226,6 +234,8 @@ impl Desk {
             provider: OnceLock::new(),
             line: OnceLock::new(),
             calls: Mutex::default(),
+            answers: Mutex::default(),
+            notices: Mutex::default(),
             placed: OnceLock::new(),
             this: OnceLock::new(),
             msp_port: wishes.msp_port,
@@ -306,6 +316,16 @@ impl Desk {
     /// The MSP says something of a call.
     pub(crate) fn msp_says(&self, call: HtCall, message: &ToTsp) {
         self.events.msp_says(call, message);
+    }
+
+    /// What lineDevSpecific was answered last.
+    pub(crate) fn answer(&self) -> Opaque {
+        self.events.answers.lock().unwrap().last().unwrap().clone()
+    }
+
+    /// What LINE_DEVSPECIFIC has told so far.
+    pub(crate) fn notices(&self) -> Vec<Opaque> {
+        self.events.notices.lock().unwrap().clone()
     }
 
     /// All calls that have come.
