@@ -6,8 +6,9 @@ use common::{Tested, answering, errors, offhook, run};
 use serde_json::Value;
 
 fn rows(arguments: &[&str]) -> Result<Vec<Value>, Box<dyn std::error::Error>> {
-    let measured =
-        run(offhook().args(["latency", "--json", "--probes", "6", "--interval", "0.3"]).args(arguments))?;
+    let measured = run(offhook()
+        .args(["latency", "--json", "--probes", "5", "--interval", "0.3", "--longest", "1"])
+        .args(arguments))?;
     let report: Value = serde_json::from_slice(&measured.stdout).map_err(|why| {
         format!("{why}: {}{}", String::from_utf8_lossy(&measured.stdout), errors(&measured))
     })?;
@@ -17,11 +18,12 @@ fn rows(arguments: &[&str]) -> Result<Vec<Value>, Box<dyn std::error::Error>> {
 
 #[test]
 fn two_ends_are_measured_one_way_for_each_cell_of_the_matrix() -> Tested {
-    let rows = rows(&["--codec", "pcma,g722", "--packets", "10,20"])?;
-    assert_eq!(rows.len(), 8, "two codecs, two packet lengths, two directions");
+    let mut rows = rows(&["--codec", "pcma", "--packets", "10,20"])?;
+    rows.extend(self::rows(&["--codec", "g722"])?);
+    assert_eq!(rows.len(), 6, "two packet lengths and another codec, two directions");
     for row in &rows {
         let packet = row["packet_ms"].as_f64().ok_or("no packet length")?;
-        assert!(row["found"].as_u64() >= Some(5), "{row:#}");
+        assert!(row["found"].as_u64() >= Some(4), "{row:#}");
         // A packet is as old as it is long when it leaves; the instants at both ends are of one clock.
         assert!(row["min"].as_f64() >= Some(packet), "{row:#}");
         assert!(row["max"].as_f64() < Some(2_000.0), "{row:#}");
@@ -39,7 +41,7 @@ fn an_endpoint_that_echoes_is_measured_round_trip() -> Tested {
     let rows = rows(&[&at])?;
     let [row, _] = rows.as_slice() else { return Err(format!("{rows:?}").into()) };
     assert_eq!(row["direction"], "round trip");
-    assert!(row["found"].as_u64() >= Some(5), "{row:#}");
+    assert!(row["found"].as_u64() >= Some(4), "{row:#}");
     assert!(row["min"].as_f64() >= Some(40.0), "a packet each way: {row:#}");
     Ok(())
 }
