@@ -31,12 +31,12 @@ enum App {
     Connect,
     /// A buffer for a call that it has no handle of.
     Early(u8),
-    /// A buffer about the call.
-    Send(u8),
+    /// A buffer about a call.
+    Send(usize, u8),
     /// A buffer about the address.
     Address(u8),
-    /// Gives the call up.
-    Release,
+    /// Gives a call up.
+    Release(usize),
 }
 
 /// What the TSP does.
@@ -46,10 +46,10 @@ enum Tsp {
     Step,
     /// A buffer about the address, for everybody.
     Address(u8),
-    /// A buffer about the call for one application's MSP.
-    One(usize, u8),
+    /// A buffer about a call for one application's MSP.
+    One(usize, usize, u8),
     /// A call arrives.
-    Ring,
+    Ring(usize),
 }
 
 /// Who moves next.
@@ -64,7 +64,7 @@ struct Case {
     name: &'static str,
     apps: [&'static [App]; 2],
     tsp: &'static [Tsp],
-    agenda: fn() -> Vec<Item>,
+    agenda: fn(usize) -> Vec<Item>,
 }
 
 /// An item of the agenda.
@@ -96,21 +96,27 @@ fn step_of(item: &Item) -> Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Model {
     at: [usize; 3],
-    /// Which applications have an MSP, and which hold the call.
+    /// Which applications have an MSP.
     msp: [bool; 2],
+    calls: [Known; 2],
+    agenda: VecDeque<(usize, Item)>,
+    /// What each application was handed, and what the TSP was: about which call, if about one.
+    delivered: [Vec<(Option<usize>, u8)>; 2],
+    received: Vec<(Option<usize>, u8)>,
+}
+
+/// A call in the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Known {
+    /// Which applications hold it.
     holds: [bool; 2],
-    /// The call is known to provider and broker.
+    /// It is known to provider and broker.
     valid: bool,
-    placed: bool,
     gone: bool,
     /// A state was told.
     told: bool,
-    /// To whose MSP the TSP has spoken on the call.
+    /// To whose MSP the TSP has spoken on it.
     spoke: [bool; 2],
-    agenda: VecDeque<Item>,
-    /// What each application was handed, and what the TSP was.
-    delivered: [Vec<(bool, u8)>; 2],
-    received: Vec<(bool, u8)>,
 }
 
 /// What an operation answers.
@@ -130,35 +136,40 @@ impl Model {
         match actor {
             Actor::App(n) => match case.apps[n].get(self.at[n]) {
                 None => false,
-                Some(App::Send(_) | App::Release) => self.holds[n],
+                Some(App::Send(call, _) | App::Release(call)) => self.calls[*call].holds[n],
                 Some(_) => true,
             },
             Actor::Tsp => match case.tsp.get(self.at[2]) {
                 None => false,
                 Some(Tsp::Step) => !self.agenda.is_empty(),
-                Some(Tsp::One(n, _)) => self.valid && !self.gone && self.msp[*n],
+                Some(Tsp::One(n, call, _)) => {
+                    let call = &self.calls[*call];
+                    call.valid && !call.gone && self.msp[*n]
+                }
                 Some(_) => true,
             },
         }
     }
 
-    fn hand_out(&mut self, level: bool, data: u8, to: impl Fn(&Self, usize) -> bool) -> Answer {
-        let targets: Vec<_> = (0..2).filter(|n| self.msp[*n] && to(self, *n)).collect();
+    fn hand_out(&mut self, about: Option<usize>, data: u8, to: impl Fn(usize) -> bool) -> Answer {
+        let targets: Vec<_> = (0..2).filter(|n| self.msp[*n] && to(*n)).collect();
         for n in &targets {
-            self.delivered[*n].push((level, data));
+            self.delivered[*n].push((about, data));
         }
         if targets.is_empty() { Answer::Nobody } else { Answer::Taken }
     }
 
-    fn about_call(&mut self, data: u8, only: Option<usize>) -> Answer {
-        if !self.valid || self.gone {
+    fn about_call(&mut self, of: usize, data: u8, only: Option<usize>) -> Answer {
+        let call = self.calls[of];
+        let unannounced = !call.told && call.holds == [false; 2];
+        if !call.valid || call.gone || unannounced {
             return Answer::NoCall;
         }
-        let hears = |model: &Self, n: usize| model.holds[n] && only.is_none_or(|only| only == n);
+        let hears = |n: usize| call.holds[n] && only.is_none_or(|only| only == n);
         for n in 0..2 {
-            self.spoke[n] |= self.msp[n] && hears(self, n);
+            self.calls[of].spoke[n] |= self.msp[n] && hears(n);
         }
-        self.hand_out(true, data, hears)
+        self.hand_out(Some(of), data, hears)
     }
 
     fn step(&mut self, case: &Case, actor: Actor) -> Answer {
@@ -172,12 +183,12 @@ impl Model {
                 let what = case.tsp[self.at[2]];
                 self.at[2] += 1;
                 match what {
-                    Tsp::Address(data) => self.hand_out(false, data, |_, _| true),
-                    Tsp::One(n, data) => self.about_call(data, Some(n)),
-                    Tsp::Ring => {
-                        (self.placed, self.valid) = (true, true);
-                        self.agenda.push_back(Item::State(OFFERING));
-                        self.agenda.extend((case.agenda)());
+                    Tsp::Address(data) => self.hand_out(None, data, |_| true),
+                    Tsp::One(n, call, data) => self.about_call(call, data, Some(n)),
+                    Tsp::Ring(call) => {
+                        self.calls[call].valid = true;
+                        self.agenda.push_back((call, Item::State(OFFERING)));
+                        self.agenda.extend((case.agenda)(call).into_iter().map(|item| (call, item)));
                         Answer::Taken
                     }
                     Tsp::Step => self.agenda_step(),
@@ -187,19 +198,17 @@ impl Model {
     }
 
     fn agenda_step(&mut self) -> Answer {
-        match self.agenda.pop_front() {
-            Some(Item::Complete) => {
-                (self.valid, self.holds[0]) = (true, true);
-            }
-            Some(Item::State(_)) if !self.told => {
-                // An owner and a monitor are there, whoever placed the call.
-                (self.told, self.holds) = (true, [true; 2]);
-            }
-            Some(Item::Send(data)) => {
+        let Some((of, item)) = self.agenda.pop_front() else { return Answer::Taken };
+        let call = &mut self.calls[of];
+        match item {
+            Item::Complete => (call.valid, call.holds[0]) = (true, true),
+            // An owner and a monitor are there, whoever placed the call.
+            Item::State(_) if !call.told => (call.told, call.holds) = (true, [true; 2]),
+            Item::Send(data) => {
                 // The TSP is told of a failure, and nobody else.
-                self.about_call(data, None);
+                self.about_call(of, data, None);
             }
-            _ => {}
+            Item::State(_) | Item::Nothing => {}
         }
         Answer::Taken
     }
@@ -207,29 +216,27 @@ impl Model {
     fn app(&mut self, case: &Case, n: usize, what: App) -> Answer {
         match what {
             App::Create => self.msp[n] = true,
-            App::Connect => {
-                self.placed = true;
-                self.agenda.extend((case.agenda)());
-            }
+            App::Connect => self.agenda.extend((case.agenda)(0).into_iter().map(|item| (0, item))),
             App::Early(_) if !self.msp[n] => return Answer::NoMsp,
             App::Early(_) => return Answer::NoCall,
-            App::Send(_) | App::Address(_) if !self.msp[n] => return Answer::NoMsp,
-            App::Send(_) if n == 1 => return Answer::NotOwner,
-            App::Send(_) if !self.spoke[n] => return Answer::TspFirst,
-            App::Send(data) => self.received.push((true, data)),
-            App::Address(data) => self.received.push((false, data)),
-            App::Release => {
-                self.holds[n] = false;
-                let last = self.holds == [false; 2];
+            App::Send(..) | App::Address(_) if !self.msp[n] => return Answer::NoMsp,
+            App::Send(..) if n == 1 => return Answer::NotOwner,
+            App::Send(call, _) if !self.calls[call].spoke[n] => return Answer::TspFirst,
+            App::Send(call, data) => self.received.push((Some(call), data)),
+            App::Address(data) => self.received.push((None, data)),
+            App::Release(of) => {
+                let call = &mut self.calls[of];
+                call.holds[n] = false;
+                let last = call.holds == [false; 2];
+                call.gone = last;
                 // The last owner's going drops the call; so does the last holder's, who closes it.
                 if n == 0 || last {
-                    self.agenda.push_back(Item::Nothing);
+                    self.agenda.push_back((of, Item::Nothing));
                 }
                 if last {
-                    self.gone = true;
-                    let completion = |item: &Item| matches!(item, Item::Complete | Item::Nothing);
-                    self.agenda.retain(completion);
-                    for item in &mut self.agenda {
+                    let completes = |item: &Item| matches!(item, Item::Complete | Item::Nothing);
+                    self.agenda.retain(|(call, item)| *call != of || completes(item));
+                    for (_, item) in self.agenda.iter_mut().filter(|(call, _)| *call == of) {
                         *item = Item::Nothing;
                     }
                 }
@@ -249,6 +256,7 @@ enum Fault {
     Doubles,
     Swaps,
     Misdelivers,
+    WrongCall,
     Alters,
     KeepsEarly,
     RefusesLate,
@@ -295,18 +303,22 @@ impl Seat {
         })
     }
 
-    fn call(&self) -> Option<HCall> {
-        self.seen.events.lock().unwrap().iter().find_map(|event| match event {
+    /// Its handles of calls, in the order in which they came.
+    fn calls(&self) -> Vec<HCall> {
+        let pick = |event: &AppEvent| match event {
             AppEvent::Reply { result: Ok(AppReply::Call(call)), .. } | AppEvent::NewCall { call, .. } => {
                 Some(*call)
             }
             _ => None,
-        })
+        };
+        self.seen.events.lock().unwrap().iter().filter_map(pick).collect()
     }
 
-    fn delivered(&self) -> Vec<(bool, u8)> {
+    fn delivered(&self) -> Vec<(Option<usize>, u8)> {
+        let calls = self.calls();
+        let which = |call: HCall| calls.iter().position(|known| *known == call).expect("a call that it has");
         let pick = |event: &AppEvent| match event {
-            AppEvent::MspData { call, data, .. } => Some((call.is_some(), first(data))),
+            AppEvent::MspData { call, data, .. } => Some((call.map(which), first(data))),
             _ => None,
         };
         self.seen.events.lock().unwrap().iter().filter_map(pick).collect()
@@ -323,7 +335,7 @@ struct World {
     seats: [Seat; 2],
     msps: [Option<HtMspLine>; 2],
     at: [usize; 3],
-    call: Option<HdCall>,
+    calls: [Option<HdCall>; 2],
     fault: Fault,
     kept: Vec<(usize, u8)>,
 }
@@ -331,7 +343,7 @@ struct World {
 impl World {
     fn new(case: &Case, fault: Fault) -> Self {
         let switch = Scripted::new(ScriptedConfig::default());
-        let steps: Vec<_> = (case.agenda)().iter().map(step_of).collect();
+        let steps: Vec<_> = (case.agenda)(0).iter().map(step_of).collect();
         switch.script_dial("bob", steps);
         switch.script(Verb::Drop, [Step::Complete]);
         let broker = Broker::new();
@@ -340,7 +352,7 @@ impl World {
             Seat::new(&broker, "owner", Privilege::Owner),
             Seat::new(&broker, "monitor", Privilege::Monitor),
         ];
-        Self { broker, switch, seats, msps: [None; 2], at: [0; 3], call: None, fault, kept: Vec::new() }
+        Self { broker, switch, seats, msps: [None; 2], at: [0; 3], calls: [None; 2], fault, kept: Vec::new() }
     }
 
     fn answer(result: Result<(), LineError>) -> Answer {
@@ -382,20 +394,19 @@ impl World {
                 self.at[2] += 1;
                 match what {
                     Tsp::Address(data) => Self::answer(self.switch.send(0, None, None, opaque(&[data]))),
-                    Tsp::One(n, data) => {
-                        let call = self.call.or_else(|| self.switch.calls().first().copied());
-                        Self::answer(self.switch.send(0, call, self.msps[n], opaque(&[data])))
+                    Tsp::One(n, call, data) => {
+                        Self::answer(self.switch.send(0, self.calls[call], self.msps[n], opaque(&[data])))
                     }
-                    Tsp::Ring => {
-                        let call = self.switch.ring(0, "alice").expect("somebody listens");
-                        self.switch.then(call, (case.agenda)().iter().map(step_of));
-                        self.call = Some(call);
+                    Tsp::Ring(call) => {
+                        let hd = self.switch.ring(0, "alice").expect("somebody listens");
+                        self.switch.then(hd, (case.agenda)(call).iter().map(step_of));
+                        self.calls[call] = Some(hd);
                         Answer::Taken
                     }
                     Tsp::Step => {
                         self.switch.step();
                         for (n, data) in std::mem::take(&mut self.kept) {
-                            let call = self.seats[n].call();
+                            let call = self.seats[n].calls().first().copied();
                             if self.buffer(n, call, data) == Answer::TspFirst {
                                 self.kept.push((n, data));
                             }
@@ -421,25 +432,26 @@ impl World {
                 let params = CallParams { destination, media: MediaTypes::AUDIO, ..CallParams::default() };
                 let made = self.seats[n].ask(AppRequest::MakeCall { line, params });
                 assert_eq!(made, None, "the switch moves when told");
+                self.calls[0] = self.switch.calls().first().copied();
                 Answer::Taken
             }
             App::Early(data) => self.buffer(n, Some(HCall(4_711)), data),
-            App::Send(data) => {
-                let call = self.seats[n].call();
+            App::Send(call, data) => {
+                let call = self.seats[n].calls().get(call).copied();
                 self.buffer(n, call, data)
             }
             App::Address(data) => self.buffer(n, None, data),
-            App::Release => {
+            App::Release(call) => {
                 if self.fault == Fault::Hangs {
                     std::thread::park();
                 }
-                let call = self.seats[n].call().expect("it holds the call");
+                let call = self.seats[n].calls()[call];
                 Self::answer(self.seats[n].ask(AppRequest::Deallocate { call }).expect("answered").map(drop))
             }
         }
     }
 
-    fn delivered(&self) -> [Vec<(bool, u8)>; 2] {
+    fn delivered(&self) -> [Vec<(Option<usize>, u8)>; 2] {
         let mut delivered = [self.seats[0].delivered(), self.seats[1].delivered()];
         match self.fault {
             Fault::Loses => delivered[0].retain(|(_, data)| *data != 12),
@@ -460,18 +472,21 @@ impl World {
                     delivered[1].push(stray);
                 }
             }
+            Fault::WrongCall => {
+                for (about, _) in delivered[0].iter_mut().filter(|(_, data)| *data == 32) {
+                    *about = Some(0);
+                }
+            }
             Fault::RefusesLate => delivered[0].retain(|(_, data)| *data != 14),
             _ => {}
         }
         delivered
     }
 
-    fn received(&self) -> Vec<(bool, u8)> {
-        self.switch
-            .received()
-            .iter()
-            .map(|received| (received.call.is_some(), first(&received.data)))
-            .collect()
+    fn received(&self) -> Vec<(Option<usize>, u8)> {
+        let which = |call: HdCall| self.calls.iter().position(|known| *known == Some(call));
+        let received = self.switch.received();
+        received.iter().map(|word| (word.call.and_then(which), first(&word.data))).collect()
     }
 }
 
@@ -501,7 +516,9 @@ fn replay(case: &Case, fault: Fault, path: &[Actor]) -> Result<Model, String> {
             ));
         }
     }
-    if ACTORS.iter().all(|actor| !model.enabled(case, *actor)) && model.gone {
+    if ACTORS.iter().all(|actor| !model.enabled(case, *actor))
+        && model.calls.iter().all(|call| call.gone || !call.valid)
+    {
         // Nothing of the call survives its release.
         let left = world.broker.census();
         if left.calls != 0 {
@@ -549,7 +566,7 @@ fn watched(case: &'static Case, fault: Fault, patience: Duration) -> Result<Expl
     explorer.join().unwrap()
 }
 
-fn outgoing_agenda() -> Vec<Item> {
+fn outgoing_agenda(_: usize) -> Vec<Item> {
     vec![
         Item::Complete,
         Item::Send(11),
@@ -562,7 +579,7 @@ fn outgoing_agenda() -> Vec<Item> {
     ]
 }
 
-fn incoming_agenda() -> Vec<Item> {
+fn incoming_agenda(_: usize) -> Vec<Item> {
     vec![Item::Send(11), Item::State(1), Item::Send(12), Item::State(2), Item::State(3), Item::Send(14)]
 }
 
@@ -575,39 +592,71 @@ static OUTGOING: Case = Case {
             App::Early(1),
             App::Create,
             App::Connect,
-            App::Send(2),
+            App::Send(0, 2),
             App::Address(6),
-            App::Send(3),
-            App::Release,
+            App::Send(0, 3),
+            App::Release(0),
         ],
-        &[App::Create, App::Send(5), App::Address(7), App::Release],
+        &[App::Create, App::Send(0, 5), App::Address(7), App::Release(0)],
     ],
-    tsp: &[T, T, Tsp::Address(20), T, Tsp::One(0, 21), T, T, T, T, T, T, T],
+    tsp: &[T, T, Tsp::Address(20), T, Tsp::One(0, 0, 21), T, T, T, T, T, T, T],
     agenda: outgoing_agenda,
 };
 
 static INCOMING: Case = Case {
     name: "a call that arrives",
     apps: [
-        &[App::Create, App::Send(2), App::Address(3), App::Send(4), App::Release],
-        &[App::Create, App::Send(6), App::Address(5), App::Release],
+        &[App::Create, App::Send(0, 2), App::Address(3), App::Send(0, 4), App::Release(0)],
+        &[App::Create, App::Send(0, 6), App::Address(5), App::Release(0)],
     ],
-    tsp: &[Tsp::Ring, T, T, T, Tsp::One(0, 21), T, T, T, T],
+    tsp: &[Tsp::Ring(0), T, T, T, Tsp::One(0, 0, 21), T, T, T, T],
     agenda: incoming_agenda,
 };
 
 static LEVELS: Case = Case {
     name: "levels and instances",
-    apps: [&[App::Create, App::Send(2), App::Release], &[App::Create, App::Address(5), App::Release]],
-    tsp: &[Tsp::Address(20), Tsp::Ring, T, T, Tsp::One(0, 21), Tsp::One(1, 22), T, T, T, Tsp::Address(23)],
+    apps: [
+        &[App::Create, App::Send(0, 2), App::Release(0)],
+        &[App::Create, App::Address(5), App::Release(0)],
+    ],
+    tsp: &[
+        Tsp::Address(20),
+        Tsp::Ring(0),
+        T,
+        T,
+        Tsp::One(0, 0, 21),
+        Tsp::One(1, 0, 22),
+        T,
+        T,
+        T,
+        Tsp::Address(23),
+    ],
     agenda: incoming_agenda,
+};
+
+/// Each call has its own words.
+fn two_agendas(call: usize) -> Vec<Item> {
+    match call {
+        0 => vec![Item::Send(11), Item::State(1), Item::Send(12), Item::State(3), Item::Send(14)],
+        _ => vec![Item::Send(31), Item::State(1), Item::Send(32)],
+    }
+}
+
+static TWO_CALLS: Case = Case {
+    name: "two calls at once",
+    apps: [
+        &[App::Create, App::Send(0, 2), App::Send(1, 3), App::Release(0), App::Send(1, 4), App::Release(1)],
+        &[App::Create, App::Release(1), App::Release(0)],
+    ],
+    tsp: &[Tsp::Ring(0), Tsp::Ring(1), T, T, T, T, Tsp::One(0, 1, 41), T, T, T, T, T, T, T, T],
+    agenda: two_agendas,
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn every_interleaving_keeps_the_rules_of_the_opaque_channel() {
-    for case in [&OUTGOING, &INCOMING, &LEVELS] {
+    for case in [&OUTGOING, &INCOMING, &LEVELS, &TWO_CALLS] {
         let explored = watched(case, Fault::None, PATIENCE).unwrap_or_else(|why| panic!("{why}"));
         let (states, operations, paths) = (explored.states.len(), explored.operations, explored.paths);
         println!("{}: {states} states, {operations} operations, {paths} ends", case.name);
@@ -622,6 +671,7 @@ fn the_explorer_finds_a_channel_that_breaks_a_rule() {
         (&OUTGOING, Fault::Doubles),
         (&OUTGOING, Fault::Swaps),
         (&LEVELS, Fault::Misdelivers),
+        (&TWO_CALLS, Fault::WrongCall),
         (&OUTGOING, Fault::Alters),
         (&OUTGOING, Fault::KeepsEarly),
         (&OUTGOING, Fault::RefusesLate),
