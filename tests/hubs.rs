@@ -170,9 +170,17 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Setups of a capture: conferenceID, callIdentifier, whether the goal is create. One a leg: what is sent to oneself is
-/// captured twice.
-fn setups(pcap: &Path) -> Result<Vec<(String, String, bool)>, Box<dyn Error>> {
+/// The names in a Setup.
+#[derive(Debug)]
+struct Setup {
+    conference: String,
+    call: String,
+    /// Its goal is to create the conference.
+    creates: bool,
+}
+
+/// The Setups of a capture, one a leg: what is sent to oneself is captured twice.
+fn setups(pcap: &Path) -> Result<Vec<Setup>, Box<dyn Error>> {
     let output = Command::new("tshark")
         .arg("-r")
         .arg(pcap)
@@ -184,7 +192,7 @@ fn setups(pcap: &Path) -> Result<Vec<(String, String, bool)>, Box<dyn Error>> {
     Ok(found)
 }
 
-fn collect(value: &Value, found: &mut Vec<(String, String, bool)>) -> Result<(), Box<dyn Error>> {
+fn collect(value: &Value, found: &mut Vec<Setup>) -> Result<(), Box<dyn Error>> {
     match value {
         Value::Array(values) => values.iter().try_for_each(|value| collect(value, found)),
         Value::Object(fields) => fields.iter().try_for_each(|(key, value)| {
@@ -196,7 +204,11 @@ fn collect(value: &Value, found: &mut Vec<(String, String, bool)>) -> Result<(),
                 let conference = text(&["h225.conferenceID"])?;
                 let call = text(&["h225.callIdentifier_element", "h225.guid"])?;
                 let goal = text(&["h225.conferenceGoal"])?;
-                found.push((digits(conference), digits(call), goal == "0"));
+                found.push(Setup {
+                    conference: digits(conference),
+                    call: digits(call),
+                    creates: goal == "0",
+                });
                 return Ok(());
             }
             collect(value, found)
@@ -207,10 +219,10 @@ fn collect(value: &Value, found: &mut Vec<(String, String, bool)>) -> Result<(),
 
 /// Who belongs together: calls of one conference; but a conference that is created a second time, by another call, is
 /// no conference, and that call is on its own.
-fn grouped(setups: &[(String, String, bool)]) -> Groups {
+fn grouped(setups: &[Setup]) -> Groups {
     let mut creators: BTreeMap<&str, &str> = BTreeMap::new();
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (conference, call, creates) in setups {
+    for Setup { conference, call, creates } in setups {
         let creator = *creators.entry(conference).or_insert(call);
         let key = if *creates && creator != call { call } else { conference };
         groups.entry(key.clone()).or_default().push(call.clone());
