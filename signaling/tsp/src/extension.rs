@@ -76,7 +76,7 @@ impl Extension {
     /// A word of an application.
     pub(crate) fn ask(&self, inner: &Inner, line: HdLine, data: &Opaque) -> Result<Opaque, LineError> {
         if !lock(&self.lines).contains_key(&line) {
-            return Err(LineError::OperationUnavail);
+            return Err(LineError::IncompatibleExtVersion);
         }
         let ask = Ask::decode(data.as_bytes()).map_err(|why| LineError::InvalParam(why.to_string()))?;
         let answer = match ask {

@@ -44,7 +44,7 @@ fn versions_are_negotiated_and_nothing_passes_before_one_is_selected() {
     assert_eq!(provider.line_extension(1), Err(LineError::BadDeviceId));
     let say = |line, call, data: &Opaque| provider.line_dev_specific(RequestId(1), line, call, data);
     let word = opaque(&Ask::Registration);
-    assert_eq!(say(desk.line, None, &word), Err(LineError::OperationUnavail));
+    assert_eq!(say(desk.line, None, &word), Err(LineError::IncompatibleExtVersion));
     assert_eq!(provider.line_select_ext_version(desk.line, newer), Err(LineError::IncompatibleExtVersion));
     provider.line_select_ext_version(desk.line, V1).unwrap();
     say(desk.line, None, &word).unwrap();
@@ -54,7 +54,7 @@ fn versions_are_negotiated_and_nothing_passes_before_one_is_selected() {
     let garbage = Opaque::new(vec![1, 99, 99]).unwrap();
     assert!(matches!(say(desk.line, None, &garbage), Err(LineError::InvalParam(_))));
     provider.line_select_ext_version(desk.line, ExtensionVersion(0)).unwrap();
-    assert_eq!(say(desk.line, None, &word), Err(LineError::OperationUnavail));
+    assert_eq!(say(desk.line, None, &word), Err(LineError::IncompatibleExtVersion));
 }
 
 #[test]
