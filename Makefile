@@ -12,7 +12,7 @@
 #   make clean        what the above left here
 
 BUILD_PACKAGES := build-essential cmake pkg-config libasound2-dev
-TEST_PACKAGES  := tshark python3-venv pulseaudio pulseaudio-utils libasound2-plugins strace \
+TEST_PACKAGES  := tshark iproute2 python3-venv pulseaudio pulseaudio-utils libasound2-plugins strace \
                   pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules jackd2 \
                   ffmpeg sox multimon-ng libopus-dev espeak-ng libspandsp2
 DENY_VERSION   := 0.20.2
