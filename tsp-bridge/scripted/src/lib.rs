@@ -34,6 +34,7 @@ mod exchange;
 mod people;
 mod phone;
 mod provider;
+mod requests;
 mod state;
 
 use std::collections::BTreeMap;
