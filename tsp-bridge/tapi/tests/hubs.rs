@@ -348,6 +348,41 @@ async fn a_broker_that_ends_says_that_calls_and_hubs_do() {
     floor.trace.compare("hub_broker_ends");
 }
 
+/// The level of a hub is the highest of the devices that it has reached: from then on, with who is there already.
+#[tokio::test]
+async fn a_hub_that_comes_to_a_device_tracked_closer_is_told_closer() {
+    let broker = Broker::new();
+    let provider = Bare::new("bare", 2, HubTracking::AllCalls);
+    broker.add_provider(provider.clone()).unwrap();
+    let owner = Desk::new(&broker, "owner").await;
+    for address in &owner.addresses {
+        address.open(Privilege::Owner, MediaTypes::AUDIO).await.unwrap();
+    }
+    let mut watch = Desk::new(&broker, "watch").await;
+    watch.addresses[0].track_call_hubs(HubTracking::ProviderLevel).await.unwrap();
+    watch.addresses[1].track_call_hubs(HubTracking::AllCalls).await.unwrap();
+    let first = provider.arrive(0, "alice", 5, S::Offering).unwrap();
+    let second = provider.arrive(1, "bob", 5, S::Offering).unwrap();
+    let gone = S::Disconnected(DisconnectMode::Normal);
+    provider.report(second, gone);
+    provider.report(first, gone);
+    watch.tapi.settled().await.unwrap();
+    let mut told = Vec::new();
+    while let Some(event) = watch.events.try_next() {
+        let Event::CallHub { event, .. } = event else { panic!("nothing else") };
+        told.push(match event {
+            HubEvent::New { .. } => "New".to_owned(),
+            HubEvent::Join { member } => format!("Join {}", member.info.caller.address),
+            HubEvent::State { state, .. } => format!("State {state:?}"),
+            HubEvent::Leave { .. } => "Leave".to_owned(),
+            other => format!("{other:?}"),
+        });
+    }
+    let (offering, ended) = ("State Offering", "State Disconnected(Normal)");
+    let expected = ["New", "Join alice", "Join bob", offering, ended, "Leave", ended, "Leave", "Idle"];
+    assert_eq!(told, expected, "the hub stays in sight when it leaves that device");
+}
+
 /// What the broker says, until it says no more.
 struct Relay(Mutex<Option<Arc<dyn AppSink>>>);
 
