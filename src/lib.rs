@@ -45,6 +45,6 @@ pub use offhook_msp::{Latch, MspConfig};
 pub use offhook_tapi::*;
 pub use offhook_tsp::{
     Alias, CallConfig, CodecPreference, Counters, DigitsVia, Discovery, FastConnectAnswer, Forwarding,
-    H323Config, Password, RAS_PORT, RasConfig, RasState, RegistrationConfig, RegistrationStatus, Security,
-    SetupUnanswered, Timers, UnsignedReplies, UnsignedSignals,
+    H323Config, H323Provider, Password, RAS_PORT, RasConfig, RasState, RegistrationConfig,
+    RegistrationStatus, Security, SetupUnanswered, Timers, UnsignedReplies, UnsignedSignals,
 };
