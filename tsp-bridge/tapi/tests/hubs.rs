@@ -564,7 +564,7 @@ async fn a_call_has_no_hub_before_its_provider_says_which() {
     late.inform(placed, CallInfoChange::CallId, |info| info.call_id = 0x8000_0001);
     let hub = call.call_hub().await.unwrap();
     assert_eq!((hub.provider(), hub.call_id()), ("late", 0x8000_0001));
-    assert_eq!(desk.tapi.call_hubs().await.unwrap(), [hub.clone()]);
+    assert_eq!(desk.tapi.call_hubs().await.unwrap(), std::slice::from_ref(&hub));
     assert_eq!(desk.tapi.find_call_hub("late", 0x8000_0001).await.unwrap(), Some(hub.clone()));
     assert_eq!(desk.tapi.find_call_hub("none", 0x8000_0001).await.unwrap(), None);
     // Another identity: it leaves, and that hub ends; it joins the other.
