@@ -7,8 +7,7 @@ use std::task::Poll;
 
 use offhook::capture::Capture;
 use offhook::{
-    Call, DisconnectCode, EventFilter, EventStream, Forwarding, H323Config, MediaTypes, Privilege,
-    TapiError,
+    Call, DisconnectCode, EventFilter, EventStream, Forwarding, H323Config, MediaTypes, Privilege, TapiError,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
