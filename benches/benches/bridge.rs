@@ -14,7 +14,8 @@ use offhook_broker::Broker;
 use offhook_rpc::{Bounds, RemoteConfig, RemoteProvider, Server, ServerConfig, TlsIdentity};
 use offhook_scripted::{Drive, Scripted, ScriptedConfig, Step};
 use offhook_spi::{
-    AppEvent, AppReply, AppRequest, AppSink, CallParams, DeviceId, HdCall, Link, MediaTypes, Privilege, RequestId,
+    AppEvent, AppReply, AppRequest, AppSink, CallParams, DeviceId, HdCall, Link, MediaTypes, Privilege,
+    RequestId,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -52,7 +53,8 @@ impl App {
         let reply = |request, what| -> Result<AppReply, Box<dyn Error>> {
             link.submit(RequestId(request), what)?;
             loop {
-                if let (_, AppEvent::Reply { request: of, result }) = events.recv_timeout(Duration::from_secs(30))?
+                if let (_, AppEvent::Reply { request: of, result }) =
+                    events.recv_timeout(Duration::from_secs(30))?
                     && of.0 == request
                 {
                     return Ok(result?);
@@ -119,14 +121,18 @@ fn identity(ca: &CertifiedIssuer<'_, KeyPair>, name: &str) -> Result<TlsIdentity
 
 fn server(broker: &Broker) -> Result<Server, Box<dyn Error>> {
     let joining = broker.clone();
-    let config = ServerConfig { backlog: Bounds { items: 100_000, octets: 64 << 20 }, ..ServerConfig::default() };
+    let config =
+        ServerConfig { backlog: Bounds { items: 100_000, octets: 64 << 20 }, ..ServerConfig::default() };
     Ok(Server::new(config, move |name, sink| joining.connect(name, sink), |_| {})?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let count = std::env::var("OFFHOOK_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    println!("{:<32} {:>9} {:>9} {:>9} {:>12}", "provider's event to application", "µs, 50 %", "95 %", "99 %", "events/s");
+    println!(
+        "{:<32} {:>9} {:>9} {:>9} {:>12}",
+        "provider's event to application", "µs, 50 %", "95 %", "99 %", "events/s"
+    );
 
     let (scripted, broker) = (switch(), Broker::new());
     broker.add_provider(scripted.clone())?;
@@ -150,7 +156,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     far.add_provider(scripted.clone())?;
     let server_far = server(&far)?;
     let near = Broker::new();
-    let listening = runtime.block_on(server_far.listen_tls(([127, 0, 0, 1], 0).into(), &identity(&ca, "far")?))?;
+    let listening =
+        runtime.block_on(server_far.listen_tls(([127, 0, 0, 1], 0).into(), &identity(&ca, "far")?))?;
     let remote = RemoteProvider::connect(RemoteConfig {
         name: "far".to_owned(),
         address: listening.tcp().ok_or("it listens")?.to_string(),
@@ -158,7 +165,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         application: "bench".to_owned(),
     });
     near.add_provider(runtime.block_on(remote)?)?;
-    App::new(|sink| near.connect("bench", sink), scripted)?.measure("from another machine's broker", count)?;
+    App::new(|sink| near.connect("bench", sink), scripted)?
+        .measure("from another machine's broker", count)?;
     near.shutdown();
     // The lock beside a socket stays by design; this one is a scratch file.
     let _ = std::fs::remove_file(path.with_extension("sock.lock"));
