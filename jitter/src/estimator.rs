@@ -19,6 +19,10 @@
 //! Not here: what is done to reach it (`decision.rs`).
 //! RT: no allocation, lock, syscall, log or panic (except in [`Estimator::new`]).
 
+use std::sync::OnceLock;
+
+use crate::config::MOST_DELAY_MS;
+
 /// Width of a bin of the histogram, nanoseconds.
 const BIN_NS: i64 = 1_000_000;
 /// A packet whose transit is that much shorter than the one's before it was held with it.
@@ -65,7 +69,7 @@ const PEAK_SPANS: usize = 64;
 pub(crate) struct Estimator {
     bins: Vec<f32>,
     /// What each bin's wait costs, points of R.
-    waits: Vec<f32>,
+    waits: &'static [f32],
     total: f64,
     /// What an event's nearness keeps over one bin.
     fade: f64,
@@ -94,6 +98,12 @@ pub(crate) struct Estimator {
     started: bool,
 }
 
+/// What waiting costs, by the millisecond: one table for all streams.
+fn wait_costs() -> &'static [f32] {
+    static COSTS: OnceLock<Vec<f32>> = OnceLock::new();
+    COSTS.get_or_init(|| (0..=MOST_DELAY_MS + 1).map(|ms| wait_cost(f64::from(ms)) as f32).collect())
+}
+
 impl Estimator {
     /// Waits between `min_ms` and `max_ms` beyond the base; `initial_ms` at least until the network is known.
     pub(crate) fn new(min_ms: u32, initial_ms: u32, max_ms: u32) -> Estimator {
@@ -101,7 +111,7 @@ impl Estimator {
         let bins = max_ms.max(20) as usize + 2;
         let mut estimator = Estimator {
             bins: vec![0.0; bins],
-            waits: (0..bins).map(|ms| wait_cost(ms as f64) as f32).collect(),
+            waits: wait_costs(),
             total: 0.0,
             fade: (-1.0 / EVENT_FADE_MS).exp(),
             weight: 1.0,
@@ -293,7 +303,7 @@ impl Estimator {
             }
             let heard = scale * (EVENT_MOST * events - EVENT_SPAN * near);
             let lost = heard / (1.0 + heard / QUALITY_MOST);
-            let bin = usize::try_from(in_time).unwrap_or(0).min(self.waits.len() - 1);
+            let bin = usize::try_from(in_time).unwrap_or(0).min(self.bins.len() - 1);
             let wait_cost = self.waits.get(bin).copied().unwrap_or(0.0);
             let cost = f64::from(wait_cost) + POINTS * lost + FIRST_POINTS * lost / (lost + FIRST_QUALITY);
             if cost <= least {
