@@ -28,7 +28,10 @@ const ALIKE: f32 = 0.4;
 pub(crate) struct Bridge {
     most: usize,
     compare: usize,
+    /// What was made up forwards: the gap, and a bit beyond it.
     made: Vec<i16>,
+    ahead: usize,
+    drawn: usize,
     /// What follows, backwards.
     next: Vec<i16>,
     back: Tape,
@@ -42,6 +45,8 @@ impl Bridge {
             most,
             compare,
             made: vec![0; most + 2 * (most / MOST_DRAWN) + compare],
+            ahead: 0,
+            drawn: 0,
             next: vec![0; samples(NEXT_MS)],
             back: Tape::ended(sample_rate),
         }
@@ -57,33 +62,36 @@ impl Bridge {
         self.next.len()
     }
 
-    /// Fills `gap`, into which `expand` would go on, so that it leads to `next`. If that is too short to have a period,
-    /// the gap is what `expand` makes up.
-    pub(crate) fn fill(&mut self, gap: &mut [i16], next: &[i16], expand: &Expand, finder: &mut PitchFinder) {
+    /// What `expand` alone would make of `gap`, and of a bit beyond it: what [`Self::fill`] starts from.
+    pub(crate) fn go_on(&mut self, gap: &mut [i16], expand: &Expand) {
         let length = gap.len();
-        let drawn = (length / MOST_DRAWN).min(expand.period() / 2);
-        let ahead = (length + 2 * drawn + self.compare).min(self.made.len());
-        let Some(made) = self.made.get_mut(..ahead) else { return };
-        for (to, from) in made.iter_mut().zip(expand.ahead()) {
+        self.drawn = (length / MOST_DRAWN).min(expand.period() / 2);
+        self.ahead = (length + 2 * self.drawn + self.compare).min(self.made.len());
+        for (to, from) in self.made.iter_mut().take(self.ahead).zip(expand.ahead()) {
             *to = from;
         }
+        for (to, from) in gap.iter_mut().zip(&self.made) {
+            *to = *from;
+        }
+    }
+
+    /// Fills `gap`, which [`Self::go_on`] made, so that it leads to `next`. If that is too short to have a period, or the
+    /// gap too long, it stays as it was.
+    pub(crate) fn fill(&mut self, gap: &mut [i16], next: &[i16], finder: &mut PitchFinder) {
+        let length = gap.len();
+        let Some(made) = self.made.get(..self.ahead).filter(|_| length <= self.most) else { return };
         let count = next.len().min(self.next.len());
         let Some(reversed) = self.next.get_mut(..count) else { return };
         for (to, from) in reversed.iter_mut().zip(next.iter().take(count).rev()) {
             *to = *from;
         }
-        let Some(lag) = finder.find_recent(reversed).filter(|_| length <= self.most) else {
-            for (to, from) in gap.iter_mut().zip(expand.ahead()) {
-                *to = from;
-            }
-            return;
-        };
+        let Some(lag) = finder.find_recent(reversed) else { return };
         self.back.begin(reversed, lag.samples);
         for sample in gap.iter_mut().rev() {
             *sample = self.back.next_loud(reversed);
         }
         let start = next.get(..self.compare.min(next.len())).unwrap_or_default();
-        let place = finder.fit(start, made, length - drawn, length + drawn);
+        let place = finder.fit(start, made, length - self.drawn, length + self.drawn);
         let end = place.filter(|place| place.likeness >= ALIKE).map_or(length, |place| place.samples);
         for (n, sample) in gap.iter_mut().enumerate() {
             let (at, part) = (n * end / length, n * end % length);
@@ -109,6 +117,12 @@ mod tests {
             .collect()
     }
 
+    fn fill(gap: &mut [i16], next: &[i16], expand: &Expand, finder: &mut PitchFinder) {
+        let mut bridge = Bridge::new(8_000);
+        bridge.go_on(gap, expand);
+        bridge.fill(gap, next, finder);
+    }
+
     /// The energy of what differs in the gap from the truth, in parts of the truth's: bridged, and made up forwards.
     fn errors(signal: &[i16], from: usize, gap: usize) -> (f64, f64) {
         let mut finder = PitchFinder::new(8_000);
@@ -116,7 +130,7 @@ mod tests {
         expand.begin(&signal[..from], &mut finder);
         let forwards: Vec<i16> = expand.ahead().take(gap).collect();
         let mut filled = vec![0; gap];
-        Bridge::new(8_000).fill(&mut filled, &signal[from + gap..], &expand, &mut finder);
+        fill(&mut filled, &signal[from + gap..], &expand, &mut finder);
         let truth = &signal[from..from + gap];
         let energy = |made: &[i16]| -> f64 {
             made.iter().zip(truth).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
@@ -145,7 +159,7 @@ mod tests {
         let mut expand = Expand::new(8_000, 488);
         expand.begin(&signal[..600], &mut finder);
         let mut filled = [0; 160];
-        Bridge::new(8_000).fill(&mut filled, &signal[760..], &expand, &mut finder);
+        fill(&mut filled, &signal[760..], &expand, &mut finder);
         let peak = |part: &[i16]| part.iter().map(|x| x.unsigned_abs()).max().unwrap_or(0);
         assert!(peak(&filled[..64]) > 4 * peak(&filled[120..]), "{filled:?}");
     }
@@ -156,9 +170,9 @@ mod tests {
         let mut finder = PitchFinder::new(8_000);
         let mut expand = Expand::new(8_000, 488);
         expand.begin(&signal[..600], &mut finder);
-        for (gap, next) in [(160, 10), (160, 0), (500, 160), (1, 0)] {
+        for (gap, next) in [(160, 10), (160, 0), (481, 160), (1, 0)] {
             let mut filled = vec![0; gap];
-            Bridge::new(8_000).fill(&mut filled, &signal[..next], &expand, &mut finder);
+            fill(&mut filled, &signal[..next], &expand, &mut finder);
             assert!(filled.iter().copied().eq(expand.ahead().take(gap)), "{gap} {next}");
         }
     }

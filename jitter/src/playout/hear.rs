@@ -233,9 +233,7 @@ impl Playout {
         if !fits || self.sound.space(gap + entry.samples).len() != gap + entry.samples {
             return false;
         }
-        for (to, from) in self.sound.space(gap).iter_mut().zip(self.expand.ahead()) {
-            *to = from;
-        }
+        self.bridge.go_on(self.sound.space(gap), &self.expand);
         self.sound.commit(gap);
         // A codec that predicts goes on from what will have been heard in place of the packets that are lost.
         let (signal, now) = self.sound.both();
@@ -251,7 +249,7 @@ impl Playout {
         }
         self.decode_ahead(gap + self.bridge.reach());
         if let Some((gap, next)) = self.sound.future_mut().split_at_mut_checked(gap) {
-            self.bridge.fill(gap, next, &self.expand, &mut self.finder);
+            self.bridge.fill(gap, next, &mut self.finder);
         }
         if let Some(stream) = &mut self.stream {
             stream.phase = Phase::Playing;
