@@ -20,6 +20,10 @@ use crate::model::{
     About, Call, ClientId, Inner, Line, MspInstance, Open, Opener, ProviderId, Slot, Stage, State,
 };
 
+/// How often one client may have a device open: each opening is one more to look through at every call. A remote TSP
+/// opens a line once for each far application with media.
+const MOST_OPENINGS: usize = 256;
+
 /// What is left to do, without the lock, once a slot has changed.
 enum Next {
     Nothing,
@@ -59,6 +63,10 @@ impl Inner {
         let opener = Opener { client, request, privilege, media };
         let next = self.with(|state| {
             let index = state.device(device)?;
+            if state.openings(index, client) >= MOST_OPENINGS {
+                let why = format!("this application has the line open {MOST_OPENINGS} times");
+                return Err(LineError::ResourceUnavail(why));
+            }
             let fresh = HtLine(state.handle());
             let device = state.devices.get_mut(index).ok_or(LineError::BadDeviceId)?;
             if privilege != Privilege::None && (media.is_empty() || !device.caps.media.contains(media)) {
@@ -364,6 +372,22 @@ impl Inner {
 }
 
 impl State {
+    /// How often a client has a device open, or waits for that.
+    fn openings(&self, index: usize, client: ClientId) -> usize {
+        let Some(device) = self.devices.get(index) else { return 0 };
+        let (open, waiting) = match &device.slot {
+            Slot::Closed => (None, &[][..]),
+            Slot::Opening { waiting, .. } | Slot::Closing { waiting } => (None, waiting.as_slice()),
+            Slot::Open(line) => (self.lines.get(line), &[][..]),
+        };
+        let of = |opener: &&Opener| opener.client == client;
+        let lines = open.map_or(0, |line| {
+            line.opens.iter().filter(|open| open.client == client).count()
+                + line.joining.iter().filter(of).count()
+        });
+        lines + waiting.iter().filter(of).count()
+    }
+
     /// A client comes to an open line: in at once if it takes no calls, else once the provider listens.
     fn knock(&mut self, line: HtLine, opener: Opener) {
         if opener.privilege == Privilege::None {

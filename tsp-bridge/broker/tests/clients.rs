@@ -161,6 +161,23 @@ fn one_device_is_opened_once_for_all_and_told_what_anybody_wants() {
 }
 
 #[test]
+fn a_client_has_a_line_open_some_times_and_not_without_end() {
+    let (broker, _switch) = immediate();
+    let (greedy, other) = (Client::new(&broker, "greedy"), Client::new(&broker, "other"));
+    let open = || AppRequest::OpenLine {
+        device: DeviceId(0),
+        privilege: Privilege::Owner,
+        media: MediaTypes::AUDIO,
+    };
+    let lines: Vec<_> = (0..256).map(|_| greedy.ask(open()).expect("within the limit")).collect();
+    assert!(matches!(greedy.ask(open()), Err(LineError::ResourceUnavail(_))));
+    assert!(other.ask(open()).is_ok(), "each client by itself");
+    let Some(AppReply::Line(line)) = lines.first() else { panic!("{lines:?}") };
+    greedy.ask(AppRequest::CloseLine { line: *line }).unwrap();
+    assert!(greedy.ask(open()).is_ok(), "as many as were closed");
+}
+
+#[test]
 fn a_line_that_its_provider_closes_is_void_with_everything_on_it_and_can_be_opened_anew() {
     let (broker, switch) = stepped();
     let client = Client::new(&broker, "app");

@@ -207,6 +207,15 @@ impl Running {
         self.move_is_over();
     }
 
+    /// The call has ended with a move under way: the instance that was to have the media lets go of what it prepared.
+    pub(super) fn end_move(&mut self) {
+        if let Some(moving) = self.moving.take()
+            && self.context.msp != Some(moving.to)
+        {
+            self.tell_instance(moving.to, &ToMsp::StopAll);
+        }
+    }
+
     fn give_up_move(&mut self, why: &str) {
         self.not_moved(why);
         if let Some(moving) = self.moving.take() {

@@ -572,7 +572,7 @@ impl Running {
             self.context.complete(request, Err(LineError::failed(&release.text)));
         }
         self.end_hold(&release.text);
-        self.moving = None;
+        self.end_move();
         if let Some(asked) = &mut self.context.asked {
             asked.cause = Some(release.effective_cause());
         }
