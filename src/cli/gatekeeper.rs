@@ -20,9 +20,9 @@ use offhook::{Alias, Password};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::args::seconds;
 use super::call::Interrupt;
 use super::register::alias;
+use super::values::seconds;
 use super::{Failure, Outcome, harmless, say};
 
 /// The largest file of users that is read, in octets.

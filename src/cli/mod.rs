@@ -25,6 +25,7 @@ mod playout;
 mod register;
 mod report;
 mod tapisrv;
+mod values;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};

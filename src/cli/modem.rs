@@ -16,10 +16,10 @@ use offhook_broker::Broker;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::args::{digits, seconds};
 use super::call::Interrupt;
 use super::leg::FOREVER;
 use super::report::describe;
+use super::values::{digits, seconds};
 use super::{Failure, Outcome, say};
 
 #[derive(Debug, Args)]

@@ -16,9 +16,10 @@ use offhook::{
 };
 use serde_json::{Value, json};
 
-use super::args::{MediaArgs, OutputArgs, SignallingArgs, listen_address, seconds};
+use super::args::{MediaArgs, OutputArgs, SignallingArgs};
 use super::call::Interrupt;
 use super::leg;
+use super::values::{listen_address, seconds};
 use super::{Failure, Outcome, say};
 
 /// The largest password file that is read, in octets.

@@ -18,9 +18,10 @@ use rcgen::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::args::{SignallingArgs, listen_address};
+use super::args::SignallingArgs;
 use super::call::Interrupt;
 use super::phone::SIGNALLING;
+use super::values::listen_address;
 use super::{Failure, Outcome, leg, say};
 
 #[derive(Debug, Args)]

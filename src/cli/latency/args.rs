@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use offhook::CodecKind;
 
-use crate::cli::args::{MediaArgs, OutputArgs, SignallingArgs, seconds};
+use crate::cli::args::{MediaArgs, OutputArgs, SignallingArgs};
+use crate::cli::values::seconds;
 
 #[derive(Debug, Args)]
 pub(crate) struct LatencyArgs {

@@ -8,7 +8,8 @@ use offhook::CodecKind;
 
 use super::criteria::Criterion;
 use super::plan::Hold;
-use crate::cli::args::{MediaArgs, OutputArgs, SignallingArgs, digits, seconds};
+use crate::cli::args::{MediaArgs, OutputArgs, SignallingArgs};
+use crate::cli::values::{digits, seconds};
 use crate::cli::{Failure, codecs};
 
 /// The most telephones that a mix may make.
