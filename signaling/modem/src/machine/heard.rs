@@ -112,7 +112,8 @@ impl Machine {
         let refused = || LineError::failed(format!("the modem refuses {}: {}", job.text, words(code)));
         match job.purpose {
             Purpose::Wake if is_ok => self.woken(),
-            Purpose::Wake => self.push(job),
+            // What it refuses may be the rest of a line that was begun before; but not for ever.
+            Purpose::Wake => self.still_asleep(now, job),
             Purpose::SetUp { optional: false } if !is_ok => {
                 let hint = if job.text.contains("+FCLASS=8") { "; it has no voice mode" } else { "" };
                 let why = format!("the modem refuses {}: {}{hint}", job.text, words(code));

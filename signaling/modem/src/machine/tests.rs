@@ -410,3 +410,46 @@ fn an_answer_that_comes_to_nothing_says_why() {
         assert!(said.contains(&Output::Event(Event::State(LineCallState::Disconnected(mode)))), "{said:?}");
     }
 }
+
+#[test]
+fn a_device_that_refuses_everything_is_given_up() {
+    let mut machine = Machine::new(PortConfig::new("/dev/modem"));
+    let mut now = Duration::ZERO;
+    machine.handle_opened(now);
+    let mut woken = 0;
+    let mut given_up_after = None;
+    while now < Duration::from_secs(9) {
+        for output in outputs(&mut machine) {
+            match output {
+                Output::Transmit(octets) => {
+                    assert!(octets.ends_with(b"ATQ0V1E0\r"), "{octets:?}");
+                    woken += 1;
+                    machine.handle_bytes(now, b"\r\nERROR\r\n");
+                }
+                Output::Open => machine.handle_opened(now),
+                Output::Event(Event::Service(LineDevState::OutOfService { why })) => {
+                    assert_eq!(why, "nothing there answers like a modem");
+                    given_up_after = given_up_after.or(Some(woken));
+                }
+                _ => {}
+            }
+        }
+        now = now.max(machine.poll_timeout().unwrap());
+        machine.handle_timeout(now);
+    }
+    assert_eq!(given_up_after, Some(usize::from(WAKE_TRIES)));
+    // After one second, after two more, after four more.
+    assert!(woken <= 4 * usize::from(WAKE_TRIES), "woken {woken} times in nine seconds");
+}
+
+#[test]
+fn a_modem_that_refuses_what_was_begun_before_is_woken_again() {
+    let mut machine = Machine::new(PortConfig::new("/dev/modem"));
+    machine.handle_opened(Duration::ZERO);
+    machine.handle_bytes(Duration::ZERO, b"\r\nERROR\r\n");
+    machine.handle_timeout(Duration::from_millis(50));
+    let wake = || Output::Transmit(b"ATQ0V1E0\r".to_vec());
+    assert_eq!(outputs(&mut machine), [wake(), wake()]);
+    machine.handle_bytes(Duration::from_millis(60), b"\r\nOK\r\n");
+    assert_eq!(machine.phase, Phase::SettingUp);
+}
