@@ -103,6 +103,13 @@ fn broker_event(core: &Arc<Core>, event: AppEvent) {
                 core.subscribers.emit(Raw::Notification { call, privilege });
             }
             if let Some(status) = status {
+                // Who has a line that is out of service may not be heard by its TSP, nor hear it: a remote machine that
+                // died cannot tell the MSP to stop.
+                let out_of_service =
+                    matches!(lock(&shared.address.inner).service, Some(LineDevState::OutOfService { .. }));
+                if status.state == CallState::Disconnected && out_of_service {
+                    silence(&shared);
+                }
                 tell_state(core, &shared, status);
             }
         }
@@ -442,6 +449,15 @@ fn release(core: &Arc<Core>, reaper: &mut Reaper, call: &Arc<CallShared>, done: 
     }
 }
 
+/// Stops the sound of a call whose TSP will not say so.
+fn silence(call: &CallShared) {
+    let Ok(half) = call.media() else { return };
+    for stream in half.msp.streams(half.id).unwrap_or_default() {
+        // Stopped before, or failed: silent either way.
+        let _ = half.msp.stop_stream(stream.id);
+    }
+}
+
 /// A line is void, and its calls with it. Their sound stops, for no TSP will say so any more.
 fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<LineError>) {
     let Some(address) = lock(&core.registry).lines.remove(&line) else { return };
@@ -471,12 +487,7 @@ fn line_gone(core: &Arc<Core>, line: HLine, cause: DisconnectCause, why: Option<
     };
     for (call, _) in calls {
         lock(&call.inner).phase = Phase::Void;
-        if let Ok(half) = call.media() {
-            for stream in half.msp.streams(half.id).unwrap_or_default() {
-                // Stopped before, or failed: silent either way.
-                let _ = half.msp.stop_stream(stream.id);
-            }
-        }
+        silence(&call);
         end(core, &call, cause);
     }
     if let Some(why) = why {

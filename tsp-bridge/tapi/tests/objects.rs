@@ -415,3 +415,29 @@ async fn digits_go_out_and_come_in() {
     house.advance(&mut [&mut app]).await;
     assert!(house.trace.has("event Digit 7"));
 }
+
+#[tokio::test]
+async fn sound_stops_with_a_call_that_ends_while_its_line_is_out_of_service() {
+    let house = House::new();
+    let mut app = house.app("app", Privilege::Owner).await;
+    let stops = |house: &House| house.trace.lines().iter().filter(|line| *line == "msp  stop_stream").count();
+    for (in_service, stopped) in [(true, 0), (false, 2)] {
+        house.ring(&mut [&mut app]).await;
+        house.switch.then(house.last_call(), [Step::State(CONNECTED)]);
+        house.switch.service(
+            0,
+            match in_service {
+                true => LineDevState::InService { with: "the network".to_owned() },
+                false => LineDevState::OutOfService { why: "the other machine is gone".to_owned() },
+            },
+        );
+        house.advance(&mut [&mut app]).await;
+        house.switch.then(house.last_call(), [Step::State(S::Disconnected(DisconnectMode::TempFailure))]);
+        house.advance(&mut [&mut app]).await;
+        assert_eq!(stops(&house), stopped, "in service: {in_service}");
+        let call = app.calls.pop().expect("announced");
+        assert_eq!(call.state(), CallState::Disconnected);
+        call.release().await;
+        house.advance(&mut [&mut app]).await;
+    }
+}
