@@ -50,8 +50,8 @@ pub struct PortConfig {
     /// What rejecting a call does.
     #[serde(default)]
     pub reject: Rejecting,
-    /// How long an arriving call is kept back for its caller's number, in ms, 0 to 10000; with 0 it is announced with
-    /// the first ring, and the number follows as a change.
+    /// How long an arriving call is kept back for its caller's number, in ms, 0 to 10000, and less than
+    /// `ring_timeout_ms`; with 0 it is announced with the first ring, and the number follows as a change.
     #[serde(default)]
     pub caller_id_wait_ms: u64,
     /// A call that has not rung for so long is over, in ms, 1000 to 60000: a little more than the longest pause between
@@ -216,6 +216,12 @@ impl PortConfig {
                 return Err(format!("{name} = {value}: {lowest} to {highest}"));
             }
         }
+        if self.caller_id_wait_ms >= self.ring_timeout_ms {
+            return Err(format!(
+                "caller-id-wait-ms = {}: less than ring-timeout-ms = {}, or a call is over before it is announced",
+                self.caller_id_wait_ms, self.ring_timeout_ms
+            ));
+        }
         if self.check_every_ms != 0 && !(1_000..=3_600_000).contains(&self.check_every_ms) {
             return Err(format!("check-every-ms = {}: 0, or 1000 to 3600000", self.check_every_ms));
         }
@@ -292,6 +298,12 @@ mod tests {
         assert!(wrong(|p| p.init = vec!["é".to_owned()]).contains("no AT command"));
         assert!(wrong(|p| p.dial_prefix = "0;".to_owned()).contains("dial-prefix"));
         assert!(wrong(|p| p.ring_timeout_ms = 0).contains("ring-timeout-ms"));
+        assert_eq!(
+            wrong(|p| (p.caller_id_wait_ms, p.ring_timeout_ms) = (2_000, 2_000)),
+            "modem /dev/ttyS1: caller-id-wait-ms = 2000: less than ring-timeout-ms = 2000, or a call is over before it \
+             is announced"
+        );
+        assert!(wrong(|p| p.caller_id_wait_ms = 10_000).contains("ring-timeout-ms = 8000"));
         assert!(wrong(|p| p.check_every_ms = 1).contains("check-every-ms"));
         let twice = ModemConfig { ports: vec![PortConfig::new("/dev/ttyS1"), PortConfig::new("/dev/ttyS1")] };
         assert!(twice.check().unwrap_err().to_string().contains("twice"));

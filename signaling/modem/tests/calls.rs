@@ -134,7 +134,8 @@ fn a_call_arrives_with_its_caller_and_is_answered() {
 #[test]
 fn a_call_waits_for_its_callers_number_if_it_is_told_to() {
     let modem = Modem::plug("voice");
-    let desk = Desk::open(PortConfig { caller_id_wait_ms: 10_000, ..modem.config() });
+    let desk =
+        Desk::open(PortConfig { caller_id_wait_ms: 10_000, ring_timeout_ms: 12_000, ..modem.config() });
     modem.say("RING");
     modem.say("MESG = 80180108303332313134303502073033303132333407 03414E4E");
     assert_eq!(desk.until("Offering"), ["new call", "Offering"]);

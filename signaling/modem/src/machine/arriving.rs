@@ -8,7 +8,7 @@ use std::time::Duration;
 use offhook_spi::{DisconnectMode, LineCallState, LineError};
 
 use super::call::{Call, Stage};
-use super::{Event, Machine, Phase};
+use super::{Event, Machine, Phase, Port};
 use crate::caller_id::CallerId;
 
 /// The line rings.
@@ -29,10 +29,20 @@ const EARLY_CALLER: Duration = Duration::from_secs(10);
 impl Machine {
     /// Whether the call that arrived was taken; if not, it is announced again with the next ring.
     pub(crate) fn announced(&mut self, taken: bool) {
-        let Some(ringing) = self.ringing.as_ref().filter(|_| taken && self.call.is_none()) else { return };
-        let call = Call { caller: ringing.caller.clone(), ..Call::new(Stage::Ringing) };
-        self.call = Some(call);
+        if !taken || self.call.is_some() {
+            return;
+        }
+        let rings = self.ringing.is_some();
+        let caller = self.ringing.as_ref().map(|ringing| ringing.caller.clone()).unwrap_or_default();
+        let stage = if rings { Stage::Ringing } else { Stage::Ended };
+        self.call = Some(Call { caller, ..Call::new(stage) });
         self.state(LineCallState::Offering);
+        if !rings {
+            // It stopped, or the modem went, before it was taken: who took it is to hear the end of it.
+            let is_open = matches!(self.port, Port::Open);
+            let mode = if is_open { DisconnectMode::Cancelled } else { DisconnectMode::TempFailure };
+            self.state(LineCallState::Disconnected(mode));
+        }
     }
 
     /// The line rings.
@@ -115,14 +125,14 @@ impl Machine {
     }
 
     pub(super) fn ringing_timeout(&mut self, now: Duration) {
-        if self.ringing.as_ref().is_some_and(|ringing| ringing.announce.is_some_and(|at| at <= now)) {
-            self.announce();
-        }
         let timeout = self.ring_timeout();
-        if self.ringing.take_if(|ringing| ringing.last.saturating_add(timeout) <= now).is_some()
-            && self.call.as_ref().is_some_and(|call| call.stage == Stage::Ringing)
-        {
-            self.ended(now, DisconnectMode::Cancelled);
+        // First: a call that is over is not announced any more.
+        if self.ringing.take_if(|ringing| ringing.last.saturating_add(timeout) <= now).is_some() {
+            if self.call.as_ref().is_some_and(|call| call.stage == Stage::Ringing) {
+                self.ended(now, DisconnectMode::Cancelled);
+            }
+        } else if self.ringing.as_ref().is_some_and(|ringing| ringing.announce.is_some_and(|at| at <= now)) {
+            self.announce();
         }
     }
 

@@ -94,14 +94,15 @@ fn step() -> impl Strategy<Value = Step> {
 fn config() -> impl Strategy<Value = PortConfig> {
     let profile = prop::sample::select(vec![Profile::Voice, Profile::Data, Profile::Gsm]);
     let reject = prop::sample::select(vec![Rejecting::Ignore, Rejecting::HangUp]);
-    (profile, reject, prop::sample::select(vec![0, 2_000])).prop_map(
-        |(profile, reject, caller_id_wait_ms)| PortConfig {
-            profile,
-            reject,
-            caller_id_wait_ms,
-            ..PortConfig::new("/dev/modem")
-        },
-    )
+    // The last is no configuration that passes: the machine is to be right without.
+    let waits = prop::sample::select(vec![(0, 8_000), (2_000, 8_000), (2_000, 2_000)]);
+    (profile, reject, waits).prop_map(|(profile, reject, (caller_id_wait_ms, ring_timeout_ms))| PortConfig {
+        profile,
+        reject,
+        caller_id_wait_ms,
+        ring_timeout_ms,
+        ..PortConfig::new("/dev/modem")
+    })
 }
 
 /// A driver that keeps the rules' book.
@@ -264,6 +265,7 @@ proptest! {
         prop_assert!(book.raw.is_empty(), "{:?}", book.raw);
         let offered = matches!(book.call, Some(Some(LineCallState::Offering | LineCallState::Accepted)));
         prop_assert!(!offered, "a call rings that nobody rings");
+        prop_assert!(book.call != Some(None), "a call that never got a state: {:?}", book.machine);
     }
 }
 
@@ -452,4 +454,42 @@ fn a_modem_that_refuses_what_was_begun_before_is_woken_again() {
     assert_eq!(outputs(&mut machine), [wake(), wake()]);
     machine.handle_bytes(Duration::from_millis(60), b"\r\nOK\r\n");
     assert_eq!(machine.phase, Phase::SettingUp);
+}
+
+#[test]
+fn a_call_that_is_over_when_it_is_due_is_not_announced() {
+    let waits = |caller_id_wait_ms, ring_timeout_ms| PortConfig {
+        caller_id_wait_ms,
+        ring_timeout_ms,
+        ..PortConfig::new("/dev/modem")
+    };
+    // Both at once; and a clock that comes too late for both.
+    for (config, late) in [(waits(2_000, 2_000), 2), (waits(2_000, 8_000), 9)] {
+        let mut machine = ready(config);
+        machine.handle_bytes(AT, b"\r\nRING\r\n");
+        machine.handle_timeout(AT + Duration::from_secs(late));
+        let said = outputs(&mut machine);
+        assert!(!said.iter().any(|output| matches!(output, Output::Event(Event::Arrived(_)))), "{said:?}");
+        // The next is.
+        machine.handle_bytes(AT + Duration::from_secs(20), b"\r\nNMBR=1\r\n\r\nRING\r\n");
+        let said = outputs(&mut machine);
+        assert!(said.iter().any(|output| matches!(output, Output::Event(Event::Arrived(_)))), "{said:?}");
+    }
+}
+
+#[test]
+fn a_call_taken_after_it_stopped_ringing_has_an_end() {
+    let mut machine = ready(PortConfig::new("/dev/modem"));
+    machine.handle_bytes(AT, b"\r\nRING\r\n");
+    machine.handle_lost(AT, "unplugged");
+    machine.announced(true);
+    let said = outputs(&mut machine);
+    let states: Vec<_> = said.into_iter().filter(|o| matches!(o, Output::Event(Event::State(_)))).collect();
+    let state = |state| Output::Event(Event::State(state));
+    let lost = state(LineCallState::Disconnected(DisconnectMode::TempFailure));
+    assert_eq!(states, [state(LineCallState::Offering), lost]);
+    machine.drop_call(AT, RequestId(1));
+    let said = outputs(&mut machine);
+    assert!(said.contains(&Output::Event(Event::Complete(RequestId(1), Ok(())))), "{said:?}");
+    assert!(said.contains(&state(LineCallState::Idle)), "{said:?}");
 }
