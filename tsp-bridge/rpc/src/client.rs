@@ -362,7 +362,7 @@ impl Shared {
                 Endpoint::from_static("http://tapisrv.invalid")
                     .connect_with_connector(tower::service_fn(move |_: Uri| {
                         let path = path.clone();
-                        async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
+                        async move { join(&path).await.map(TokioIo::new) }
                     }))
                     .await
             }
@@ -380,6 +380,23 @@ impl Shared {
             }
         }
     }
+}
+
+/// Connects to a socket that this user or root serves. Others may have been first to make the directory that
+/// `default_socket` falls back to.
+async fn join(path: &Path) -> std::io::Result<tokio::net::UnixStream> {
+    let stream = tokio::net::UnixStream::connect(path).await?;
+    trusted(stream.peer_cred()?.uid(), rustix::process::geteuid().as_raw())?;
+    Ok(stream)
+}
+
+/// Whether the user who serves a socket may be told what we dial.
+fn trusted(server: u32, own: u32) -> std::io::Result<()> {
+    if server == own || server == 0 {
+        return Ok(());
+    }
+    let text = format!("user {server} serves this socket, who is neither this user ({own}) nor root");
+    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, text))
 }
 
 /// Hello, then, after the broker's Welcome, the session's frames.
@@ -588,7 +605,7 @@ pub fn check_address(text: &str) -> Result<(), String> {
 mod tests {
     use offhook_spi::Timestamp;
 
-    use super::{Clock, check_address};
+    use super::{Clock, check_address, trusted};
 
     #[test]
     fn times_of_another_clock_are_moved_by_the_shortest_round_trip() {
@@ -605,6 +622,16 @@ mod tests {
             "not later than now"
         );
         assert_eq!(clock.local(Timestamp(5), Timestamp(900 * MS)), Timestamp(0), "nor before all time");
+    }
+
+    #[test]
+    fn only_this_user_and_root_are_trusted_to_serve() {
+        assert!(trusted(1_000, 1_000).is_ok());
+        assert!(trusted(0, 1_000).is_ok());
+        for (server, own) in [(1_001, 1_000), (1_000, 0)] {
+            let refused = trusted(server, own).err().map(|why| why.to_string()).unwrap_or_default();
+            assert!(refused.contains(&format!("user {server} serves this socket")), "{refused}");
+        }
     }
 
     #[test]

@@ -382,6 +382,10 @@ async fn a_socket_in_use_is_left_alone_a_stale_one_replaced_and_a_file_spared() 
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777))?;
     let refused = other.server.listen_unix(&open.join("x.sock")).err().map(|why| why.to_string());
     assert!(refused.is_some_and(|why| why.contains("others can write")));
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(dir.path(), &link)?;
+    let refused = other.server.listen_unix(&link.join("x.sock")).err().map(|why| why.to_string());
+    assert!(refused.is_some_and(|why| why.contains("symbolic link")));
     let deep = dir.path().join("no/such/x.sock");
     assert!(matches!(other.server.listen_unix(&deep), Err(ListenError::Io(..))));
     let long = dir.path().join("x".repeat(120));

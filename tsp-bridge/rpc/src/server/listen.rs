@@ -229,8 +229,12 @@ fn private_directory(dir: &Path) -> Result<(), ListenError> {
         Err(why) if why.kind() != io::ErrorKind::AlreadyExists => return Err(io(dir)(why)),
         _ => {}
     }
-    let there = std::fs::metadata(dir).map_err(io(dir))?;
+    // Not what a link points to: whoever owns the link could point it elsewhere later.
+    let there = std::fs::symlink_metadata(dir).map_err(io(dir))?;
     let refused = |why| Err(ListenError::Directory(dir.to_owned(), why));
+    if there.is_symlink() {
+        return refused("a symbolic link, no directory");
+    }
     if !there.is_dir() {
         return refused("not a directory");
     }
