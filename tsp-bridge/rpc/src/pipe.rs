@@ -31,6 +31,9 @@ pub(crate) trait Direction: Sized + Send + 'static {
 
     fn item(item: Self::Item) -> Self::What;
     fn frame(sequence: u64, received: u64, what: Self::What) -> Self::Frame;
+
+    /// Whether the newer of two control frames says all that the older does: they are of one kind.
+    fn replaces(newer: &Self::What, older: &Self::What) -> bool;
 }
 
 /// The most that may wait to be sent or acknowledged.
@@ -66,7 +69,8 @@ struct State<D: Direction> {
     /// How many of them were sent.
     sent: usize,
     octets: usize,
-    control: VecDeque<D::What>,
+    /// One of each kind at most.
+    control: Vec<D::What>,
     /// What is said last; after it the frames end.
     last: Option<Option<D::What>>,
     /// The highest number that has come from the other side, and the highest that it was told of.
@@ -87,7 +91,7 @@ impl<D: Direction> Pipe<D> {
                 first: 1,
                 sent: 0,
                 octets: 0,
-                control: VecDeque::new(),
+                control: Vec::new(),
                 last: None,
                 received: 0,
                 told: 0,
@@ -120,7 +124,7 @@ impl<D: Direction> Pipe<D> {
         {
             return Err(Full);
         }
-        if state.items.len() == state.sent {
+        if !state.waits() {
             state.moved = Instant::now();
         }
         state.octets += octets;
@@ -129,10 +133,17 @@ impl<D: Direction> Pipe<D> {
         Ok(())
     }
 
-    /// Queues a control frame, which overtakes items.
+    /// Queues a control frame, which overtakes items. It takes the place of one of its kind that still waits, so that a
+    /// peer that asks and does not read makes nothing grow.
     pub(crate) fn control(&self, what: D::What) {
         let mut state = self.lock();
-        state.control.push_back(what);
+        if !state.waits() {
+            state.moved = Instant::now();
+        }
+        match state.control.iter_mut().find(|older| D::replaces(&what, older)) {
+            Some(older) => *older = what,
+            None => state.control.push(what),
+        }
         state.wake();
     }
 
@@ -193,7 +204,7 @@ impl<D: Direction> Pipe<D> {
     /// How long the other side has taken nothing though there is something.
     pub(crate) fn stuck(&self) -> Duration {
         let state = self.lock();
-        if state.items.len() > state.sent { state.moved.elapsed() } else { Duration::ZERO }
+        if state.waits() { state.moved.elapsed() } else { Duration::ZERO }
     }
 }
 
@@ -202,6 +213,11 @@ impl<D: Direction> State<D> {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+    }
+
+    /// Whether there is something to send.
+    fn waits(&self) -> bool {
+        self.items.len() > self.sent || !self.control.is_empty()
     }
 
     fn acknowledged(&mut self, received: u64) {
@@ -215,8 +231,8 @@ impl<D: Direction> State<D> {
 
     /// The next frame, if there is one.
     fn next(&mut self) -> Option<D::Frame> {
-        let (sequence, what) = if let Some(what) = self.control.pop_front() {
-            (0, what)
+        let (sequence, what) = if !self.control.is_empty() {
+            (0, self.control.remove(0))
         } else if self.keeps {
             let item = self.items.get(self.sent)?.1.clone();
             let sequence = self.first + self.sent as u64;
@@ -279,6 +295,7 @@ impl<D: Direction> Stream for Frames<D> {
 mod tests {
     use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
+    use std::time::{Duration, Instant};
 
     use super::{Bounds, Direction, Frames, Full, Pipe};
     use crate::proto as p;
@@ -297,6 +314,10 @@ mod tests {
 
         fn frame(sequence: u64, received: u64, (what, value): Self::What) -> Self::Frame {
             (sequence, received, what, value)
+        }
+
+        fn replaces(newer: &Self::What, older: &Self::What) -> bool {
+            newer.0 == older.0
         }
     }
 
@@ -361,6 +382,28 @@ mod tests {
         let pipe = Pipe::<Counted>::new(Bounds { items: 1_000, octets: 5 });
         push(&pipe, 1..3);
         assert_eq!(pipe.push(p::Ping { sent: 3 }), Err(Full), "two octets each");
+    }
+
+    #[test]
+    fn answers_that_nobody_reads_do_not_pile_up_and_count_as_stuck() {
+        let pipe = Pipe::<Counted>::new(Bounds::default());
+        assert_eq!(pipe.stuck(), Duration::ZERO);
+        for n in 1..=100_000 {
+            pipe.control(("pong", n));
+            pipe.control(("acknowledge", 7));
+        }
+        let before = Instant::now();
+        while pipe.stuck() < Duration::from_millis(1) {
+            assert!(before.elapsed() < Duration::from_secs(20), "nobody has taken anything");
+        }
+        assert_eq!(all(&mut pipe.attach(0)), (vec![], false), "an older connection's answers say nothing");
+        let mut frames = pipe.attach(0);
+        for n in 1..=100_000 {
+            pipe.control(("pong", n));
+            pipe.control(("acknowledge", 7));
+        }
+        assert_eq!(all(&mut frames), (vec![100_000, 7], false), "the newest of each kind");
+        assert_eq!(pipe.stuck(), Duration::ZERO);
     }
 
     #[test]

@@ -39,6 +39,10 @@ impl Direction for Requests {
     fn frame(sequence: u64, received: u64, what: Self::What) -> p::ClientFrame {
         p::ClientFrame { sequence, received, frame: Some(what) }
     }
+
+    fn replaces(newer: &Self::What, older: &Self::What) -> bool {
+        std::mem::discriminant(newer) == std::mem::discriminant(older)
+    }
 }
 
 /// From broker to client.
@@ -55,6 +59,10 @@ impl Direction for Events {
 
     fn frame(sequence: u64, received: u64, what: Self::What) -> Self::Frame {
         Ok(p::ServerFrame { sequence, received, frame: Some(what) })
+    }
+
+    fn replaces(newer: &Self::What, older: &Self::What) -> bool {
+        std::mem::discriminant(newer) == std::mem::discriminant(older)
     }
 }
 
