@@ -88,8 +88,9 @@ impl ModemProvider {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Sends an AT command to the modem of an open line, and answers the lines that come before OK. Commands that dial,
-    /// answer, hang up or change how the modem talks are refused: they are the line's own.
+    /// Sends an AT command to the modem of an open line, and answers the lines that come before OK. Questions and a few
+    /// settings pass, as docs/modem.md lists them; everything else is refused with [`LineError::InvalParam`]: to dial,
+    /// answer, hang up and to change how the modem talks is the line's own.
     pub async fn command(&self, device: u32, command: &str) -> Result<Vec<String>, LineError> {
         raw::check(command)?;
         let device = self.inner.device(device)?;

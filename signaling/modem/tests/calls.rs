@@ -440,7 +440,7 @@ fn closing_a_call_completes_what_it_waits_for() {
 
 #[test]
 fn the_extension_passes_commands_that_ask() {
-    let (_modem, desk) = voice();
+    let (modem, desk) = voice();
     let says = |text: &str| {
         let data = Opaque::new(text.as_bytes().to_vec()).unwrap();
         desk.provider.line_dev_specific(desk.request(), desk.line, None, &data)
@@ -454,7 +454,14 @@ fn the_extension_passes_commands_that_ask() {
     assert_eq!(desk.until("2 "), [r#"2 answers "V 6.01 M""#]);
     says("AT+CSQ").unwrap();
     assert_eq!(desk.until("3 "), ["3 failed: operation failed: the modem refuses AT+CSQ: ERROR"]);
-    assert!(matches!(says("ATD5551234"), Err(LineError::InvalParam(_))));
+    for acting in
+        ["ATD5551234", "AT%C0DT0900123", "AT+C HUP", "AT+CKPD=\"0900123S\"", "AT+CMGS=23", "AT#CLS=0"]
+    {
+        assert!(matches!(says(acting), Err(LineError::InvalParam(_))), "{acting}");
+        let asked = desk.runtime.block_on(desk.provider.command(0, acting));
+        assert!(matches!(asked, Err(LineError::InvalParam(_))), "{acting}");
+        assert!(!modem.heard().iter().any(|command| command == acting), "{acting}");
+    }
     assert_eq!(desk.runtime.block_on(desk.provider.command(0, "ATI3")).unwrap(), ["V 6.01 M"]);
 }
 

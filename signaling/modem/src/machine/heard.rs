@@ -61,16 +61,17 @@ impl Machine {
             || (self.phase != Phase::Ready && line.starts_with("AT"))
     }
 
-    /// `+CLIP: …` in answer to an application's AT+CLIP? is no call.
+    /// `+CLIP: …` in answer to an application's AT+CLIP? is no call, whatever else it asks in the same line.
     fn is_asked_for(&self, line: &str) -> bool {
         let Some(Running { job, .. }) = &self.running else { return false };
         let name =
             |text: &str| text.split([':', '=', '?']).next().unwrap_or_default().trim().to_ascii_uppercase();
-        let asked = name(&job.text);
+        let said = name(line);
+        let asked = job.text.to_ascii_uppercase();
         matches!(job.purpose, Purpose::Raw(_))
             && line.contains(':')
-            && asked.len() > 2
-            && asked.strip_prefix("AT") == Some(name(line).as_str())
+            && !said.is_empty()
+            && asked.strip_prefix("AT").is_some_and(|all| all.split(';').any(|one| name(one) == said))
     }
 
     fn informed(&mut self, line: String) {

@@ -493,3 +493,14 @@ fn a_call_taken_after_it_stopped_ringing_has_an_end() {
     assert!(said.contains(&Output::Event(Event::Complete(RequestId(1), Ok(())))), "{said:?}");
     assert!(said.contains(&state(LineCallState::Idle)), "{said:?}");
 }
+
+#[test]
+fn an_answer_to_one_of_several_questions_is_no_caller() {
+    let mut machine = ready(PortConfig::new("/dev/modem"));
+    machine.raw(AT, 7, "at+csq;+clip?");
+    outputs(&mut machine);
+    machine.handle_bytes(AT, b"\r\n+CSQ: 19,99\r\n\r\n+CLIP: 1,1\r\n\r\nOK\r\n");
+    let answer = Ok(vec!["+CSQ: 19,99".to_owned(), "+CLIP: 1,1".to_owned()]);
+    assert_eq!(outputs(&mut machine), [Output::Event(Event::Answer(7, answer))]);
+    assert_eq!(machine.early_caller, None);
+}
