@@ -167,6 +167,7 @@ impl Limits {
                 1..=600,
             )?),
             hello: usual.hello,
+            max_arriving: usual.max_arriving,
         })
     }
 }

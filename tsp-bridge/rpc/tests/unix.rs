@@ -503,3 +503,53 @@ async fn a_client_of_an_older_tapi_hears_the_words_that_it_knows() -> Outcome {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_connects_and_says_nothing_keeps_the_others_out_for_a_while_only() -> Outcome {
+    let served =
+        serve(ServerConfig { max_arriving: 2, hello: Duration::from_secs(600), ..ServerConfig::default() })?;
+    let connect = || tokio::net::UnixStream::connect(&served.path);
+    let (one, _two) = (connect().await?, connect().await?);
+    assert!(matches!(Client::join(&served.path, "early").await, Err(ConnectError::Unreachable(..))));
+    drop(one);
+    // Who has a session takes no place.
+    let mut clients = Vec::new();
+    for n in 0..4 {
+        clients.push(Client::join(&served.path, &format!("client {n}")).await?);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_without_a_session_is_closed_and_one_with_a_session_stays() -> Outcome {
+    let hello = Duration::from_millis(200);
+    let served = serve(ServerConfig::default())?;
+    let strict = served.path.with_file_name("strict.sock");
+    let joining = served.broker.clone();
+    let server = Server::new(
+        ServerConfig { max_arriving: 1, hello, ..ServerConfig::default() },
+        move |name, sink| joining.connect(name, sink),
+        |_| (),
+    )?;
+    let _listening = server.listen_unix(&strict)?;
+    let mut silent = tokio::net::UnixStream::connect(&strict).await?;
+    // What HTTP/2 says first, and then the end.
+    let mut said = Vec::new();
+    tokio::time::timeout(PATIENCE, silent.read_to_end(&mut said)).await??;
+    let open = tokio::time::timeout(PATIENCE, async {
+        loop {
+            // On a loaded machine Hello may come too late.
+            if let Ok(client) = Client::join(&strict, "patient").await {
+                return client;
+            }
+        }
+    });
+    let mut client = open.await?;
+    // Longer than a second connection may be silent.
+    let mut silent = tokio::net::UnixStream::connect(&strict).await?;
+    tokio::time::timeout(PATIENCE, silent.read_to_end(&mut said)).await??;
+    let mut silent = tokio::net::UnixStream::connect(&strict).await?;
+    tokio::time::timeout(PATIENCE, silent.read_to_end(&mut said)).await??;
+    client.open(Privilege::None)?;
+    Ok(())
+}

@@ -12,19 +12,16 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
-use tokio::time::Sleep;
-use tokio_stream::Stream;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::TcpIncoming;
 
+use super::arrive::Patient;
 use super::{Server, Tapisrv};
 use crate::proto::tapisrv_server::TapisrvServer;
 use crate::tls::TlsIdentity;
@@ -32,6 +29,9 @@ use crate::wire::{MAX_CLIENT_FRAME, MAX_SERVER_FRAME, silence};
 
 /// Calls of `Session` that one connection may have.
 const STREAMS: u32 = 8;
+
+/// To read a refusal.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Connections that wait to be taken.
 const BACKLOG: i32 = 128;
@@ -141,7 +141,7 @@ impl Server {
         let lock = lock(path)?;
         clear(path)?;
         let (listener, file) = bind(path)?;
-        let incoming = Patient { stream: UnixListenerStream::new(listener), pause: None };
+        let incoming = self.patient(UnixListenerStream::new(listener));
         let service = self.service(false);
         let (stop, stopped) = oneshot::channel();
         let server = tonic::transport::Server::builder().max_concurrent_streams(STREAMS);
@@ -168,7 +168,7 @@ impl Server {
         let failed = |why| ListenError::Io(address.to_string(), why);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let at = listener.local_addr().map_err(failed)?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = self.patient(TcpIncoming::from(listener).with_nodelay(Some(true)));
         let keep_alive = self.inner.config.keep_alive;
         let server = tonic::transport::Server::builder()
             .tls_config(identity.server())
@@ -189,37 +189,16 @@ impl Server {
         Ok(Listening { at: Place::Tcp(at), stop: Some(stop), task: Some(task), _lock: None })
     }
 
+    /// Connections, bounded until they have a session. A moment more than Hello has, so that the refusal can be read.
+    fn patient<S>(&self, stream: S) -> Patient<S> {
+        let config = &self.inner.config;
+        Patient::new(stream, config.max_arriving, config.hello.saturating_add(MOMENT))
+    }
+
     fn service(&self, resumes: bool) -> TapisrvServer<Tapisrv> {
         TapisrvServer::new(Tapisrv { server: self.inner.clone(), resumes })
             .max_decoding_message_size(MAX_CLIENT_FRAME)
             .max_encoding_message_size(MAX_SERVER_FRAME)
-    }
-}
-
-/// Connections; a failure to take one (no file descriptors left) is followed by a pause.
-struct Patient {
-    stream: UnixListenerStream,
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-impl Stream for Patient {
-    type Item = io::Result<tokio::net::UnixStream>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        loop {
-            if let Some(pause) = &mut this.pause {
-                std::task::ready!(pause.as_mut().poll(context));
-                this.pause = None;
-            }
-            match std::task::ready!(Pin::new(&mut this.stream).poll_next(context)) {
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "a connection cannot be taken");
-                    this.pause = Some(Box::pin(tokio::time::sleep(Duration::from_millis(100))));
-                }
-                taken => return Poll::Ready(taken),
-            }
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! One task a session (`session.rs`) holds the link, so a client's requests are worked on in order and its end is in one
 //! place. Events are queued by whoever reports them (`AppSink::deliver` never waits) and taken out by the connection.
 
+mod arrive;
 mod listen;
 mod session;
 
@@ -24,6 +25,7 @@ use crate::pipe::{Bounds, Frames};
 use crate::proto::farewell::Why;
 use crate::proto::{self as p, client_frame, server_frame};
 use crate::wire::{Events, Farewell, MAX_NAME, VERSION};
+use arrive::{Arrival, Stay};
 use session::{Caller, Session};
 
 /// How a client joins the broker: its name, where it is told things; the link that it submits to.
@@ -34,11 +36,13 @@ pub type Connector = dyn Fn(&str, Arc<dyn AppSink>) -> Arc<dyn Link> + Send + Sy
 pub struct ServerConfig {
     /// Sessions at once.
     pub max_sessions: usize,
+    /// Connections of one listener that have not said Hello; more wait until some have, or have gone.
+    pub max_arriving: usize,
     /// What may wait for one client to read it; a client that lets more come is cut off.
     pub backlog: Bounds,
     /// A client that takes nothing for so long, though something waits, is cut off.
     pub stuck: Duration,
-    /// How long a connection may take to say Hello.
+    /// How long a connection may take to say Hello. One without a session is closed a moment later.
     pub hello: Duration,
     /// How often a client over TCP pings; three missed pings are a lost connection.
     pub keep_alive: Duration,
@@ -50,6 +54,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             max_sessions: 1_024,
+            max_arriving: 128,
             backlog: Bounds::default(),
             stuck: Duration::from_secs(30),
             hello: Duration::from_secs(5),
@@ -163,7 +168,11 @@ impl Inner {
 
 /// The frames of one call of `Session`: a session's, or a refusal alone.
 pub(crate) enum Outgoing {
-    Frames(Frames<Events>),
+    Frames {
+        frames: Frames<Events>,
+        /// Keeps the connection.
+        _stay: Option<Stay>,
+    },
     Refusal(Option<Farewell>),
 }
 
@@ -175,7 +184,7 @@ impl tokio_stream::Stream for Outgoing {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
         match self.get_mut() {
-            Self::Frames(frames) => frames.poll(context),
+            Self::Frames { frames, .. } => frames.poll(context),
             Self::Refusal(farewell) => std::task::Poll::Ready(farewell.take().map(|farewell| {
                 let frame = Some(server_frame::Frame::Farewell(farewell.message()));
                 Ok(p::ServerFrame { sequence: 0, received: 0, frame })
@@ -201,11 +210,14 @@ impl p::tapisrv_server::Tapisrv for Tapisrv {
         request: Request<Streaming<p::ClientFrame>>,
     ) -> Result<Response<Outgoing>, Status> {
         let caller = Caller::of(&request);
+        let arrival = Arrival::of(&request);
         let mut inbound = request.into_inner();
         let first = tokio::time::timeout(self.server.config.hello, inbound.next()).await;
         let outgoing = match first {
             Ok(Some(Ok(frame))) => match read_hello(frame) {
-                Ok((hello, received)) => self.greet(caller, &hello, received, inbound),
+                Ok((hello, received)) => self
+                    .greet(caller, &hello, received, inbound)
+                    .map(|frames| Outgoing::Frames { frames, _stay: arrival.map(Stay::new) }),
                 Err(farewell) => Err(farewell),
             },
             Ok(Some(Err(status))) => Err(Farewell::new(
@@ -250,12 +262,12 @@ impl Tapisrv {
         hello: &p::Hello,
         received: u64,
         inbound: Streaming<p::ClientFrame>,
-    ) -> Result<Outgoing, Farewell> {
+    ) -> Result<Frames<Events>, Farewell> {
         if *self.server.closing.borrow() {
             return Err(Farewell::new(Why::Shutdown, "the broker ends"));
         }
         let Some(resume) = &hello.resume else {
-            return Session::begin(&self.server, self.resumes, caller, hello, inbound).map(Outgoing::Frames);
+            return Session::begin(&self.server, self.resumes, caller, hello, inbound);
         };
         let known = self
             .server
@@ -265,7 +277,6 @@ impl Tapisrv {
             .cloned();
         known
             .and_then(|session| session.resume(received, inbound, &self.server))
-            .map(Outgoing::Frames)
             .ok_or_else(|| Farewell::new(Why::UnknownSession, "the session is over, or never was"))
     }
 }

@@ -23,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo, UdsConnectInfo};
 use tonic::{Code, Request, Status, Streaming};
 
+use super::arrive::Guest;
 use super::{ClientStatus, Inner, ServerEvent, random};
 use crate::convert::Word;
 use crate::pipe::{Frames, Pipe};
@@ -40,8 +41,8 @@ pub(crate) struct Caller {
 impl Caller {
     pub(super) fn of<T>(request: &Request<T>) -> Self {
         let extensions = request.extensions();
-        if let Some(info) = extensions.get::<UdsConnectInfo>() {
-            let from = info.peer_cred.map_or_else(
+        if let Some(info) = extensions.get::<Guest<UdsConnectInfo>>() {
+            let from = info.info.peer_cred.map_or_else(
                 || "a process".to_owned(),
                 |who| {
                     let pid = who.pid().map_or_else(|| "?".to_owned(), |pid| pid.to_string());
@@ -50,8 +51,8 @@ impl Caller {
             );
             return Self { from, certificate: None };
         }
-        let tls = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
-        let address = tls.and_then(|info| info.get_ref().remote_addr());
+        let tls = extensions.get::<TlsConnectInfo<Guest<TcpConnectInfo>>>();
+        let address = tls.and_then(|info| info.get_ref().info.remote_addr());
         let certificates = tls.and_then(TlsConnectInfo::peer_certs);
         let certificate = certificates.and_then(|all| all.first().map(|c| Bytes::copy_from_slice(c)));
         let from = address.map_or_else(|| "somewhere".to_owned(), |at: SocketAddr| at.to_string());
