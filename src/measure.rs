@@ -66,7 +66,7 @@ const LONGEST: i64 = 3;
 
 /// Sound is compared a stretch at a time: playout may shift it by some milliseconds in the middle of a call, and a
 /// recording that is whole on both sides of the shift does not fit its original as one piece.
-const STRETCH_MS: usize = 1_000;
+const STRETCH_MS: usize = 500;
 
 /// Stretches quieter than this (RMS) are pauses in speech.
 const QUIET: f64 = 200.0;
@@ -83,7 +83,7 @@ pub fn mouth_to_ear(played: &Track, recorded: &Track) -> Result<MouthToEar, Stri
     let apart =
         i64::try_from(apart_ns * i128::from(rate) / 1_000_000_000).map_err(|_| "years apart".to_owned())?;
     let length = played.sample_rate as usize * STRETCH_MS / 1_000;
-    let (mut loud, mut found) = (0, Vec::new());
+    let (mut loud, mut found) = (0_usize, Vec::new());
     for (number, stretch) in played.samples.chunks_exact(length.max(1)).enumerate() {
         let start = (number * length) as i64;
         // What was played when the recording was over, or not yet begun, cannot be in it.
@@ -104,7 +104,8 @@ pub fn mouth_to_ear(played: &Track, recorded: &Track) -> Result<MouthToEar, Stri
         }
     }
     if found.len() * 2 < loud.max(1) {
-        return Err(format!("of {loud} s of sound {} s arrived", found.len()));
+        let seconds = |stretches: usize| stretches as f64 * STRETCH_MS as f64 / 1e3;
+        return Err(format!("of {} s of sound {} s arrived", seconds(loud), seconds(found.len())));
     }
     found.sort_unstable_by_key(|(ns, _)| *ns);
     let (ns, _) = found.get(found.len() / 2).ok_or("no sound in common")?;
