@@ -226,5 +226,16 @@ mod tests {
             checked("[[provider]]\nkind='remote'\naddress='192.0.2.1:7740'").err().unwrap_or_default();
         assert!(refused.contains("[tls]"), "{refused}");
         assert!(checked("remote-listen = '0.0.0.0:1'").is_err());
+        let refused = checked("[[provider]]\nkind='modem'\nports=[{port='/dev/ttyUSB0', baud=1}]")
+            .err()
+            .unwrap_or_default();
+        assert!(refused.contains("baud"), "{refused}");
+        let twice = || -> Result<(), String> {
+            let mut config = parse("[[provider]]\nkind='scripted'\nname='far'")?;
+            // As the command line adds them.
+            config.providers.extend_from_within(..);
+            check(&config, &Providers::usual()).map_err(|why| why.to_string())
+        };
+        assert_eq!(twice(), Err("two providers are called \"far\"".to_owned()));
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use offhook_modem::{ModemConfig, ModemProvider};
-use offhook_rpc::{ConnectError, RemoteConfig, RemoteProvider, TlsFiles, TlsIdentity};
+use offhook_rpc::{ConnectError, Farewell, RemoteConfig, RemoteProvider, TlsFiles, TlsIdentity};
 use offhook_scripted::{Scripted, ScriptedConfig};
 use offhook_spi::Tspi;
 use offhook_tsp::H323Provider;
@@ -39,6 +39,7 @@ pub fn start_h323(config: offhook_tsp::H323Config) -> Start {
 
 fn modem(given: &Settings) -> Result<Start, ProviderError> {
     let config: ModemConfig = given.read()?;
+    config.check().map_err(|why| ProviderError::Settings(why.to_string()))?;
     Ok(Box::pin(async move {
         let provider = ModemProvider::new(config, tokio::runtime::Handle::current())
             .map_err(|why| ProviderError::Settings(why.to_string()))?;
@@ -112,8 +113,42 @@ fn remote(given: &Settings) -> Result<Start, ProviderError> {
                 let tsp: Arc<dyn Tspi> = provider;
                 Ok(Started::from(tsp))
             }
-            Err(error @ ConnectError::Refused(..)) => Err(ProviderError::Settings(error.to_string())),
-            Err(error) => Err(ProviderError::Unavailable(error.to_string())),
+            Err(error) => Err(not_there(&error)),
         }
     }))
+}
+
+/// Why another machine's broker is not there. Only what somebody has to change there or here is the settings' fault: a
+/// broker that just ends, or has no room, is there later.
+fn not_there(error: &ConnectError) -> ProviderError {
+    use offhook_rpc::proto::farewell::Why;
+    match error {
+        ConnectError::Refused(_, Farewell { why: Why::Version | Why::Protocol, .. }) => {
+            ProviderError::Settings(error.to_string())
+        }
+        _ => ProviderError::Unavailable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use offhook_rpc::proto::farewell::Why;
+    use offhook_rpc::{ConnectError, Farewell};
+
+    use super::{ProviderError, not_there};
+
+    #[test]
+    fn a_broker_that_just_ends_is_tried_again_and_one_of_another_contract_is_not() {
+        let refused = |why| {
+            not_there(&ConnectError::Refused("far".to_owned(), Farewell { why, text: "so".to_owned() }))
+        };
+        for why in [Why::Shutdown, Why::TooMany, Why::UnknownSession, Why::NotReading, Why::Unspecified] {
+            assert!(matches!(refused(why), ProviderError::Unavailable(_)), "{why:?}");
+        }
+        for why in [Why::Version, Why::Protocol] {
+            assert!(matches!(refused(why), ProviderError::Settings(_)), "{why:?}");
+        }
+        let silent = ConnectError::Unreachable("far".to_owned(), "no route".to_owned());
+        assert!(matches!(not_there(&silent), ProviderError::Unavailable(_)));
+    }
 }

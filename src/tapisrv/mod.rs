@@ -27,7 +27,7 @@ mod config;
 mod h323;
 mod kinds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -159,6 +159,9 @@ pub enum TapisrvError {
     /// A provider's settings, or its start.
     #[error("provider {0:?}: {1}")]
     Provider(String, String),
+    /// Two have one name.
+    #[error("two providers are called {0:?}")]
+    Twice(String),
     /// Nothing listens.
     #[error(transparent)]
     Listen(#[from] offhook_rpc::ListenError),
@@ -172,6 +175,7 @@ pub enum TapisrvError {
 
 /// Looks whether everything that a configuration says can be understood, and its files read; starts nothing.
 pub fn check(config: &TapisrvConfig, providers: &Providers) -> Result<(), TapisrvError> {
+    distinct(config)?;
     for entry in &config.providers {
         drop(providers.prepare(entry, config)?);
     }
@@ -182,6 +186,30 @@ pub fn check(config: &TapisrvConfig, providers: &Providers) -> Result<(), Tapisr
         return Err(TapisrvError::Tls("other machines need certificates: [tls] is missing".to_owned()));
     }
     Ok(())
+}
+
+/// Whether every provider has a name of its own, those of the command line included.
+fn distinct(config: &TapisrvConfig) -> Result<(), TapisrvError> {
+    let mut names = BTreeSet::new();
+    match config.providers.iter().find(|entry| !names.insert(&entry.name)) {
+        Some(twice) => Err(TapisrvError::Twice(twice.name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// What somebody has to be told after one more attempt in vain: that settings are wrong, once. `said` is what the last
+/// attempt failed of.
+fn news(name: &str, said: &mut Option<ProviderError>, why: ProviderError) -> Option<String> {
+    let told = said.as_ref() == Some(&why);
+    let wrong = match &why {
+        ProviderError::Settings(wrong) if !told => Some(wrong.clone()),
+        _ => None,
+    };
+    if !told {
+        tracing::info!(name, %why, "not yet");
+    }
+    *said = Some(why);
+    wrong
 }
 
 /// What happens at a broker, for whoever shows it.
@@ -217,6 +245,7 @@ impl Tapisrv {
         providers: &Providers,
         watcher: impl Fn(Happening) + Send + Sync + 'static,
     ) -> Result<Self, TapisrvError> {
+        distinct(&config)?;
         let watcher: Watcher = Arc::new(watcher);
         let broker = Broker::new();
         let drains = Arc::new(Mutex::new(Vec::new()));
@@ -235,14 +264,19 @@ impl Tapisrv {
                     let (entry, config, providers) = (entry.clone(), config.clone(), providers.clone());
                     let (broker, drains, watcher) = (broker.clone(), drains.clone(), watcher.clone());
                     waiting.spawn(async move {
+                        let mut said = None;
                         loop {
                             tokio::time::sleep(AGAIN).await;
-                            let Ok(start) = providers.prepare(&entry, &config) else { return };
-                            let entered =
-                                start.await.and_then(|s| enter(&broker, &entry.name, s, &drains, &watcher));
-                            match entered {
-                                Ok(()) => return,
-                                Err(why) => tracing::info!(name = entry.name, %why, "not yet"),
+                            let entered = match providers.prepare(&entry, &config) {
+                                Ok(start) => start.await.and_then(|started| {
+                                    enter(&broker, &entry.name, started, &drains, &watcher)
+                                }),
+                                Err(why) => Err(ProviderError::Settings(why.to_string())),
+                            };
+                            let Err(why) = entered else { return };
+                            if let Some(wrong) = news(&entry.name, &mut said, why) {
+                                tracing::error!(name = entry.name, why = wrong, "cannot be had as it is set");
+                                watcher(Happening::Unavailable(entry.name.clone(), wrong));
                             }
                         }
                     });
@@ -332,4 +366,23 @@ fn enter(
 /// The limits that a configuration leaves as they are.
 pub(crate) fn usual_limits() -> ServerConfig {
     ServerConfig::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ProviderError, news};
+
+    #[test]
+    fn settings_that_turn_out_wrong_on_a_later_attempt_are_said_once() {
+        let wrong = || ProviderError::Settings("another contract".to_owned());
+        let away = || ProviderError::Unavailable("no route".to_owned());
+        let mut said = None;
+        assert_eq!(news("far", &mut said, away()), None);
+        assert_eq!(news("far", &mut said, wrong()), Some("another contract".to_owned()));
+        for _ in 0..3 {
+            assert_eq!(news("far", &mut said, wrong()), None);
+        }
+        assert_eq!(news("far", &mut said, away()), None);
+        assert_eq!(news("far", &mut said, wrong()), Some("another contract".to_owned()), "it had changed");
+    }
 }
