@@ -71,7 +71,7 @@ pub struct ClientStatus {
     pub name: String,
     /// Whether it is another machine's broker.
     pub remote_tsp: bool,
-    /// Where it comes from: a process, or an address and the name in its certificate.
+    /// Where it comes from: a process and its user, or an address. Not the name in its certificate.
     pub from: String,
     /// Whether it has a connection now.
     pub connected: bool,
