@@ -81,8 +81,12 @@ fn quick() -> ServerConfig {
 
 impl House {
     async fn new() -> Result<Self, Box<dyn Error>> {
+        Self::with(quick()).await
+    }
+
+    async fn with(config: ServerConfig) -> Result<Self, Box<dyn Error>> {
         let ca = Ca::new()?;
-        let far = Far::new(&ca.identity("far")?, quick()).await?;
+        let far = Far::new(&ca.identity("far")?, config).await?;
         let wire = Wire::to(far.listening.tcp().ok_or("it listens")?).await?;
         let provider = RemoteProvider::connect(RemoteConfig {
             name: "far".to_owned(),
@@ -508,5 +512,37 @@ async fn when_the_far_broker_ends_calls_end_at_once_and_when_it_is_back_so_are_t
     }
     app.call(line, "bob")?;
     app.states(CONNECTED)?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_comes_after_it_was_given_up_is_given_back() -> Outcome {
+    let house = House::with(ServerConfig { resume: Duration::from_secs(60), ..quick() }).await?;
+    // The line itself is open: what follows opens it there once more, to listen.
+    let mut first = house.app("first");
+    first.open(Privilege::None)?;
+    let mut app = house.app("app");
+    house.wire.fall_silent();
+    // It waits for its answer, some seconds, and gives up; the far broker hears of it when the wire carries again.
+    assert!(app.open(Privilege::Owner).is_err());
+    house.wire.mend();
+    loop {
+        if let AppEvent::LineDevState { state: LineDevState::InService { .. }, .. } = first.event()? {
+            break;
+        }
+    }
+    let line = app.open(Privilege::Owner)?;
+    // Whatever it answers: the far broker has then done all that it was told before.
+    let version = offhook_spi::ExtensionVersion(1);
+    let _ =
+        app.ask(AppRequest::NegotiateExtVersion { device: DeviceId(0), lowest: version, highest: version })?;
+    // A call that rings there is offered through the opening that is known here.
+    house.far.switch.ring(0, "alice").ok_or("it rings")?;
+    loop {
+        if let AppEvent::NewCall { line: through, .. } = app.event()? {
+            assert_eq!(through, line);
+            break;
+        }
+    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! In: [`AppEvent`]s, in order, on the provider's thread. Out: [`TspEvents`](offhook_spi::TspEvents), never under the lock.
 
 use std::sync::Arc;
+use std::sync::mpsc::TrySendError;
 
 use offhook_spi::{
     AppEvent, AppReply, AppRequest, AppSink, CallInfo, Completion, HCall, HLine, HdCall, LineDevState,
@@ -232,14 +233,20 @@ impl Inner {
         };
         match pending {
             None => tracing::warn!("a reply that nobody waits for"),
-            Some(Pending::Nobody) => {
-                if let Err(error) = result {
-                    tracing::debug!(%error, "the far broker refuses what was only told");
+            Some(Pending::Nobody) => self.give_back(result),
+            // If they have given up, the answer is late.
+            Some(Pending::Caller(caller)) => {
+                if let Err(TrySendError::Full(late) | TrySendError::Disconnected(late)) =
+                    caller.try_send(result)
+                {
+                    self.give_back(late);
                 }
             }
-            // If they have given up, the answer is late.
-            Some(Pending::Caller(caller)) => drop(caller.try_send(result)),
-            Some(Pending::Task(task)) => drop(task.send(result)),
+            Some(Pending::Task(task)) => {
+                if let Err(late) = task.send(result) {
+                    self.give_back(late);
+                }
+            }
             Some(Pending::Info(hd)) => {
                 if let (Ok(AppReply::CallInfo(info)), Some(entry)) = (result, self.lock().calls.get_mut(&hd))
                 {
@@ -270,6 +277,17 @@ impl Inner {
                 };
                 self.made(local, &[conference_hd, consult_hd], named);
             }
+        }
+    }
+
+    /// A reply that nobody waits for any more. What it brought is held there for us until it is given up: an opening that
+    /// was left would be offered calls, and nobody here would take them.
+    fn give_back(&self, late: Result<AppReply, LineError>) {
+        match late {
+            Ok(AppReply::Line(line)) => self.tell(AppRequest::CloseLine { line }),
+            Ok(AppReply::Phone(phone)) => self.tell(AppRequest::ClosePhone { phone }),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the far broker refuses what nobody waits for"),
         }
     }
 

@@ -42,6 +42,9 @@ use tables::{Pending, State};
 /// How long a verb that answers at once waits for the far broker.
 const ANSWER: Duration = Duration::from_secs(6);
 
+/// How long a reply that has come may take from the provider's thread to the caller's.
+const HANDOVER: Duration = Duration::from_secs(1);
+
 /// Another machine's broker, and who we are to it.
 #[derive(Clone, Debug)]
 pub struct RemoteConfig {
@@ -140,6 +143,11 @@ impl Inner {
 
     /// Submits a request; its reply goes to `pending`.
     fn submit(&self, what: AppRequest, pending: Pending) -> Result<(), LineError> {
+        self.submit_named(what, pending).map(drop)
+    }
+
+    /// The same; answers the request's number.
+    fn submit_named(&self, what: AppRequest, pending: Pending) -> Result<RequestId, LineError> {
         let (link, id) = {
             let mut state = self.lock();
             let link = state.link.clone().ok_or_else(|| self.unreachable(state.why()))?;
@@ -149,7 +157,8 @@ impl Inner {
             let mut state = self.lock();
             state.pending.remove(&id);
             self.unreachable(state.why())
-        })
+        })?;
+        Ok(id)
     }
 
     /// Submits one that nobody waits for.
@@ -175,8 +184,17 @@ impl Inner {
             return Err(self.unreachable(&why));
         }
         let (tx, rx) = std::sync::mpsc::sync_channel(1);
-        self.submit(what, Pending::Caller(tx))?;
-        let waiting = || rx.recv_timeout(ANSWER);
+        let id = self.submit_named(what, Pending::Caller(tx))?;
+        let waiting = || {
+            rx.recv_timeout(ANSWER).or_else(|why| {
+                // What comes from now on is given back. If it is being handed over this moment, it is still taken.
+                match self.lock().pending.get_mut(&id) {
+                    Some(pending) => *pending = Pending::Nobody,
+                    None => return rx.recv_timeout(HANDOVER),
+                }
+                Err(why)
+            })
+        };
         // On a thread that carries tasks, others get another one meanwhile.
         let multi_threaded = tokio::runtime::Handle::try_current()
             .is_ok_and(|here| here.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
