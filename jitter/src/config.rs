@@ -27,9 +27,6 @@ pub struct PlayoutConfig {
     pub max_packet_ms: u32,
 }
 
-/// The greatest target delay that can be asked for, milliseconds.
-pub(crate) const MOST_DELAY_MS: u32 = 10_000;
-
 impl PlayoutConfig {
     /// The usual settings for a codec.
     pub const fn for_codec(kind: CodecKind) -> PlayoutConfig {
@@ -53,7 +50,7 @@ impl PlayoutConfig {
         if !(8_000..=192_000).contains(&self.sample_rate) || self.clock_rate == 0 || !whole {
             return Err(ConfigError::Rates { sample_rate: self.sample_rate, clock_rate: self.clock_rate });
         }
-        if self.min_delay_ms > self.max_delay_ms || self.max_delay_ms > MOST_DELAY_MS {
+        if self.min_delay_ms > self.max_delay_ms || self.max_delay_ms > 10_000 {
             return Err(ConfigError::Delays { min_ms: self.min_delay_ms, max_ms: self.max_delay_ms });
         }
         let sizes = (4..=4_096).contains(&self.max_packets)

@@ -6,11 +6,9 @@
 /// The sound may wait this much longer than it must, beyond the length of a pull (on whose grid alone it can meet
 /// packets), before it is shortened, nanoseconds.
 const SLACK_NS: i64 = 3_000_000;
-/// What waits this much longer than it must is shortened in silence, down to the grid.
-const OFF_GRID_NS: i64 = 3_000_000;
 /// So much too early or too late is put right within speech, at once.
 const EARLY_NS: i64 = 30_000_000;
-const LATE_NS: i64 = 120_000_000;
+const LATE_NS: i64 = 80_000_000;
 /// So long silence is waited for; after that, what is this much too late is put right within speech.
 const PATIENCE_NS: i64 = 3_000_000_000;
 const IMPATIENT_NS: i64 = 15_000_000;
@@ -53,10 +51,6 @@ pub(crate) enum Operation {
 pub(crate) struct Situation {
     /// By how much the next packets' latest moment exceeds the deadline: negative, and some will be late.
     pub(crate) excess_ns: i64,
-    /// How far packets' borders are off the grid of pulls: that much is waited for nothing.
-    pub(crate) off_grid_ns: i64,
-    /// That grid.
-    pub(crate) grid_ns: i64,
     /// Length of a pull.
     pub(crate) pull_ns: i64,
     /// How long the next sample has waited, beyond the base.
@@ -70,26 +64,12 @@ pub(crate) struct Situation {
 }
 
 impl Situation {
-    /// How much longer than it must the sound may wait without being shortened in speech.
-    fn slack(&self) -> i64 {
-        self.pull_ns.saturating_add(SLACK_NS)
-    }
-
-    /// Whether the delay is as it should be, but for what silence may put right.
-    pub(crate) fn is_easy(&self) -> bool {
-        (0..=self.slack()).contains(&self.excess_ns)
-    }
-
     /// The operation that this situation asks for.
     pub(crate) fn decide(&self) -> Operation {
-        let slack = self.slack();
-        // Where the grid is finer than a pull, borders are within pulls wherever they lie.
-        let within = self.pull_ns.saturating_sub(self.grid_ns).saturating_add(OFF_GRID_NS);
+        let slack = self.pull_ns.saturating_add(SLACK_NS);
         if self.waited_ns > self.max_ns.saturating_add(slack).saturating_add(OVERFLOW_NS) {
             Operation::Skip { by_ns: self.waited_ns.saturating_sub(self.max_ns) }
-        } else if self.excess_ns > slack
-            || (self.excess_ns >= 0 && self.excess_ns.saturating_add(self.off_grid_ns) > within)
-        {
+        } else if self.excess_ns > slack {
             Operation::Accelerate { most_ns: self.excess_ns }
         } else if self.excess_ns < 0 {
             Operation::PreemptiveExpand { least_ns: self.excess_ns.saturating_neg() }
@@ -131,8 +111,6 @@ mod tests {
     fn at(excess_ms: i64) -> Situation {
         Situation {
             excess_ns: excess_ms * MS,
-            off_grid_ns: 0,
-            grid_ns: 10 * MS,
             pull_ns: 10 * MS,
             waited_ns: excess_ms.max(0) * MS,
             max_ns: 500 * MS,
@@ -147,16 +125,8 @@ mod tests {
         for excess_ns in ends {
             for waited_ns in ends {
                 for pull_ns in [0, i64::MAX] {
-                    let situation = Situation {
-                        excess_ns,
-                        off_grid_ns: pull_ns,
-                        grid_ns: pull_ns,
-                        pull_ns,
-                        waited_ns,
-                        max_ns: 0,
-                        uneasy_ns: 0,
-                        is_young: false,
-                    };
+                    let situation =
+                        Situation { excess_ns, pull_ns, waited_ns, max_ns: 0, uneasy_ns: 0, is_young: false };
                     let most = match situation.decide() {
                         Operation::Normal => 0,
                         Operation::Skip { by_ns } => by_ns,
@@ -171,19 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn within_a_pull_of_the_deadline_silence_alone_is_stretched() {
-        for excess in 0..=3 {
+    fn nothing_is_stretched_within_a_pull_of_the_deadline() {
+        for excess in 0..=13 {
             assert_eq!(at(excess).decide(), Operation::Normal, "{excess} ms");
         }
-        let off = Situation { off_grid_ns: 4 * MS, ..at(0) };
-        assert_eq!(off.decide(), Operation::Accelerate { most_ns: 0 }, "down to the grid");
-        for excess in 4..=13 {
-            assert_eq!(at(excess).decide(), Operation::Accelerate { most_ns: excess * MS });
-            assert!(at(excess).is_easy() && at(excess).least_likeness().is_none(), "{excess} ms");
-        }
-        assert!(!at(14).is_easy() && !at(-1).is_easy());
-        let fine = Situation { grid_ns: MS, ..at(12) };
-        assert_eq!(fine.decide(), Operation::Normal, "pulls that meet borders anywhere");
     }
 
     #[test]
@@ -191,7 +152,7 @@ mod tests {
         assert_eq!(at(20).decide(), Operation::Accelerate { most_ns: 20 * MS });
         assert_eq!(at(-1).decide(), Operation::PreemptiveExpand { least_ns: MS });
         assert_eq!(at(700).decide(), Operation::Skip { by_ns: 200 * MS });
-        assert!(!at(100).is_urgent() && at(130).is_urgent());
+        assert!(!at(20).is_urgent() && at(100).is_urgent());
     }
 
     #[test]
@@ -203,6 +164,6 @@ mod tests {
         }
         let young = Situation { is_young: true, ..at(-20) };
         assert_eq!((at(-40).least_likeness(), young.least_likeness()), (Some(ALIKE), Some(ALIKE)));
-        assert_eq!(at(130).least_likeness(), Some(ANY));
+        assert_eq!(at(100).least_likeness(), Some(ANY));
     }
 }

@@ -11,17 +11,10 @@
 //! but *events*, each by how far it exceeds the wait. Both sides are in points of the R scale: of waiting by the
 //! E-model's impairment by delay (ITU-T G.107), of events by what PESQ was measured to lose.
 //!
-//! Packets are taken by pulls, on whose grid alone their borders can fall without waiting for the next pull: so only
-//! deadlines on that grid are weighed. A deadline stays until another is better by more than a move is worth.
-//!
 //! The first packets weigh most (their histogram is small), so it is fast to start. The histogram moves with the base,
 //! so that a change of route or a drifting clock is not taken for jitter.
 //! Not here: what is done to reach it (`decision.rs`).
 //! RT: no allocation, lock, syscall, log or panic (except in [`Estimator::new`]).
-
-use std::sync::OnceLock;
-
-use crate::config::MOST_DELAY_MS;
 
 /// Width of a bin of the histogram, nanoseconds.
 const BIN_NS: i64 = 1_000_000;
@@ -42,16 +35,11 @@ const EVENT_FADE_MS: f64 = 80.0;
 /// The part of all packets that are events, times this, is the number of them heard in speech in nine seconds.
 const EVENTS_HEARD: f64 = 150.0;
 /// However many events there are, not more than this is lost.
-const QUALITY_MOST: f64 = 30.0;
-/// Points of R (G.107) that quality is worth, and those that go with the first blemish: three quarters and six tenths of
-/// what the mapping of PESQ says. Between that and all of it the R that was measured is the same, and the delay less.
-const POINTS: f64 = 17.0;
-const FIRST_POINTS: f64 = 3.0;
+const QUALITY_MOST: f64 = 10.0;
+/// Points of R (G.107) that quality is worth, and those that go with the first blemish.
+const POINTS: f64 = 22.0;
+const FIRST_POINTS: f64 = 5.0;
 const FIRST_QUALITY: f64 = 0.08;
-/// Points by which a deadline must be better than the one at hand.
-const MOVE_POINTS: f64 = 0.6;
-/// For so many packets a stream keeps what was worth waiting for, although nothing has needed it for a while.
-const SETTLED: u32 = 500;
 /// Delay of everything but playout, milliseconds, and the points that a millisecond costs where G.107 rates none.
 const OTHER_DELAY_MS: f64 = 120.0;
 const WAIT_POINTS: f64 = 0.02;
@@ -69,7 +57,7 @@ const PEAK_SPANS: usize = 64;
 pub(crate) struct Estimator {
     bins: Vec<f32>,
     /// What each bin's wait costs, points of R.
-    waits: &'static [f32],
+    waits: Vec<f32>,
     total: f64,
     /// What an event's nearness keeps over one bin.
     fade: f64,
@@ -81,10 +69,8 @@ pub(crate) struct Estimator {
     greatest: [i64; PEAK_SPANS],
     span_start_ns: u64,
     base: i64,
-    /// The transit that was found to be worth waiting for.
-    chosen: i64,
-    /// Deadlines on which borders of packets meet pulls: one of them, and from each to the next.
-    grid: (i64, i64),
+    /// The wait of least cost, nanoseconds.
+    jitter: i64,
     /// Bins from here on are empty.
     used: usize,
     packets: u32,
@@ -98,12 +84,6 @@ pub(crate) struct Estimator {
     started: bool,
 }
 
-/// What waiting costs, by the millisecond: one table for all streams.
-fn wait_costs() -> &'static [f32] {
-    static COSTS: OnceLock<Vec<f32>> = OnceLock::new();
-    COSTS.get_or_init(|| (0..=MOST_DELAY_MS + 1).map(|ms| wait_cost(f64::from(ms)) as f32).collect())
-}
-
 impl Estimator {
     /// Waits between `min_ms` and `max_ms` beyond the base; `initial_ms` at least until the network is known.
     pub(crate) fn new(min_ms: u32, initial_ms: u32, max_ms: u32) -> Estimator {
@@ -111,7 +91,7 @@ impl Estimator {
         let bins = max_ms.max(20) as usize + 2;
         let mut estimator = Estimator {
             bins: vec![0.0; bins],
-            waits: wait_costs(),
+            waits: (0..bins).map(|ms| wait_cost(ms as f64) as f32).collect(),
             total: 0.0,
             fade: (-1.0 / EVENT_FADE_MS).exp(),
             weight: 1.0,
@@ -119,8 +99,7 @@ impl Estimator {
             greatest: [i64::MIN; PEAK_SPANS],
             span_start_ns: 0,
             base: 0,
-            chosen: 0,
-            grid: (0, 0),
+            jitter: 0,
             used: 0,
             packets: 0,
             last: 0,
@@ -140,8 +119,7 @@ impl Estimator {
         self.weight = 1.0;
         self.least = [i64::MAX; SPANS];
         self.greatest = [i64::MIN; PEAK_SPANS];
-        self.chosen = 0;
-        self.grid = (0, 0);
+        self.jitter = 0;
         self.used = 0;
         self.packets = 0;
         self.fall = None;
@@ -183,13 +161,14 @@ impl Estimator {
         }
         self.packets = self.packets.saturating_add(1);
         if self.packets < YOUNG || self.packets.is_multiple_of(WEIGH_EVERY) {
-            self.chosen = self.least_cost();
+            self.jitter = self.least_cost();
         }
     }
 
     /// The wait beyond the base, nanoseconds.
     pub(crate) fn target(&self) -> i64 {
-        let wait = self.chosen.saturating_sub(self.base);
+        let peak = self.greatest.iter().copied().max().unwrap_or(0).saturating_sub(self.base);
+        let wait = self.jitter.min(peak.saturating_add(BIN_NS));
         let wait = if self.packets < YOUNG { wait.max(self.initial) } else { wait };
         wait.clamp(self.least_wait, self.most_wait)
     }
@@ -197,11 +176,6 @@ impl Estimator {
     /// The transit up to which a packet is in time.
     pub(crate) fn deadline(&self) -> i64 {
         self.base.saturating_add(self.target())
-    }
-
-    /// Borders of packets meet pulls if the deadline is `at`, or a multiple of `step` from there.
-    pub(crate) fn set_grid(&mut self, at: i64, step: i64) {
-        self.grid = (at, step);
     }
 
     /// The transit of the packet that arrived last.
@@ -276,7 +250,7 @@ impl Estimator {
         }
     }
 
-    /// The deadline at which the cost of waiting and that of the events beyond it are least together.
+    /// The wait at which its own cost and that of the events beyond it are least.
     fn least_cost(&mut self) -> i64 {
         let forgotten = self.total * 1e-5;
         while self.used > 1
@@ -284,74 +258,23 @@ impl Estimator {
         {
             self.used -= 1;
         }
-        let mut waits = self.waits_to_weigh();
-        let kept = waits.nearest(self.chosen.saturating_sub(self.base));
-        if self.packets < SETTLED && waits.wait(kept) <= self.most_wait {
-            waits.last = waits.last.max(kept);
-        }
         let scale = EVENTS_HEARD / self.total;
         // From the longest wait down: events beyond it, and the same less the farther they are.
         let (mut events, mut near) = (0.0, 0.0);
-        let (mut least, mut best, mut cost_kept) = (f64::INFINITY, 0, f64::INFINITY);
-        let mut bins = self.bins.iter().enumerate().take(self.used).rev().peekable();
-        for at in (0..=waits.last).rev() {
-            let wait = waits.wait(at);
-            let in_time = wait / BIN_NS;
-            while let Some((_, weight)) = bins.next_if(|(bin, _)| *bin as i64 >= in_time.max(1)) {
-                events += f64::from(*weight);
-                near = (near + f64::from(*weight)) * self.fade;
-            }
+        let (mut least, mut wait) = (f64::INFINITY, 0);
+        let bins = self.bins.iter().zip(&self.waits).enumerate().take(self.used).rev();
+        for (bin, (weight, wait_cost)) in bins {
             let heard = scale * (EVENT_MOST * events - EVENT_SPAN * near);
             let lost = heard / (1.0 + heard / QUALITY_MOST);
-            let bin = usize::try_from(in_time).unwrap_or(0).min(self.bins.len() - 1);
-            let wait_cost = self.waits.get(bin).copied().unwrap_or(0.0);
-            let cost = f64::from(wait_cost) + POINTS * lost + FIRST_POINTS * lost / (lost + FIRST_QUALITY);
-            if cost <= least {
-                (least, best) = (cost, at);
+            let cost = f64::from(*wait_cost) + POINTS * lost + FIRST_POINTS * lost / (lost + FIRST_QUALITY);
+            // The last bin holds what no wait would catch.
+            if cost <= least && bin + 1 < self.bins.len() {
+                (least, wait) = (cost, bin);
             }
-            if at == kept {
-                cost_kept = cost;
-            }
+            events += f64::from(*weight);
+            near = (near + f64::from(*weight)) * self.fade;
         }
-        if self.packets > YOUNG && cost_kept < least + MOVE_POINTS {
-            best = kept;
-        }
-        self.base.saturating_add(waits.wait(best))
-    }
-
-    /// The waits among which one is chosen: on the grid of pulls, if that is coarse, up to the greatest excess of late.
-    fn waits_to_weigh(&self) -> Waits {
-        let peak = self.greatest.iter().copied().max().unwrap_or(0).saturating_sub(self.base);
-        let most = peak.saturating_add(BIN_NS).min(self.used as i64 * BIN_NS);
-        let (first, step) = match self.grid {
-            (at, step) if step >= 2 * BIN_NS => (at.saturating_sub(self.base).rem_euclid(step), step),
-            _ => (BIN_NS, BIN_NS),
-        };
-        let before = self.least_wait.saturating_sub(first).max(0);
-        let first = first.saturating_add((before as u64).div_ceil(step as u64) as i64 * step);
-        // The last holds all of them; one more where no wait would.
-        let beyond = most.min(self.most_wait).saturating_sub(first).max(0) as u64;
-        let last = beyond.div_ceil(step as u64) as i64;
-        Waits { first, step, last }
-    }
-}
-
-/// Waits with equal steps between them, numbered from 0 to `last`.
-#[derive(Debug, Clone, Copy)]
-struct Waits {
-    first: i64,
-    step: i64,
-    last: i64,
-}
-
-impl Waits {
-    fn wait(&self, at: i64) -> i64 {
-        self.first.saturating_add(at.saturating_mul(self.step))
-    }
-
-    fn nearest(&self, wait: i64) -> i64 {
-        let over = wait.saturating_sub(self.first).max(0).saturating_add(self.step / 2);
-        over / self.step
+        (wait as i64 + 1) * BIN_NS
     }
 }
 

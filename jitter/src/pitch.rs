@@ -113,45 +113,27 @@ impl PitchFinder {
         least: usize,
         most: usize,
     ) -> usize {
-        self.slide(made, signal, least..=most, SEAM_BONUS).map_or(most, |lag| lag.samples)
-    }
-
-    /// Where in `signal`, between `least` and `most`, it is most like `wanted`.
-    pub(crate) fn fit(&mut self, wanted: &[i16], signal: &[i16], least: usize, most: usize) -> Option<Lag> {
-        self.slide(wanted.iter().copied(), signal, least..=most, 0.0)
-    }
-
-    /// The place among `places` at which `signal` is most like `wanted`; the last gets `bonus` on top, others less.
-    fn slide(
-        &mut self,
-        wanted: impl Iterator<Item = i16>,
-        signal: &[i16],
-        places: std::ops::RangeInclusive<usize>,
-        bonus: f32,
-    ) -> Option<Lag> {
-        let (least, most) = (*places.start(), *places.end());
         let mut count = 0;
-        for (to, from) in self.fine.iter_mut().zip(wanted) {
+        for (to, from) in self.fine.iter_mut().zip(made) {
             *to = f32::from(from);
             count += 1;
         }
-        let (wanted, rest) = self.fine.split_at_mut(count);
-        let signal = signal.get(least..(most + count).min(signal.len()))?;
-        let there = rest.get_mut(..signal.len())?;
+        let (made, rest) = self.fine.split_at_mut(count);
+        let Some(signal) = signal.get(least..(most + count).min(signal.len())) else { return most };
+        let Some(there) = rest.get_mut(..signal.len()) else { return most };
         for (to, from) in there.iter_mut().zip(signal) {
             *to = f32::from(*from);
         }
-        let own = dot(wanted, wanted);
-        let bonus = bonus / (most - least.min(most) + 1) as f32;
-        let mut found: Option<(f32, Lag)> = None;
+        let own = dot(made, made);
+        let mut found = (most, f32::MIN);
         for (at, there) in there.windows(count.max(1)).enumerate().take(most + 1 - least.min(most)) {
-            let likeness = dot(wanted, there) / (own * dot(there, there)).sqrt().max(1.0);
-            let worth = likeness + bonus * at as f32;
-            if found.is_none_or(|(most, _)| worth > most) {
-                found = Some((worth, Lag { samples: least + at, likeness }));
+            let likeness = dot(made, there) / (own * dot(there, there)).sqrt().max(1.0);
+            let likeness = likeness + SEAM_BONUS * at as f32 / (most - least.min(most) + 1) as f32;
+            if likeness > found.1 {
+                found = (least + at, likeness);
             }
         }
-        found.map(|(_, lag)| lag)
+        found.0
     }
 
     /// `template` and what the longest lag is worth beside the shortest.

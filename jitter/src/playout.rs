@@ -9,7 +9,7 @@
 //!
 //! Places in the stream are samples since its start. While sound is made up because nothing has come, the place
 //! stands still: what comes late is played late, and the extra delay is stretched away. A packet that is *known*
-//! to be lost (later ones are here) is concealed for exactly its length, from both sides.
+//! to be lost (later ones are here) is concealed for exactly its length.
 //! Of what comes late, the part for which sound was made up is left out if nothing else will be late. A sender that
 //! describes its silence (RFC 3389) is heard as noise until it speaks again.
 //!
@@ -26,7 +26,6 @@ use offhook_codecs::{CodecKind, Decoder, NoiseGenerator};
 
 use crate::estimator::Estimator;
 use crate::grid::Grid;
-use crate::ops::bridge::Bridge;
 use crate::ops::expand::Expand;
 use crate::pitch::PitchFinder;
 use crate::sound::Sound;
@@ -46,7 +45,6 @@ pub struct Playout {
     sound: Sound,
     estimator: Estimator,
     expand: Expand,
-    bridge: Bridge,
     noise: NoiseGenerator,
     finder: PitchFinder,
     grid: Grid,
@@ -70,7 +68,6 @@ impl Playout {
             sound: Sound::new(history, future),
             estimator: Estimator::new(config.min_delay_ms, config.initial_delay_ms, config.max_delay_ms),
             expand: Expand::new(config.sample_rate, history),
-            bridge: Bridge::new(config.sample_rate),
             noise: NoiseGenerator::new(),
             finder: PitchFinder::new(config.sample_rate),
             grid: Grid::new(),

@@ -20,7 +20,7 @@ pub(crate) struct Stream {
     /// Samples of the last packet decoded.
     pub(crate) packet: usize,
     pub(crate) phase: Phase,
-    /// Samples of the waiting sound that were made up: by the codec, or as a bridge to what follows them.
+    /// Samples of the waiting sound that the codec made up.
     pub(crate) made_ahead: usize,
     /// The concealment at hand is the codec's own.
     pub(crate) is_codecs: bool,

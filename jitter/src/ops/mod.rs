@@ -3,13 +3,11 @@
 //! RT: no allocation, lock, syscall, log or panic.
 
 pub(crate) mod accelerate;
-pub(crate) mod bridge;
 pub(crate) mod comfort;
 pub(crate) mod expand;
 pub(crate) mod merge;
 pub(crate) mod normal;
 pub(crate) mod preemptive;
-mod tape;
 
 /// `a` and `b` mixed: all `a` at 0, all `b` at `count`.
 #[inline]

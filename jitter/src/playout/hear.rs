@@ -208,15 +208,6 @@ impl Playout {
                 return self.play_made_ahead(&stream, out);
             }
         }
-        if let Some((entry, gap)) = next.zip(missing)
-            && !stream.is_codecs
-            && self.bridge_to(&entry, made, gap)
-        {
-            return match self.stream {
-                Some(stream) => self.play_made_ahead(&stream, out),
-                None => self.wait(out),
-            };
-        }
         self.expand.fill(out);
         self.remember(out);
         let made = made.saturating_add(count);
@@ -226,40 +217,7 @@ impl Playout {
         (count, if mute && next.is_none() { Kind::Silence } else { Kind::Concealed })
     }
 
-    /// Fills the rest of a gap, after `made` samples of it, from both its sides: decodes what follows it, which waits
-    /// behind what is made up. `false` if that cannot be done; the sound is as it was.
-    fn bridge_to(&mut self, entry: &Entry, made: usize, gap: usize) -> bool {
-        let fits = gap <= self.bridge.most() && entry.kind != PacketKind::ComfortNoise;
-        if !fits || self.sound.space(gap + entry.samples).len() != gap + entry.samples {
-            return false;
-        }
-        self.bridge.go_on(self.sound.space(gap), &self.expand);
-        self.sound.commit(gap);
-        // A codec that predicts goes on from what will have been heard in place of the packets that are lost.
-        let (signal, now) = self.sound.both();
-        self.decoder.concealed(signal.get(now.saturating_sub(made)..).unwrap_or_default());
-        let place = self.stream.map_or(0, |stream| stream.position);
-        if self.decode(entry) == 0 {
-            // As if it were lost, too.
-            self.sound.cut();
-            if let Some(stream) = &mut self.stream {
-                stream.position = place;
-            }
-            return false;
-        }
-        self.decode_ahead(gap + self.bridge.reach());
-        if let Some((gap, next)) = self.sound.future_mut().split_at_mut_checked(gap) {
-            self.bridge.fill(gap, next, &mut self.finder);
-        }
-        if let Some(stream) = &mut self.stream {
-            stream.phase = Phase::Playing;
-            stream.made_ahead = gap;
-            stream.seam = false;
-        }
-        true
-    }
-
-    /// Hears what was made up ahead.
+    /// Hears what the codec made up.
     fn play_made_ahead(&mut self, stream: &Stream, out: &mut [i16]) -> (usize, Kind) {
         let most = stream.made_ahead.min(out.len());
         let count = self.sound.play(out.get_mut(..most).unwrap_or_default());
@@ -295,9 +253,7 @@ impl Playout {
             Phase::Concealing(made) | Phase::Muted(made) | Phase::Noise(made) => made as i64,
             Phase::Waiting | Phase::Playing => 0,
         };
-        // A bridge is part of what leads to the place of the next packet; what the codec made up comes before it.
-        let ahead = if stream.phase == Phase::Playing { 0 } else { stream.made_ahead };
-        let decoded = self.sound.future_len().saturating_sub(ahead);
+        let decoded = self.sound.future_len() - stream.made_ahead.min(self.sound.future_len());
         let position = stream.position - decoded as i64 + made - before as i64;
         let (clock, rate) = (i64::from(self.config.clock_rate), i64::from(self.config.sample_rate));
         Some((stream.origin + (position * clock).div_euclid(rate)) as u32)

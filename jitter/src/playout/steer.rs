@@ -23,18 +23,14 @@ const MARGIN_NS: i64 = 1_000_000;
 impl Playout {
     /// Stretches or drops what waits, if the policy says so.
     pub(super) fn steer(&mut self, now_ns: u64, pulled: &mut Pulled) {
-        self.learn_grid(now_ns);
         let Some(situation) = self.situation(now_ns) else { return };
         let Some(stream) = &mut self.stream else { return };
-        if situation.is_easy() {
-            stream.easy_ns = now_ns as i64;
-        }
         stream.rest = stream.rest.saturating_sub(self.grid.longest);
         if stream.rest > 0 {
             return;
         }
         match situation.decide() {
-            Operation::Normal => {}
+            Operation::Normal => stream.easy_ns = now_ns as i64,
             Operation::Accelerate { most_ns } => {
                 let removed = self.shorten(&situation, self.samples_in(most_ns));
                 pulled.accelerated += removed as u32;
@@ -49,23 +45,12 @@ impl Playout {
         }
     }
 
-    /// Tells the estimator which deadlines are met by borders of packets at the start of pulls.
-    fn learn_grid(&mut self, now_ns: u64) {
-        let Some(stream) = self.stream else { return };
-        let (grid, _) = self.grid.phase(0, stream.packet);
-        let at = (now_ns as i64).saturating_sub(self.ns(stream.position));
-        self.estimator.set_grid(at, self.ns(grid as i64));
-    }
-
-    /// What the policy has to know, while sound plays that was not made up.
+    /// What the policy has to know, while sound plays.
     fn situation(&self, now_ns: u64) -> Option<Situation> {
-        let stream = self.stream.filter(|stream| stream.phase == Phase::Playing && stream.made_ahead == 0)?;
+        let stream = self.stream.filter(|stream| stream.phase == Phase::Playing)?;
         let (offset, border) = self.place(now_ns as i64, 0)?;
-        let (grid, off_grid) = self.grid.phase(self.sound.future_len(), stream.packet);
         Some(Situation {
             excess_ns: offset.saturating_sub(border).saturating_sub(self.estimator.deadline()),
-            off_grid_ns: self.ns(off_grid as i64),
-            grid_ns: self.ns(grid as i64),
             pull_ns: self.ns(self.grid.longest as i64),
             waited_ns: offset.saturating_sub(self.estimator.base()),
             max_ns: i64::from(self.config.max_delay_ms) * 1_000_000,
@@ -201,7 +186,7 @@ impl Playout {
     }
 
     /// Decodes following packets until so many samples wait, as far as they are here and without a gap.
-    pub(super) fn decode_ahead(&mut self, wanted: usize) {
+    fn decode_ahead(&mut self, wanted: usize) {
         while self.sound.future_len() < wanted {
             let Some(entry) = self.stream.and_then(|stream| {
                 let entry = self.store.entry(stream.next)?;
