@@ -101,6 +101,9 @@ impl H323Settings {
     /// The provider's configuration; an error says which setting is wrong.
     pub(super) fn config(self, given: &Settings) -> Result<H323Config, String> {
         let mut config = H323Config::default();
+        if given.name != "h323" {
+            config.provider = format!("{} {}", config.provider, given.name);
+        }
         if let Some(listen) = self.listen {
             config.listen = listen;
         }

@@ -13,6 +13,9 @@ use crate::registrar::RegistrationConfig;
 /// Configuration of an [`H323Provider`](crate::H323Provider).
 #[derive(Clone)]
 pub struct H323Config {
+    /// What the provider is called in its lines' capabilities. Two of one broker have different names, by which who watches
+    /// call hubs tells them apart.
+    pub provider: String,
     /// Where calls are taken, once an application wants calls. Port 0 takes a free one. `[::]`, as made, takes them over
     /// IPv4 as well; on a machine without IPv6 it is `0.0.0.0`.
     pub listen: SocketAddr,
@@ -70,6 +73,7 @@ pub enum DigitsVia {
 impl Default for H323Config {
     fn default() -> Self {
         Self {
+            provider: "offhook H.323".to_owned(),
             listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, SIGNALLING_PORT)),
             gatekeeper: None,
             call: Config::default(),

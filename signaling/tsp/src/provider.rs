@@ -356,7 +356,7 @@ impl Tspi for H323Provider {
         let at = self.listening().unwrap_or(self.inner.config.listen);
         Ok(LineDevCaps {
             device: DeviceId(device),
-            provider: "offhook H.323".to_owned(),
+            provider: self.inner.config.provider.clone(),
             line_name: format!("H.323 line on {at}"),
             media: MediaTypes::AUDIO,
             address_types: AddressTypes { phone_number: false, ip_address: true, domain_name: true },

@@ -16,8 +16,8 @@ use offhook_rpc::{
 use offhook_scripted::{Drive, Scripted, ScriptedConfig, Step, Verb};
 use offhook_spi::{
     AppEvent, AppReply, AppRequest, AppSink, CallParams, ConnectedMode, DeviceId, DisconnectMode, HCall,
-    HLine, HandoffTarget, LineCallState as S, LineDevState, LineError, Link, MediaTypes, Opaque, Privilege,
-    RequestId, Timestamp,
+    HLine, HandoffTarget, HubTracking, LineCallState as S, LineDevState, LineError, Link, MediaTypes, Opaque,
+    Privilege, RequestId, Timestamp,
 };
 use support::{Ca, Wire};
 
@@ -545,4 +545,43 @@ async fn an_opening_that_comes_after_it_was_given_up_is_given_back() -> Outcome 
         }
     }
     Ok(())
+}
+
+/// Each far provider counts its calls from 1: here they are told apart, and a placed call is in its hub.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_two_far_providers_are_in_two_hubs() -> Outcome {
+    let ca = Ca::new()?;
+    let far = Far::new(&ca.identity("far")?, quick()).await?;
+    for name in ["one", "two"] {
+        let config = ScriptedConfig { name: name.to_owned(), ..ScriptedConfig::switch(1) };
+        far.broker.add_provider(Scripted::new(config))?;
+    }
+    let provider = RemoteProvider::connect(RemoteConfig {
+        name: "far".to_owned(),
+        address: far.listening.tcp().ok_or("it listens")?.to_string(),
+        identity: ca.identity("near")?,
+        application: "near".to_owned(),
+    })
+    .await?;
+    let near = Broker::new();
+    near.add_provider(provider.clone())?;
+    let (tx, events) = mpsc::channel();
+    let mut app = App { link: near.connect("app", Arc::new(Sink(tx))), events, next: 0 };
+    for device in [DeviceId(1), DeviceId(2)] {
+        app.ask(AppRequest::SetCallHubTracking { device, level: HubTracking::AllCalls })??;
+        let what = AppRequest::OpenLine { device, privilege: Privilege::None, media: MediaTypes::AUDIO };
+        let AppReply::Line(line) = app.ask(what)?? else { return Err("no line".into()) };
+        app.call(line, "5550001")?;
+    }
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let AppReply::Hubs(hubs) = app.ask(AppRequest::Hubs)?? else { return Err("no hubs".into()) };
+        let members: Vec<_> = hubs.iter().map(|hub| (hub.provider.as_str(), hub.members.len())).collect();
+        if members == [("one", 1), ("two", 1)] {
+            assert_ne!(hubs[0].call_id, hubs[1].call_id);
+            return Ok(());
+        }
+        assert!(Instant::now() < give_up, "{members:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -10,7 +10,6 @@ use offhook_spi::{
     LineError, Opaque, Privilege, RequestId,
 };
 
-use super::provider::uncounted;
 use super::tables::{Opening, Pending};
 use super::{Inner, unexpected};
 
@@ -48,9 +47,7 @@ impl Inner {
             AppEvent::CallInfo { call, change, info } => {
                 let known = self.lock().known(call);
                 if let Some((events, line, hd, ht)) = known {
-                    if let Some(entry) = self.lock().calls.get_mut(&hd) {
-                        entry.info = uncounted(*info);
-                    }
+                    self.lock().note_info(hd, *info);
                     // Who holds the call is counted in each broker for itself.
                     if change != offhook_spi::CallInfoChange::Holders {
                         events.call_info(line, ht, change);
@@ -103,7 +100,7 @@ impl Inner {
             }
             AppEvent::LineDevState { line, state } => self.line_dev_state(line, state),
             AppEvent::LineClosed { line, why } => self.line_closed(line, why),
-            // Each broker keeps its own hubs, of the same call ids; privileges there are the session's.
+            // Each broker keeps its own hubs, by ids of its own; privileges there are the session's.
             AppEvent::Hub(_) | AppEvent::CallPrivilege { .. } => {}
         }
     }
@@ -119,7 +116,8 @@ impl Inner {
             let ht = hd_line.and_then(|hd| tables.lines.get(&hd)).map(|line| line.ht);
             match (hd_line, ht, events) {
                 (Some(hd_line), Some(ht), Some(events)) => {
-                    let hd = tables.enter(hd_line, None, uncounted(info));
+                    let info = tables.taken_in(hd_line, info);
+                    let hd = tables.enter(hd_line, None, info);
                     if let Some(entry) = tables.calls.get_mut(&hd) {
                         (entry.far, entry.through) = (Some(call), Some(line));
                     }
@@ -248,9 +246,8 @@ impl Inner {
                 }
             }
             Some(Pending::Info(hd)) => {
-                if let (Ok(AppReply::CallInfo(info)), Some(entry)) = (result, self.lock().calls.get_mut(&hd))
-                {
-                    entry.info = uncounted(*info);
+                if let Ok(AppReply::CallInfo(info)) = result {
+                    self.told_info(hd, *info);
                 }
             }
             Some(Pending::Request(local, _)) => {
@@ -316,6 +313,21 @@ impl Inner {
             tracing::debug!(%error, "what is known of a call is not asked for");
         }
         Ok(())
+    }
+
+    /// What is known of a call that was placed here. Its hub, above all: the broker here asked before the answer came.
+    fn told_info(&self, hd: HdCall, info: offhook_spi::CallInfo) {
+        let known = {
+            let mut tables = self.lock();
+            let is_other = tables.note_info(hd, info).is_some_and(|(_, is_other)| is_other);
+            let call = tables.calls.get(&hd).filter(|call| is_other && !call.over);
+            let line = call.and_then(|call| tables.lines.get(&call.line)).map(|line| line.ht);
+            let ht = call.and_then(|call| call.ht);
+            tables.events.clone().zip(line.zip(ht))
+        };
+        if let Some((events, (line, ht))) = known {
+            events.call_info(line, ht, offhook_spi::CallInfoChange::CallId);
+        }
     }
 
     fn made(&self, local: RequestId, calls: &[HdCall], named: Result<(), LineError>) {

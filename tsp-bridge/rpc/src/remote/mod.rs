@@ -21,7 +21,8 @@
 //!   as exact as half the shortest round trip.
 //! - Verbs that have to answer at once (opening, negotiating, a phone's status) wait for the far broker, some seconds at
 //!   most, on the caller's thread; never inside an event.
-//! - `call_id` is the far provider's: a key within this provider, as TAPI wants it.
+//! - `call_id` is one of this provider's own for each pair of far provider (by its name) and id: a key within this
+//!   provider, as TAPI wants it.
 
 mod events;
 mod provider;

@@ -147,13 +147,6 @@ fn outbound(params: Option<&CallParams>) -> CallInfo {
     info
 }
 
-/// The broker here counts for itself.
-pub(super) fn uncounted(mut info: CallInfo) -> CallInfo {
-    (info.owners, info.monitors) = (0, 0);
-    info.application.clear();
-    info
-}
-
 impl Tspi for RemoteProvider {
     fn line_negotiate_version(
         &self,
@@ -316,11 +309,8 @@ impl Tspi for RemoteProvider {
         let Some(far) = far else { return Ok(known) };
         match self.inner.ask(AppRequest::CallInfo { call: far }) {
             Ok(AppReply::CallInfo(info)) => {
-                let info = uncounted(*info);
-                if let Some(entry) = self.inner.lock().calls.get_mut(&call) {
-                    entry.info = info.clone();
-                }
-                Ok(info)
+                let mut state = self.inner.lock();
+                Ok(state.note_info(call, *info).map_or(known, |(info, _)| info))
             }
             _ => Ok(known),
         }

@@ -2,7 +2,7 @@
 //!
 //! In and out: plain tables under one lock. Not here: any call of the far broker or of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use offhook_spi::{
@@ -36,7 +36,13 @@ pub(super) struct State {
     pub(super) pending: BTreeMap<RequestId, Pending>,
     last_request: u32,
     last_handle: u64,
+    /// Call ids of far providers, each of which counts for itself, as one provider's here.
+    call_ids: BTreeMap<(String, u32), u32>,
+    last_call_id: u32,
 }
+
+/// Far call ids that are remembered; beyond it, those that no call has any more are forgotten.
+const MOST_CALL_IDS: usize = 1_024;
 
 /// A far line device. It keeps its number here; after a new session it is found again by its name.
 pub(super) struct Device {
@@ -140,6 +146,50 @@ impl State {
     pub(super) fn far_line(&self, line: HdLine) -> Result<HLine, LineError> {
         let line = self.lines.get(&line).ok_or(LineError::InvalLineHandle)?;
         line.base.ok_or_else(|| LineError::ResourceUnavail(self.why().to_owned()))
+    }
+
+    /// What the far broker knows of a call, as this provider has it: the broker here counts owners for itself, and calls
+    /// of two far providers are not in one hub because both count from 1.
+    pub(super) fn taken_in(&mut self, line: HdLine, mut info: CallInfo) -> CallInfo {
+        (info.owners, info.monitors) = (0, 0);
+        info.application.clear();
+        let device = self.lines.get(&line).and_then(|line| self.devices.get(line.device));
+        let provider = device.map(|device| device.caps.provider.clone()).unwrap_or_default();
+        info.call_id = self.own_call_id(&provider, info.call_id);
+        info.related_call_id = self.own_call_id(&provider, info.related_call_id);
+        info
+    }
+
+    /// Notes what is known of a call. Answers it, and whether the call is of another id now.
+    pub(super) fn note_info(&mut self, hd: HdCall, info: CallInfo) -> Option<(CallInfo, bool)> {
+        let line = self.calls.get(&hd)?.line;
+        let info = self.taken_in(line, info);
+        let entry = self.calls.get_mut(&hd)?;
+        let is_other = entry.info.call_id != info.call_id;
+        entry.info = info.clone();
+        Some((info, is_other))
+    }
+
+    fn own_call_id(&mut self, provider: &str, far: u32) -> u32 {
+        if far == 0 {
+            return 0;
+        }
+        let key = (provider.to_owned(), far);
+        if let Some(id) = self.call_ids.get(&key) {
+            return *id;
+        }
+        if self.call_ids.len() >= MOST_CALL_IDS {
+            let infos = self.calls.values().map(|call| &call.info);
+            let used: BTreeSet<_> = infos.flat_map(|info| [info.call_id, info.related_call_id]).collect();
+            self.call_ids.retain(|_, id| used.contains(id));
+        }
+        loop {
+            self.last_call_id = self.last_call_id.wrapping_add(1).max(1);
+            if !self.call_ids.values().any(|id| *id == self.last_call_id) {
+                self.call_ids.insert(key, self.last_call_id);
+                return self.last_call_id;
+            }
+        }
     }
 
     /// Enters a call that is not named yet.
