@@ -190,6 +190,9 @@ async fn the_gatekeeper_may_end_a_call_and_a_registration() -> Tested {
         })
         .await?;
     assert!(!gatekeeper.server.disconnect([0; 16]).await);
+    // Admitted is not connected, and the gatekeeper does not hear of Connect: ended before that, the called side refuses
+    // the call, and the caller hears that first.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(gatekeeper.server.disconnect(call).await);
     let (_, report) = timeout(PATIENCE, caller).await???;
     assert_eq!(report["why"], "the gatekeeper ends the call: DRQ forcedDrop", "{report}");
