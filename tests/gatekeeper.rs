@@ -195,7 +195,12 @@ async fn the_gatekeeper_may_end_a_call_and_a_registration() -> Tested {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(gatekeeper.server.disconnect(call).await);
     let (_, report) = timeout(PATIENCE, caller).await???;
-    assert_eq!(report["why"], "the gatekeeper ends the call: DRQ forcedDrop", "{report}");
+    // Both sides are told to end it: the caller hears the gatekeeper or the called side first.
+    let why = report["why"].as_str().unwrap_or_default();
+    assert!(
+        why == "the gatekeeper ends the call: DRQ forcedDrop" || why.ends_with("NoBandwidth"),
+        "{report}"
+    );
     // Put out, it comes back by itself.
     assert!(gatekeeper.server.unregister(Alias::from_text("200")).await);
     gatekeeper.until(|event| matches!(event, GatekeeperEvent::Unregistered(..)).then_some(())).await?;
